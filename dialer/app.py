@@ -1,0 +1,1 @@
+"""Wiring: settings in, a running campaign out. The only place that builds adapters."""

@@ -1,0 +1,70 @@
+"""What can go wrong when a call is asked for. Each error answers one question: may a call exist?
+
+CallError
+ ├── CallRefused      no, and this request never will make one
+ ├── CallNotStarted   no, and it may be tried again (says when)
+ ├── CallUncertain    perhaps: look before doing anything
+ └── AccountBlocked   no, for anyone: stop and say so
+
+DialerError           the user's mistake or the machine's: a message for people and an exit code
+ ├── BadInput         2: the leads, the settings, the command line
+ └── LedgerError      1: the ledger cannot be read or written
+"""
+
+from enum import StrEnum
+
+
+class CallError(Exception):
+    """A request that gave no call id. The message names no secret and no person's number."""
+
+
+class CallRefused(CallError):
+    """No call was made and none ever will be by this request (4xx that blames the request)."""
+
+
+class Limit(StrEnum):
+    """What a `CallNotStarted` ran into."""
+
+    RATE = "rate"
+    """429: the account asks for less."""
+    CONCURRENCY = "concurrency"
+    """The account has no room for another call."""
+    CONNECTION = "connection"
+    """Nothing was sent: refused, unreachable, no such host, TLS."""
+
+
+class CallNotStarted(CallError):
+    """No call was made; the same request may go again. `retry_after_s`: when the API says so, else None."""
+
+    def __init__(self, message: str, *, limit: Limit, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+
+class CallUncertain(CallError):
+    """The request left and no clear answer came: timeout, dropped connection, 5xx, unreadable 201."""
+
+
+class AccountBlocked(CallError):
+    """The API refuses the account: 401, 402. `way_out` tells the operator what to do."""
+
+    def __init__(self, message: str, *, way_out: str) -> None:
+        super().__init__(message)
+        self.way_out = way_out
+
+
+class DialerError(Exception):
+    """Ends the command with a plain message: what is wrong, where, and the way out. No stack trace."""
+
+    exit_code = 1
+
+
+class BadInput(DialerError):
+    """The leads, a setting or the command line: names the file, line, column or setting."""
+
+    exit_code = 2
+
+
+class LedgerError(DialerError):
+    """The ledger cannot be opened, read or written."""

@@ -1,0 +1,110 @@
+"""What the engine tells its observers: frozen facts, after they are in the ledger.
+
+Logs, metrics and pages are built from these alone and never touch the engine. An observer is a plain
+function of one event; it must be quick and must not raise.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dialer.domain.calls import Attempt, CallId, CallNews
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.outcomes import Outcome
+from dialer.ports import IntakeCounts
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeProgressed:
+    """A batch of rows is in the ledger. Counts are of the whole reading so far."""
+
+    counts: IntakeCounts
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptClaimed:
+    """An attempt is written ahead and holds a slot. `resumed`: it was found open at start."""
+
+    attempt: Attempt
+    resumed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlaced:
+    """The API gave a call id. `adopted`: not by the answer to our request, but found afterwards."""
+
+    attempt: Attempt
+    call_id: CallId
+    adopted: bool
+    answer_s: float
+    """Seconds from the claim to the call id."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptUncertain:
+    """A request left and no clear answer came; it is being looked for."""
+
+    attempt: Attempt
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptParked:
+    """Nobody could tell whether a call was made; the attempt is `unknown` until an operator resolves it."""
+
+    attempt: Attempt
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptClosed:
+    """An attempt ended and its slot is free."""
+
+    attempt: Attempt
+    state: AttemptState
+    outcome: Outcome
+    job_state: JobState
+    due_at: float | None
+    news: CallNews | None
+    error: str | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeld:
+    """The API said not now (429, no room, unreachable): the line waits `wait_s` seconds."""
+
+    why: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsChanged:
+    """How many calls at once are allowed now, and why."""
+
+    slots: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStopping:
+    """No further job is claimed. `account`: because the API refuses the account."""
+
+    why: str
+    way_out: str
+    account: bool
+
+
+Event = (
+    IntakeProgressed
+    | AttemptClaimed
+    | CallPlaced
+    | AttemptUncertain
+    | AttemptParked
+    | AttemptClosed
+    | RequestHeld
+    | SlotsChanged
+    | CampaignStopping
+)
+
+Observe = Callable[[Event], None]

@@ -1,0 +1,241 @@
+"""What the engine asks of the outside world: a few narrow Protocols. Adapters fulfil them."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from dialer.domain.calls import (
+    Attempt,
+    AttemptId,
+    CallId,
+    CallJob,
+    CallNews,
+    CampaignId,
+    Capacity,
+    IntakeId,
+    JobKind,
+    RejectedRow,
+)
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.outcomes import Outcome
+from dialer.domain.results import ResultLine
+from dialer.domain.screening import Screen
+
+
+class Clock(Protocol):
+    """The one wall clock. Durations come from the event loop's clock (`anyio.current_time`) instead."""
+
+    def now(self) -> float:
+        """Unix seconds, UTC."""
+        ...
+
+
+class JobSource(Protocol):
+    """Where jobs come from. It only feeds the ledger."""
+
+    @property
+    def name(self) -> str:
+        """For people: the file's name, the queue's address without its secret."""
+        ...
+
+    def batches(self, rows_max: int) -> AsyncIterator[Sequence[CallJob | RejectedRow]]:
+        """The rows in order, at most `rows_max` at a time. Raises `BadInput` if it cannot be read at all.
+
+        When the next batch is asked for, the one before is in the ledger: only then may the source
+        acknowledge it.
+        """
+        ...
+
+
+class CallApi(Protocol):
+    """The voice API. Each method may raise the four errors of `domain.errors`; nothing is retried inside."""
+
+    def encode(self, job: CallJob, attempt_id: AttemptId, from_number: str | None) -> bytes:
+        """The request for this attempt, to be stored and sent as it is. Pure."""
+        ...
+
+    async def create(self, kind: JobKind, body: bytes) -> CallNews:
+        """Make the call. Raises `CallUncertain` whenever a call may exist and its id is not known."""
+        ...
+
+    async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:
+        """The calls that carry one of these attempt ids, as far as they are listed yet."""
+        ...
+
+    async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallNews]:
+        """What is known of these calls; one that is not listed yet is left out."""
+        ...
+
+    async def get(self, call_id: CallId) -> CallNews | None:
+        """One call; None if the API does not know the id."""
+        ...
+
+    async def stop(self, call_id: CallId) -> None:
+        """Hang up."""
+        ...
+
+    async def capacity(self) -> Capacity:
+        """The account's concurrency, now."""
+        ...
+
+
+class AddedAs(StrEnum):
+    """What became of a job that was given to the ledger."""
+
+    NEW = "new"
+    SAME = "same"
+    """Known from before, open, unchanged: it resumes."""
+    CHANGED = "changed"
+    """Known from before, open: its row was updated."""
+    FINISHED = "finished"
+    """Known from before and final: not called again. `was_changed` says whether the row differs."""
+    DUPLICATE = "duplicate"
+    """The key or the number stands twice in this campaign; `line` is the first one's. Not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    how: AddedAs
+    line: int | None = None
+    was_changed: bool = False
+    by_key: bool = False
+    """DUPLICATE only: True if the job id stands twice, False if the number does."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """One free place (slot, permit and token) that asks for a job."""
+
+    campaign_id: CampaignId
+    attempt_id: AttemptId
+    now: float
+    screen: Screen
+    encode: Callable[[CallJob, AttemptId, str | None], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class NothingDue:
+    """No job may be dialled now. `next_due_at`: when to ask again; None when no job is open."""
+
+    next_due_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptUpdate:
+    """An attempt moves on but stays open (or is parked as UNKNOWN, with a line for the log)."""
+
+    attempt: Attempt
+    state: AttemptState
+    at: float
+    last_sent_at: float | None = None
+    call_id: CallId | None = None
+    error: str | None = None
+    job_state: JobState | None = None
+    line: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """An attempt is closed and its job is final or due again, in one transaction with the result lines."""
+
+    attempt: Attempt
+    state: AttemptState
+    outcome: Outcome
+    at: float
+    job_state: JobState
+    due_at: float | None
+    """When the job is due again; None when it is final."""
+    history: tuple[Outcome, ...]
+    lines: Sequence[Mapping[str, Any]]
+    news: CallNews | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeCounts:
+    """Rows of one reading of one source."""
+
+    rows: int = 0
+    new: int = 0
+    same: int = 0
+    changed: int = 0
+    finished: int = 0
+    rejected: int = 0
+    """Refused rows, duplicates included."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCounts:
+    """Jobs by state and attempts by outcome, as the ledger holds them."""
+
+    jobs: Mapping[JobState, int]
+    outcomes: Mapping[str, int]
+    """Final jobs by outcome."""
+    live: int
+    """Attempts that hold a slot."""
+    attempts: int
+    next_due_at: float | None
+
+
+class Ledger(Protocol):
+    """The one queue and the one memory. Every method is one transaction, durable when it returns.
+
+    Raises `LedgerError` when it cannot read or write; then nothing of that method has happened.
+    """
+
+    async def open_campaign(self, name: str, now: float) -> CampaignId:
+        """The campaign of this name, created if there is none."""
+        ...
+
+    async def begin_intake(self, campaign_id: CampaignId, source: str, now: float) -> IntakeId:
+        """A new reading of a source."""
+        ...
+
+    async def add(
+        self, intake_id: IntakeId, campaign_id: CampaignId, jobs: Sequence[CallJob], now: float
+    ) -> Sequence[Added]:
+        """Insert or ignore on the job's key; one answer per job, in order."""
+        ...
+
+    async def count_intake(self, intake_id: IntakeId, counts: IntakeCounts, *, complete: bool) -> None:
+        """Write down how far the reading is."""
+        ...
+
+    async def claim(self, request: ClaimRequest) -> Attempt | NothingDue:
+        """The next job that the screen lets through, written ahead as an attempt."""
+        ...
+
+    async def update(self, update: AttemptUpdate) -> None:
+        """Move an attempt on. Raises `IllegalTransition` if the table does not allow it."""
+        ...
+
+    async def finish(self, finish: Finish) -> None:
+        """Close an attempt. Raises `IllegalTransition` if it is closed already."""
+        ...
+
+    async def open_attempts(
+        self, campaign_id: CampaignId, states: frozenset[AttemptState]
+    ) -> Sequence[Attempt]:
+        """The attempts in these states, oldest first."""
+        ...
+
+    async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
+        """Result lines with a higher sequence number, in order."""
+        ...
+
+    async def counts(self, campaign_id: CampaignId) -> CampaignCounts:
+        """Where the campaign stands."""
+        ...
+
+
+class ResultSink(Protocol):
+    """Where result lines go, after they are in the ledger."""
+
+    def last_seq(self) -> int:
+        """The sequence number of the last whole line it holds; 0 if none."""
+        ...
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        """Write them behind the last one."""
+        ...
