@@ -1,1 +1,270 @@
-"""The settings."""
+"""Logs: what is written, how it looks, and what must never be in it.
+
+One canonical line per attempt (`attempt.closed`); other lines are for what an operator may have to act on.
+Event names are `noun.past_verb`. Every value of every line, tracebacks and other libraries' lines included,
+goes through one function that hides secrets and the end of phone numbers.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, TextIO, assert_never
+
+import orjson
+import structlog
+from structlog.typing import FilteringBoundLogger, Processor
+
+from dialer.domain.results import rfc3339
+from dialer.engine.events import (
+    AttemptClaimed,
+    AttemptClosed,
+    AttemptParked,
+    AttemptUncertain,
+    CallPlaced,
+    CampaignStopping,
+    Event,
+    IntakeProgressed,
+    RequestHeld,
+    SlotsChanged,
+)
+from dialer.engine.tally import Tally
+from dialer.ports import Clock
+
+INTAKE_ROWS_EACH = 10_000
+HELD_EACH_S = 1.0
+SECRET_CHARS_MIN = 4
+DIGITS_HIDDEN = 4
+
+NUMBER = re.compile(
+    r"(?:\+|%2[Bb])[0-9](?:[ ().\-/]{0,3}[0-9]){6,14}(?![0-9])"  # with a plus, however it is set apart
+    r"|(?<![\w.:+-])[0-9]{10,15}(?![\w:-]|\.[0-9])"  # bare, but not part of an id or a time
+)
+
+Log = FilteringBoundLogger
+
+
+def mask_numbers(text: str) -> str:
+    """The text with the last four digits of everything that looks like a phone number hidden."""
+    return NUMBER.sub(lambda found: _mask(found[0]), text)
+
+
+def _mask(number: str) -> str:
+    digits = [at for at, char in enumerate(number) if char.isdigit()]
+    hidden = set(digits[-DIGITS_HIDDEN:])
+    return "".join("*" if at in hidden else char for at, char in enumerate(number))
+
+
+def cleaner(secrets: Sequence[str], *, show_numbers: bool) -> Callable[[str], str]:
+    """What every text goes through. A secret shorter than `SECRET_CHARS_MIN` is too common a text to hide."""
+    hidden = sorted((secret for secret in secrets if len(secret) >= SECRET_CHARS_MIN), key=len, reverse=True)
+
+    def clean(text: str) -> str:
+        for secret in hidden:
+            text = text.replace(secret, "***")
+        return text if show_numbers else mask_numbers(text)
+
+    return clean
+
+
+def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:
+    """Every text in a value cleaned. What is not plain data becomes text first: it may hold anything."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {clean(str(key)): _cleaned(inner, clean) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(inner, clean) for inner in value]
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    return clean(str(value))
+
+
+def _cleaning(clean: Callable[[str], str]) -> Processor:
+    def process(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        inner = ("_record", "_from_structlog")  # structlog's own, taken out before anything is written
+        return {key: value if key in inner else _cleaned(value, clean) for key, value in event.items()}
+
+    return process
+
+
+def _timestamps(clock: Clock) -> Processor:
+    def process(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {"timestamp": rfc3339(clock.now()), **event}
+
+    return process
+
+
+def _json(value: Any, **_: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def configure(
+    format: str,
+    level: str,
+    stream: TextIO,
+    *,
+    clock: Clock,
+    secrets: Sequence[str] = (),
+    show_numbers: bool = False,
+    colors: bool = True,
+) -> Log:
+    """Set up all logging of the process, other libraries' warnings included, and give the log to write to.
+
+    `format`: json, console, or auto, which is console on a terminal. `level`: debug, info, warning or error.
+    `colors` matter on a terminal only. Calling it again replaces what was set up before.
+    """
+    is_terminal = stream.isatty()
+    if format == "json" or (format == "auto" and not is_terminal):
+        look: Processor = structlog.processors.JSONRenderer(serializer=_json)
+    else:
+        look = structlog.dev.ConsoleRenderer(
+            colors=colors and is_terminal, exception_formatter=structlog.dev.plain_traceback
+        )
+    steps: list[Processor] = [
+        structlog.processors.add_log_level,
+        _timestamps(clock),
+        structlog.processors.format_exc_info,
+        _cleaning(cleaner(secrets, show_numbers=show_numbers)),
+    ]
+    _take_over_other_libraries(steps, look, stream)
+    log: Log = structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[*steps, look],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        context_class=dict,
+    )
+    return log.bind()
+
+
+def _take_over_other_libraries(steps: Sequence[Processor], look: Processor, stream: TextIO) -> None:
+    """Lines written with the standard library's logging come out like ours: warnings and worse."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *steps],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, look],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+class LogObserver:
+    """Writes the engine's events. `show` them to it as an observer: `LogObserver(log, clock).observe`."""
+
+    def __init__(self, log: Log, clock: Clock) -> None:
+        self._log = log
+        self._clock = clock
+        self._intake_logged = 0
+        self._held_logged_at = float("-inf")
+        self._held_unlogged = 0
+
+    def observe(self, event: Event) -> None:
+        """Write one event, if it is worth a line."""
+        log = self._log
+        match event:
+            case IntakeProgressed():
+                self._intake(event)
+            case AttemptClaimed(attempt=attempt, resumed=resumed):
+                log.debug("attempt.claimed", **_ids(event), from_number=attempt.from_number, resumed=resumed)
+            case CallPlaced(call_id=call_id, adopted=adopted, answer_s=answer_s):
+                fields = {**_ids(event), "call_id": call_id, "answer_s": round(answer_s, 3)}
+                log.debug("call.placed", **fields, adopted=adopted)
+            case AttemptUncertain(why=why):
+                log.warning("attempt.uncertain", **_ids(event), why=why)
+            case AttemptParked(why=why):
+                log.error("attempt.parked", **_ids(event), why=why, way_out="dialer resolve")
+            case AttemptClosed():
+                log.info("attempt.closed", **_closed(event))
+            case RequestHeld():
+                self._held(event)
+            case SlotsChanged(slots=slots, why=why):
+                log.info("slots.changed", slots=slots, why=why)
+            case CampaignStopping(why=why, way_out=way_out, account=account):
+                log.error("campaign.stopping", why=why, way_out=way_out, account=account)
+            case _:
+                assert_never(event)
+
+    def _intake(self, event: IntakeProgressed) -> None:
+        counts = event.counts
+        if not event.complete and counts.rows - self._intake_logged < INTAKE_ROWS_EACH:
+            return
+        self._intake_logged = counts.rows
+        self._log.info(
+            "intake.progressed",
+            complete=event.complete,
+            rows=counts.rows,
+            new=counts.new,
+            same=counts.same,
+            changed=counts.changed,
+            finished=counts.finished,
+            rejected=counts.rejected,
+        )
+
+    def _held(self, event: RequestHeld) -> None:
+        """At most one line in `HELD_EACH_S`; it says how many came before it unwritten."""
+        now = self._clock.now()
+        if now - self._held_logged_at < HELD_EACH_S:
+            self._held_unlogged += 1
+            return
+        self._log.warning(
+            "request.held", why=event.why, wait_s=round(event.wait_s, 3), unlogged=self._held_unlogged
+        )
+        self._held_logged_at, self._held_unlogged = now, 0
+
+
+def _ids(
+    event: AttemptClaimed | CallPlaced | AttemptUncertain | AttemptParked | AttemptClosed,
+) -> dict[str, Any]:
+    """What says which attempt a line is about."""
+    attempt = event.attempt
+    job = attempt.job.job
+    return {
+        "job_id": job.job_id or job.key,
+        "line": job.line,
+        "to_number": job.to_number,
+        "attempt_id": attempt.id,
+        "attempt": attempt.number,
+    }
+
+
+def _closed(event: AttemptClosed) -> dict[str, Any]:
+    """The canonical line: everything about one attempt."""
+    attempt, news = event.attempt, event.news
+    return {
+        **_ids(event),
+        "from_number": attempt.from_number,
+        "call_id": news.call_id if news else attempt.call_id,
+        "outcome": event.outcome,
+        "state": event.state,
+        "status": news.status if news else None,
+        "reason": news.reason if news else None,
+        "error": event.error,
+        "talk_s": news.duration_s if news else None,
+        "seconds": round(event.at - attempt.claimed_at, 3),
+        "job_state": event.job_state,
+        "due_at": rfc3339(event.due_at),
+    }
+
+
+def counters_line(tally: Tally) -> dict[str, Any]:
+    """The counts under the names they have as Prometheus metrics; a label's values are keys of a table.
+
+    To be written as `log.info("counters.counted", **counters_line(tally))`.
+    """
+    return {
+        "dialer_rows_total": tally.intake.rows,
+        "dialer_rows_rejected_total": tally.intake.rejected,
+        "dialer_attempts_total": tally.claimed,
+        "dialer_attempts_resumed_total": tally.resumed,
+        "dialer_calls_placed_total": tally.placed,
+        "dialer_attempts_uncertain_total": tally.uncertain,
+        "dialer_attempts_unknown_total": tally.parked,
+        "dialer_attempts_closed_total": {str(outcome): count for outcome, count in tally.closed.items()},
+        "dialer_jobs_final_total": {str(state): count for state, count in tally.jobs.items()},
+        "dialer_requests_held_total": tally.held,
+        "dialer_attempts_live": tally.live,
+        "dialer_attempts_unknown": len(tally.unknown_ids),
+        "dialer_slots": tally.slots,
+    }

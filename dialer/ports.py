@@ -175,6 +175,8 @@ class CampaignCounts:
     live: int
     """Attempts that hold a slot."""
     attempts: int
+    calls: int
+    """Attempts that have a call id: calls that were made."""
     next_due_at: float | None
 
 
@@ -184,8 +186,11 @@ class Ledger(Protocol):
     Raises `LedgerError` when it cannot read or write; then nothing of that method has happened.
     """
 
-    async def open_campaign(self, name: str, now: float) -> CampaignId:
-        """The campaign of this name, created if there is none."""
+    async def open_campaign(self, name: str, now: float, *, simulated: bool) -> CampaignId:
+        """The campaign of this name, created if there is none.
+
+        Raises `BadInput` if it is there but simulated when this one is not, or the other way round.
+        """
         ...
 
     async def begin_intake(self, campaign_id: CampaignId, source: str, now: float) -> IntakeId:
@@ -193,13 +198,22 @@ class Ledger(Protocol):
         ...
 
     async def add(
-        self, intake_id: IntakeId, campaign_id: CampaignId, jobs: Sequence[CallJob], now: float
+        self,
+        intake_id: IntakeId,
+        campaign_id: CampaignId,
+        jobs: Sequence[CallJob],
+        counts: Callable[[Sequence[Added]], IntakeCounts],
+        now: float,
     ) -> Sequence[Added]:
-        """Insert or ignore on the job's key; one answer per job, in order."""
+        """Insert or ignore on the job's key; one answer per job, in order.
+
+        `counts` makes the reading's totals from the answers; they are written in the same transaction, so
+        that rows and jobs add up after a crash too.
+        """
         ...
 
-    async def count_intake(self, intake_id: IntakeId, counts: IntakeCounts, *, complete: bool) -> None:
-        """Write down how far the reading is."""
+    async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
+        """The source was read to its end."""
         ...
 
     async def claim(self, request: ClaimRequest) -> Attempt | NothingDue:

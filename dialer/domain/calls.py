@@ -63,6 +63,8 @@ class CallJob:
     not_before: float | None = None
     expires_at: float | None = None
     content: CallContent = field(default_factory=CallContent)
+    row: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """The cells as they were, for the rejects file should the ledger not take the job. Not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,12 @@ class RedialPolicy:
     """Delays per outcome, each outcome with its own count, and a ceiling over all of them."""
 
     attempts_max: int = 3
+    """Attempts that count, per job."""
+    put_back_s: float = 30.0
+    """Delay after the first attempt that made no call; doubles with each, up to `put_back_max_s`."""
+    put_back_max_s: float = 600.0
+    put_backs_max: int = 20
+    """Attempts of one job that may make no call, before the job is given up: over two hours of them."""
     delays: Mapping[Outcome, tuple[float, ...]] = field(default_factory=lambda: DEFAULT_DELAYS)
 
     def decide(
@@ -65,3 +71,13 @@ class RedialPolicy:
         if expires_at is not None and due_at >= expires_at:
             return Final(JobState.EXPIRED)
         return Again(due_at)
+
+    def put_back(self, claims: int, history: tuple[Outcome, ...], now: float) -> Again | Final:
+        """What becomes of a job whose attempt made no call, through no fault of its own.
+
+        `claims` are the attempts before this one, counted or not.
+        """
+        before = claims - len(history)
+        if before + 1 >= self.put_backs_max:
+            return Final(JobState.FAILED)
+        return Again(now + min(self.put_back_max_s, self.put_back_s * 2.0**before))

@@ -1,0 +1,1 @@
+"""The ledger: the only queue and the only memory, in SQLite or PostgreSQL."""

@@ -1,0 +1,150 @@
+"""Moving attempts on and closing them, checked against the table of transitions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.lines import append_lines
+from dialer.adapters.ledger.rows import pack_history
+from dialer.adapters.ledger.tables import attempt, job
+from dialer.domain.calls import AttemptId
+from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState, check_attempt, check_job
+from dialer.ports import AttemptUpdate, Finish
+
+_STATES = (
+    sa.select(attempt.c.id, attempt.c.state, job.c.state)
+    .join(job, attempt.c.job_id == job.c.id)
+    .where(attempt.c.id.in_(sa.bindparam("ids", expanding=True)))
+)
+_A: sa.BindParameter[str] = sa.bindparam("a")
+_J: sa.BindParameter[int] = sa.bindparam("j")
+_MOVE = (
+    sa.update(attempt)
+    .where(attempt.c.id == _A)
+    .values(
+        state=sa.bindparam("s"),
+        last_sent_at=sa.func.coalesce(sa.bindparam("sent"), attempt.c.last_sent_at),
+        call_id=sa.func.coalesce(sa.bindparam("call"), attempt.c.call_id),
+        placed_at=sa.func.coalesce(sa.bindparam("placed"), attempt.c.placed_at),
+        error=sa.bindparam("e"),
+    )
+)
+_CLOSE = (
+    sa.update(attempt)
+    .where(attempt.c.id == _A)
+    .values(
+        state=sa.bindparam("s"),
+        closed_at=sa.bindparam("at"),
+        outcome=sa.bindparam("o"),
+        call_id=sa.func.coalesce(sa.bindparam("call"), attempt.c.call_id),
+        status=sa.bindparam("st"),
+        reason=sa.bindparam("r"),
+        duration_s=sa.bindparam("d"),
+        cost_cents=sa.bindparam("cost"),
+        error=sa.bindparam("e"),
+    )
+)
+_JOB_STATE = sa.update(job).where(job.c.id == _J).values(state=sa.bindparam("s"))
+_JOB_AFTER = (
+    sa.update(job)
+    .where(job.c.id == _J)
+    .values(
+        state=sa.bindparam("s"),
+        due_at=sa.func.coalesce(sa.bindparam("due"), job.c.due_at),
+        history=sa.bindparam("h"),
+        outcome=sa.bindparam("o"),
+        closed_at=sa.bindparam("at"),
+    )
+)
+
+
+def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[None]:
+    """Move attempts on. Raises `IllegalTransition` before anything is written."""
+    states = _states(conn, [each.attempt.id for each in updates])
+    for each in updates:
+        attempt_state, job_state = states[each.attempt.id]
+        check_attempt(attempt_state, each.state)
+        if each.job_state is not None:
+            check_job(job_state, each.job_state)
+    conn.execute(_MOVE, [_moved(each) for each in updates])
+    jobs = [
+        {"j": each.attempt.job.id, "s": each.job_state.value}
+        for each in updates
+        if each.job_state is not None
+    ]
+    if jobs:
+        conn.execute(_JOB_STATE, jobs)
+    append_lines(
+        conn,
+        (
+            (each.attempt.job.campaign_id, each.attempt.job.id, each.line)
+            for each in updates
+            if each.line is not None
+        ),
+    )
+    return [None] * len(updates)
+
+
+def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
+    """Close attempts, and their jobs with them. Raises `IllegalTransition` before anything is written."""
+    states = _states(conn, [each.attempt.id for each in finishes])
+    for each in finishes:
+        attempt_state, job_state = states[each.attempt.id]
+        check_attempt(attempt_state, each.state)
+        check_job(job_state, each.job_state)
+    conn.execute(_CLOSE, [_closed(each) for each in finishes])
+    conn.execute(_JOB_AFTER, [_job_after(each) for each in finishes])
+    append_lines(
+        conn,
+        (
+            (each.attempt.job.campaign_id, each.attempt.job.id, line)
+            for each in finishes
+            for line in each.lines
+        ),
+    )
+    return [None] * len(finishes)
+
+
+def _states(conn: sa.Connection, ids: list[AttemptId]) -> dict[AttemptId, tuple[AttemptState, JobState]]:
+    rows = conn.execute(_STATES, {"ids": ids})
+    return {row[0]: (AttemptState(row[1]), JobState(row[2])) for row in rows}
+
+
+def _moved(each: AttemptUpdate) -> dict[str, Any]:
+    return {
+        "a": each.attempt.id,
+        "s": each.state.value,
+        "sent": each.last_sent_at,
+        "call": each.call_id,
+        "placed": each.at if each.state is AttemptState.PLACED else None,
+        "e": each.error,
+    }
+
+
+def _closed(each: Finish) -> dict[str, Any]:
+    news = each.news
+    return {
+        "a": each.attempt.id,
+        "s": each.state.value,
+        "at": each.at,
+        "o": each.outcome.value,
+        "call": news.call_id if news else None,
+        "st": news.status if news else None,
+        "r": news.reason if news else None,
+        "d": news.duration_s if news else None,
+        "cost": news.cost_cents if news else None,
+        "e": each.error,
+    }
+
+
+def _job_after(each: Finish) -> dict[str, Any]:
+    final = each.job_state in FINAL_JOBS
+    return {
+        "j": each.attempt.job.id,
+        "s": each.job_state.value,
+        "due": each.due_at,
+        "h": pack_history(each.history),
+        "o": each.outcome.value if final else None,
+        "at": each.at if final else None,
+    }

@@ -1,0 +1,171 @@
+"""The ledger as the engine sees it: each method is one operation for the one writer."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+import sqlalchemy as sa
+
+from dialer.adapters.ledger import intake, reads
+from dialer.adapters.ledger.commit import Group, Operation, commit
+from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.tables import campaign
+from dialer.adapters.ledger.tables import intake as intake_table
+from dialer.domain.balance import Balance
+from dialer.domain.calls import Attempt, CallJob, CampaignId, IntakeId
+from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.lifecycle import AttemptState
+from dialer.domain.results import ResultLine
+from dialer.ports import Added, AttemptUpdate, CampaignCounts, ClaimRequest, Finish, IntakeCounts, NothingDue
+
+OPERATIONS_MAX = 512
+"""Operations that go into one transaction."""
+
+T = TypeVar("T")
+
+
+class SqlLedger:
+    """`ports.Ledger` on SQLite. Made by `open_sqlite`."""
+
+    def __init__(self, conn: sa.Connection, *, on_thread: bool) -> None:
+        self._conn = conn
+        self._on_thread = on_thread
+        self._limiter = anyio.CapacityLimiter(1)
+        self._waiting: list[tuple[Operation, anyio.Event]] = []
+        self._wake = anyio.Event()
+
+    async def open_campaign(self, name: str, now: float, *, simulated: bool) -> CampaignId:
+        def find_or_create(conn: sa.Connection) -> CampaignId:
+            known = conn.execute(
+                sa.select(campaign.c.id, campaign.c.simulated).where(campaign.c.name == name)
+            ).one_or_none()
+            if known is not None:
+                if known.simulated != simulated:
+                    was = "simulated" if known.simulated else "for real"
+                    raise BadInput(
+                        f"campaign {name} of this ledger was {was}: give this one another --campaign or --ledger"
+                    )
+                return CampaignId(known.id)
+            values = {"name": name, "created_at": now, "simulated": simulated}
+            insert = sa.insert(campaign).values(**values).returning(campaign.c.id)
+            return CampaignId(conn.execute(insert).scalar_one())
+
+        return await self._call(find_or_create)
+
+    async def begin_intake(self, campaign_id: CampaignId, source: str, now: float) -> IntakeId:
+        def begin(conn: sa.Connection) -> IntakeId:
+            values = {"campaign_id": campaign_id, "source": source, "started_at": now}
+            insert = sa.insert(intake_table).values(**values).returning(intake_table.c.id)
+            return IntakeId(conn.execute(insert).scalar_one())
+
+        return await self._call(begin)
+
+    async def add(
+        self,
+        intake_id: IntakeId,
+        campaign_id: CampaignId,
+        jobs: Sequence[CallJob],
+        counts: Callable[[Sequence[Added]], IntakeCounts],
+        now: float,
+    ) -> Sequence[Added]:
+        def add(conn: sa.Connection) -> Sequence[Added]:
+            added = intake.add_jobs(conn, intake_id, campaign_id, jobs, now)
+            intake.count(conn, intake_id, counts(added), complete=False)
+            return added
+
+        return await self._call(add)
+
+    async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
+        await self._call(lambda conn: intake.count(conn, intake_id, counts, complete=True))
+
+    async def claim(self, request: ClaimRequest) -> Attempt | NothingDue:
+        claimed: Attempt | NothingDue = await self._submit(Group.CLAIM, request)
+        return claimed
+
+    async def update(self, update: AttemptUpdate) -> None:
+        await self._submit(Group.UPDATE, update)
+
+    async def finish(self, finish: Finish) -> None:
+        await self._submit(Group.FINISH, finish)
+
+    async def open_attempts(
+        self, campaign_id: CampaignId, states: frozenset[AttemptState]
+    ) -> Sequence[Attempt]:
+        return await self._call(lambda conn: reads.attempts_in(conn, campaign_id, states))
+
+    async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
+        return await self._call(lambda conn: reads.results_after(conn, campaign_id, seq, rows_max))
+
+    async def counts(self, campaign_id: CampaignId) -> CampaignCounts:
+        return await self._call(lambda conn: reads.counts(conn, campaign_id))
+
+    async def campaigns(self) -> dict[str, CampaignId]:
+        """Every campaign's name and number, oldest first."""
+        return await self._call(reads.campaigns)
+
+    async def balance(self, name: str, campaign_id: CampaignId) -> Balance:
+        """What `dialer verify` adds up."""
+        return await self._call(lambda conn: reads.balance(conn, name, campaign_id))
+
+    async def _call(self, function: Callable[[sa.Connection], T]) -> T:
+        answer: T = await self._submit(Group.CALL, function)
+        return answer
+
+    async def _submit(self, group: Group, payload: Any) -> Any:
+        operation, done = Operation(group, payload), anyio.Event()
+        self._waiting.append((operation, done))
+        self._wake.set()
+        await done.wait()
+        if operation.error is not None:
+            raise operation.error
+        return operation.answer
+
+    async def write(self) -> None:
+        """The one writer: commits what has gathered, for ever."""
+        while True:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            while self._waiting:
+                group, self._waiting = self._waiting[:OPERATIONS_MAX], self._waiting[OPERATIONS_MAX:]
+                with anyio.CancelScope(shield=True):
+                    await self._commit([operation for operation, _ in group])
+                for _, done in group:
+                    done.set()
+
+    async def _commit(self, operations: list[Operation]) -> None:
+        if self._on_thread:
+            await anyio.to_thread.run_sync(commit, self._conn, operations, limiter=self._limiter)
+        else:
+            commit(self._conn, operations)
+
+
+@asynccontextmanager
+async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -> AsyncIterator[SqlLedger]:
+    """A ledger in a SQLite file (None: in memory).
+
+    `dispatches`: the process will dial from it, so no other may. `on_thread`: commit on a thread of its own,
+    so that the loop never waits for a disk; False on a virtual-time loop, which must not have threads.
+    Raises `LedgerError`.
+    """
+    with ExitStack() as stack:
+        if path is not None and dispatches:
+            _make_folder(path)
+            stack.enter_context(dispatcher_lock(path))
+        engine = sqlite_engine(path)
+        stack.callback(engine.dispose)
+        conn = stack.enter_context(engine.connect())
+        ledger = SqlLedger(conn, on_thread=on_thread)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ledger.write)
+            yield ledger
+            tasks.cancel_scope.cancel()
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"ledger {path}: its folder cannot be made: {error.strerror}") from error

@@ -1,0 +1,121 @@
+"""The ledger's tables. A change here needs a migration beside it; a test compares them.
+
+Times are Unix seconds (float), so that a number read back is the number written, on every database.
+"""
+
+import sqlalchemy as sa
+
+from dialer.domain.lifecycle import JobState
+
+SCHEMA_VERSION = "0001"
+"""The newest migration this program knows."""
+
+metadata = sa.MetaData()
+
+campaign = sa.Table(
+    "campaign",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("last_seq", sa.Integer, nullable=False, server_default="0"),
+)
+
+intake = sa.Table(
+    "intake",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), nullable=False, index=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("complete", sa.Boolean, nullable=False, server_default=sa.false()),
+    *(
+        sa.Column(name, sa.Integer, nullable=False, server_default="0")
+        for name in ("rows", "new", "same", "changed", "finished", "rejected")
+    ),
+)
+
+job = sa.Table(
+    "job",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), nullable=False),
+    sa.Column("intake_id", sa.Integer, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("job_id", sa.Text),
+    sa.Column("line", sa.Integer),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("to_number", sa.Text),
+    sa.Column("from_number", sa.Text),
+    sa.Column("timezone", sa.Text),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("not_before", sa.Float),
+    sa.Column("expires_at", sa.Float),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("due_at", sa.Float, nullable=False),
+    sa.Column("claims", sa.Integer, nullable=False),
+    sa.Column("history", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text),
+    sa.Column("closed_at", sa.Float),
+    sa.UniqueConstraint("campaign_id", "key", name="job_key"),
+)
+
+IS_OPEN = sa.text(f"state = '{JobState.OPEN}'")
+"""Written out, not bound: a database uses a partial index only where it sees the same words."""
+
+sa.Index("job_number", job.c.campaign_id, job.c.to_number)
+sa.Index(
+    "job_due",
+    job.c.campaign_id,
+    job.c.priority,
+    job.c.due_at,
+    job.c.id,
+    sqlite_where=IS_OPEN,
+    postgresql_where=IS_OPEN,
+)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("campaign_id", sa.Integer, nullable=False),
+    sa.Column("job_id", sa.Integer, sa.ForeignKey("job.id"), nullable=False, index=True),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("from_number", sa.Text),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("claimed_at", sa.Float, nullable=False),
+    sa.Column("last_sent_at", sa.Float, nullable=False),
+    sa.Column("call_id", sa.Text),
+    sa.Column("placed_at", sa.Float),
+    sa.Column("closed_at", sa.Float),
+    sa.Column("outcome", sa.Text),
+    sa.Column("status", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("duration_s", sa.Float),
+    sa.Column("cost_cents", sa.Float),
+    sa.Column("error", sa.Text),
+)
+
+NOT_CLOSED = sa.text("closed_at IS NULL")
+sa.Index(
+    "attempt_open",
+    attempt.c.campaign_id,
+    attempt.c.claimed_at,
+    sqlite_where=NOT_CLOSED,
+    postgresql_where=NOT_CLOSED,
+)
+
+result = sa.Table(
+    "result",
+    metadata,
+    sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("job_id", sa.Integer, nullable=False),
+    sa.Column("attempt_id", sa.Text),
+    sa.Column("line", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,118 @@
+"""What the API says, read into the words of the domain.
+
+Tolerant: a field we do not know is passed over, a value we do not know stays as it is, and an optional
+field that is missing or of the wrong type is None. Only the call id must be there. Times of the API are in
+milliseconds, ours in seconds. Written by hand and not with a schema because every call passes here several
+times; `responses.Call` is the typed view of everything.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from dialer.domain.calls import AttemptId, CallId, CallNews, Capacity
+
+STATUS_NOT_SAID = "unknown"
+"""In place of a missing `call_status`: then only a reason or an end says that the call is over."""
+
+
+def read_json(body: bytes) -> Any:
+    """The value, or None if it is not JSON."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def read_call(raw: Any) -> CallNews | None:
+    """The call in an answer, a listing or a webhook; None if it does not name its id."""
+    if not isinstance(raw, dict):
+        return None
+    call_id = _text(raw.get("call_id"))
+    if call_id is None:
+        return None
+    attempt_id = _text(_part(raw, "metadata").get("attempt_id"))
+    return CallNews(
+        call_id=CallId(call_id),
+        status=_text(raw.get("call_status")) or STATUS_NOT_SAID,
+        attempt_id=None if attempt_id is None else AttemptId(attempt_id),
+        reason=_text(raw.get("disconnection_reason")),
+        started_at=_seconds(raw.get("start_timestamp")),
+        ended_at=_seconds(raw.get("end_timestamp")),
+        duration_s=_seconds(raw.get("duration_ms")),
+        cost_cents=_number(_part(raw, "call_cost").get("combined_cost")),
+        access_token=_text(raw.get("access_token")),
+        analysis=_part(raw, "call_analysis") or None,
+    )
+
+
+def read_page(raw: Any) -> tuple[list[CallNews], str | None] | None:
+    """One page of list-calls and the key of the next, if any; None if it is not a whole, readable page.
+
+    Strict where it matters: a call that cannot be read, or a next page that cannot be asked for, must not
+    look like a call that is not there.
+    """
+    if not isinstance(raw, dict) or not isinstance(items := raw.get("items"), list):
+        return None
+    calls = [news for news in map(read_call, items) if news is not None]
+    next_key = _text(raw.get("pagination_key")) if raw.get("has_more") else None
+    if len(calls) < len(items) or (raw.get("has_more") and next_key is None):
+        return None
+    return calls, next_key
+
+
+def read_capacity(raw: Any) -> Capacity | None:
+    """The answer of get-concurrency; None if it is not an object."""
+    if not isinstance(raw, dict):
+        return None
+    return Capacity(
+        limit=_count(raw.get("concurrency_limit")),
+        in_use=_count(raw.get("current_concurrency")),
+        reserved_inbound=_count(raw.get("reserved_inbound_concurrency")) or 0,
+        burst_limit=(
+            _count(raw.get("concurrency_burst_limit"))
+            if raw.get("concurrency_burst_enabled") is True
+            else None
+        ),
+    )
+
+
+def read_error(body: bytes) -> str:
+    """The `message` of an error's body; empty if there is none."""
+    raw = read_json(body)
+    return _text(raw.get("message")) or "" if isinstance(raw, dict) else ""
+
+
+def parse_event(body: bytes) -> tuple[str, CallNews] | None:
+    """A webhook's event and what it tells of its call; None if the body is not one.
+
+    Check the signature first: see `signature.verify`.
+    """
+    raw = read_json(body)
+    if not isinstance(raw, dict):
+        return None
+    event, news = _text(raw.get("event")), read_call(raw.get("call"))
+    return None if event is None or news is None else (event, news)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _seconds(value: Any) -> float | None:
+    milliseconds = _number(value)
+    return None if milliseconds is None else milliseconds / 1000
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _part(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = raw.get(name)
+    return part if isinstance(part, dict) else {}

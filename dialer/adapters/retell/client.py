@@ -1,0 +1,244 @@
+"""The Retell API over aiohttp. It never retries and never follows a redirect.
+
+What aiohttp 3.14 does on its own, as its source has it (`ClientSession._request`):
+
+- A request that meets a connection which the server has just dropped is sent once more, but only for its
+  `IDEMPOTENT_METHODS`; POST is not among them. So a create goes out at most once and the drop is reported.
+- 301, 302, 303, 307 and 308 are followed by default, and for 307 and 308 the POST is sent again. Hence
+  `allow_redirects=False`, on every request: neither a call nor the key goes to another host.
+- `ClientTimeout.total` also covers the wait for a free connection and the reading of the body, on the
+  loop's clock. What expired in it is a bare `TimeoutError`, before the request as well as after.
+
+So the exception alone does not say whether the request left. `aiohttp.UploadTracker.bytes_written` does not
+either: it stays at the last value that was asked for once the transport is closing, while asyncio still
+delivers what is in its buffer. (A body of 8 MB to a server that was slow to read: the tracker said 0 bytes
+after the timeout, and the server got all of it.) The body therefore notes itself whether it was handed to
+a live connection; see `_Body`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+from aiohttp.abc import AbstractStreamWriter
+from aiolimiter import AsyncLimiter
+
+from dialer.adapters.retell.answers import read_call, read_capacity, read_error, read_json, read_page
+from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.retell.errors import AnswerTooLong, from_status, from_trouble, plain
+from dialer.adapters.retell.requests import encode
+from dialer.adapters.retell.responses import Call, read_details
+from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, JobKind
+from dialer.domain.errors import CallNotStarted, CallUncertain, Limit
+from dialer.ports import CallApi
+
+CREATE_PATHS = {
+    JobKind.PHONE_CALL: "/v2/create-phone-call",
+    JobKind.WEB_CALL: "/v2/create-web-call",
+    JobKind.REGISTER_PHONE_CALL: "/v2/register-phone-call",
+}
+KEEPALIVE_S = 15.0
+"""Idle connections are given up after this, well before a server does: a create on a connection that the
+server is just closing is an uncertain call."""
+NAMES_S = 60
+"""How long a looked-up address is kept."""
+LIST_IDS_MAX = 200
+"""Ids asked for in one list-calls; how many a filter may hold is not documented."""
+LIST_PAGE_CALLS = 1000
+"""The API's own maximum."""
+LIST_PAGES_MAX = 50
+ERROR_BYTES_MAX = 64 * 1024
+"""What is read of an error's body; its status has said the most."""
+
+T = TypeVar("T")
+
+
+class RetellApi(CallApi):
+    """See `ports.CallApi`. The session belongs to the caller; see `open_api`."""
+
+    def __init__(self, session: aiohttp.ClientSession, config: RetellConfig) -> None:
+        self._session = session
+        self._config = config
+        self._base_url = config.base_url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {config.api_key}", "Accept": "application/json"}
+        self._create_timeout = _timeout(config.timeout_s, config)
+        self._other_timeout = _timeout(config.list_timeout_s, config)
+        # One at a time, evenly: a bucket of 15 would let 29 go in its first ten seconds.
+        self._list_pace = AsyncLimiter(1, 10 / config.lists_per_10s)
+
+    def encode(self, job: CallJob, attempt_id: AttemptId, from_number: str | None) -> bytes:
+        """See `requests.encode`."""
+        return encode(job, attempt_id, from_number, self._config)
+
+    async def create(self, kind: JobKind, body: bytes) -> CallNews:
+        """Send the request, once. See `ports.CallApi`, and the table in `errors`."""
+        answer = await self._exchange(
+            "POST", CREATE_PATHS[kind], body, bytes_max=self._config.answer_bytes_max, creates=True
+        )
+        news = read_call(read_json(self._accepted(answer, creates=True)))
+        if news is None:
+            raise CallUncertain(f"HTTP {answer.status}, but the answer names no call_id")
+        return news
+
+    async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:
+        """See `ports.CallApi`. A miss is no proof of absence: the listing lags."""
+        asked = frozenset(attempt_ids)
+        listed = await self._listed(attempt_ids, lambda leaf: {"metadata": [{**leaf, "key": "attempt_id"}]})
+        return [news for news in listed if news.attempt_id in asked]
+
+    async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallNews]:
+        """See `ports.CallApi`."""
+        asked = frozenset(call_ids)
+        listed = await self._listed(call_ids, lambda leaf: {"call_id": leaf})
+        return [news for news in listed if news.call_id in asked]
+
+    async def get(self, call_id: CallId) -> CallNews | None:
+        """See `ports.CallApi`."""
+        raw = await self._call(call_id)
+        return None if raw is None else _readable(read_call(raw), "get-call")
+
+    async def details(self, call_id: CallId) -> Call | None:
+        """All that the API says of one call, typed; None if it does not know the id."""
+        raw = await self._call(call_id)
+        return None if raw is None else _readable(read_details(raw), "get-call")
+
+    async def stop(self, call_id: CallId) -> None:
+        """See `ports.CallApi`."""
+        await self._ask("POST", f"/v2/stop-call/{quote(call_id, safe='')}")
+
+    async def capacity(self) -> Capacity:
+        """See `ports.CallApi`."""
+        return _readable(read_capacity(await self._ask("GET", "/get-concurrency")), "get-concurrency")
+
+    async def _listed(
+        self, ids: Sequence[str], criteria: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> Sequence[CallNews]:
+        """The calls with one of these ids. All of the pages or an error: half a list would hide calls."""
+        found: dict[CallId, CallNews] = {}
+        for start in range(0, len(ids), LIST_IDS_MAX):
+            leaf = {"type": "enum", "op": "in", "value": ids[start : start + LIST_IDS_MAX]}
+            request: dict[str, Any] = {"filter_criteria": criteria(leaf), "limit": LIST_PAGE_CALLS}
+            for _ in range(LIST_PAGES_MAX):
+                await self._list_pace.acquire()
+                raw = await self._ask(
+                    "POST", "/v3/list-calls", orjson.dumps(request), bytes_max=self._config.list_bytes_max
+                )
+                calls, next_key = _readable(read_page(raw), "list-calls")
+                found.update((news.call_id, news) for news in calls)
+                if next_key is None:
+                    break
+                request["pagination_key"] = next_key
+            else:
+                raise CallNotStarted(f"list-calls goes beyond {LIST_PAGES_MAX} pages", limit=Limit.CONNECTION)
+        return [*found.values()]
+
+    async def _call(self, call_id: CallId) -> Any:
+        """The body of get-call, or None if the API does not know the id: it says so with 422."""
+        answer = await self._exchange("GET", f"/v2/get-call/{quote(call_id, safe='')}")
+        return None if answer.status in (404, 422) else read_json(self._accepted(answer))
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None = None, *, bytes_max: int | None = None
+    ) -> Any:
+        """One request that makes no call, and the JSON of its answer."""
+        return read_json(self._accepted(await self._exchange(method, path, body, bytes_max=bytes_max)))
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        bytes_max: int | None = None,
+        creates: bool = False,
+    ) -> "_Answer":
+        """One request and its answer, whatever its status. Raises what `errors.from_trouble` says."""
+        payload = None if body is None else _Body(body, content_type="application/json")
+        try:
+            async with self._session.request(
+                method,
+                self._base_url + path,
+                data=payload,
+                headers=self._headers,
+                timeout=self._create_timeout if creates else self._other_timeout,
+                allow_redirects=False,
+            ) as response:
+                content = await _read(response, bytes_max or self._config.answer_bytes_max)
+                return _Answer(response.status, response.headers, content)
+        except (aiohttp.ClientError, OSError, AnswerTooLong) as trouble:
+            raise from_trouble(
+                trouble,
+                was_sent=payload is not None and payload.was_sent,
+                creates=creates,
+                secret=self._config.api_key,
+            ) from trouble
+
+    def _accepted(self, answer: "_Answer", *, creates: bool = False) -> bytes:
+        """The body of a 2xx; any other status raises what `errors.from_status` says."""
+        if 200 <= answer.status < 300:
+            return answer.body
+        message = plain(read_error(answer.body), self._config.api_key)
+        raise from_status(answer.status, answer.headers, message, creates=creates)
+
+
+@asynccontextmanager
+async def open_api(config: RetellConfig, *, connections_max: int) -> AsyncIterator[RetellApi]:
+    """The API on a session of its own: no cookies, nothing from the environment, no middleware."""
+    connector = aiohttp.TCPConnector(
+        limit=connections_max, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=NAMES_S
+    )
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+    ) as session:
+        yield RetellApi(session, config)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Body(aiohttp.BytesPayload):
+    """A request's body that knows whether any of it may have left."""
+
+    was_sent = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        # aiohttp holds the headers back to write them together with this, so nothing went before it.
+        transport = writer.transport
+        self.was_sent = transport is not None and not transport.is_closing()
+        await super().write_with_length(writer, content_length)
+
+
+async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    """The decompressed body. Of an error as much as can be had: its status already says what happened."""
+    if response.status >= 300:
+        with suppress(aiohttp.ClientError, OSError, AnswerTooLong):
+            return await _read_all(response, ERROR_BYTES_MAX)
+        return b""
+    return await _read_all(response, bytes_max)
+
+
+async def _read_all(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    chunks = bytearray()
+    async for chunk in response.content.iter_any():
+        chunks += chunk
+        if len(chunks) > bytes_max:
+            raise AnswerTooLong(f"the answer is longer than {bytes_max} bytes")
+    return bytes(chunks)
+
+
+def _readable(value: T | None, request: str) -> T:
+    if value is None:
+        raise CallNotStarted(f"the answer to {request} cannot be read", limit=Limit.CONNECTION)
+    return value
+
+
+def _timeout(total_s: float, config: RetellConfig) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s, sock_connect=config.connect_timeout_s)

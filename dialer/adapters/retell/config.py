@@ -1,0 +1,36 @@
+"""What the Retell client has to be told. Filled from the settings by whoever wires the parts together."""
+
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RetellConfig:
+    """The account, the bounds, and what goes into every request."""
+
+    api_key: str = field(repr=False)
+    base_url: str = "https://api.retellai.com"
+    timeout_s: float = 120.0
+    """For one create, from the wait for a connection to the last byte of the answer. The official SDK waits
+    as long; a shorter wait only makes more uncertain calls."""
+    connect_timeout_s: float = 10.0
+    """For name, TCP and TLS together. Running into it is harmless: nothing was sent."""
+    list_timeout_s: float = 30.0
+    """For every request that makes no call."""
+    answer_bytes_max: int = 4 * MIB
+    """The longest answer about one call that is read, after decompression."""
+    list_bytes_max: int = 64 * MIB
+    """The longest page of calls that is read: a thousand calls may carry 50 kB of metadata each."""
+    lists_per_10s: float = 15.0
+    """The API's limit for list-calls. It holds for the whole organization: give each worker its share."""
+    agent_id: str | None = None
+    """For jobs that name no agent."""
+    agent_version: int | str | None = None
+    """The version of `agent_id`; a job that names its own agent does not get it."""
+    ignore_e164_validation: bool = False
+    """Let custom telephony call from internal pseudo numbers (phone calls only)."""
+    honor_internal_dnc: bool = False
+    """Let the API refuse contacts that it has marked do-not-call (phone calls only)."""
+    sends_idempotency_key: bool = True
+    """Phone calls only: the other two endpoints have no such field."""

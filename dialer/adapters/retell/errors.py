@@ -1,0 +1,117 @@
+"""The one table from HTTP to the four errors of `domain.errors`. Nothing above it knows a status code.
+
+    what happened                                 create                        any other request
+    ────────────────────────────────────────────  ────────────────────────────  ─────────────────────────────
+    trouble before the body was handed over       CallNotStarted (connection)   CallNotStarted (connection)
+    trouble after that                            CallUncertain                 CallNotStarted (connection)
+    2xx without a readable call id                CallUncertain                 CallNotStarted (connection)
+    301 307 308                                   AccountBlocked (address)      AccountBlocked (address)
+    other 3xx                                     CallUncertain                 CallNotStarted (connection)
+    401 403                                       AccountBlocked (key)          AccountBlocked (key)
+    402                                           AccountBlocked (payment)      AccountBlocked (payment)
+    4xx whose message speaks of concurrency       CallNotStarted (concurrency)  CallNotStarted (concurrency)
+    429                                           CallNotStarted (rate)         CallNotStarted (rate)
+    408 409                                       CallUncertain                 CallNotStarted (connection)
+    other 4xx                                     CallRefused                   CallNotStarted (connection)
+    5xx, and whatever else                        CallUncertain                 CallNotStarted (connection)
+
+Why 301, 307 and 308 stop the campaign: they say that this request was not carried out here and belongs
+elsewhere, so no call was made, and every further request would be answered alike: `base_url` is wrong. A
+302 or 303 is also what a server answers when it *has* done the work and shows the way to the result.
+
+Why 409 is uncertain: with an idempotency key it is the usual answer while the first request with that key
+is still being worked on. The API's pages are silent.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain, Limit
+
+RETRY_AFTER_MAX_S = 300.0
+"""A longer wait is cut to this: the API's windows are a minute at most."""
+MESSAGE_CHARS_MAX = 300
+
+CHECK_KEY = "check RETELL_API_KEY: it is missing, wrong, or may not do this"
+ADD_PAYMENT = "add a payment method or credit in the Retell dashboard, then resume the campaign"
+CHECK_ADDRESS = "check the API's base_url: its server sends us to another address"
+
+_NUMBER_LIKE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}")
+
+
+class AnswerTooLong(Exception):
+    """The answer's body is longer than we read."""
+
+
+def from_status(status: int, headers: Mapping[str, str], message: str, *, creates: bool) -> CallError:
+    """The error that an answer means. `message` is the API's own, made plain. Never for a readable 2xx."""
+    text = f"HTTP {status}" + (f": {message}" if message else "")
+    match status:
+        case 401:
+            return AccountBlocked(text, way_out=CHECK_KEY)
+        case 402:
+            return AccountBlocked(text, way_out=ADD_PAYMENT)
+        case 301 | 307 | 308:
+            return AccountBlocked(text, way_out=CHECK_ADDRESS)
+        case _ if 400 <= status < 500 and "concurren" in message.lower():
+            return CallNotStarted(text, limit=Limit.CONCURRENCY, retry_after_s=retry_after_s(headers))
+        case 403:
+            return AccountBlocked(text, way_out=CHECK_KEY)
+        case 429:
+            return CallNotStarted(text, limit=Limit.RATE, retry_after_s=retry_after_s(headers))
+        case _ if not creates:
+            return CallNotStarted(text, limit=Limit.CONNECTION)
+        case 408 | 409:
+            return CallUncertain(text)
+        case _ if 400 <= status < 500:
+            return CallRefused(text)
+        case _:
+            return CallUncertain(text)
+
+
+def from_trouble(trouble: Exception, *, was_sent: bool, creates: bool, secret: str) -> CallError:
+    """The error that an exception of the HTTP client means.
+
+    `was_sent`: the body, or a part of it, was handed to a live connection. Then it may have arrived whole,
+    whatever the client saw of it.
+    """
+    reason = plain(str(trouble), secret)
+    text = type(trouble).__name__ + (f": {reason}" if reason else "")
+    if creates and was_sent:
+        return CallUncertain(text)
+    return CallNotStarted(text, limit=Limit.CONNECTION)
+
+
+def plain(text: str, secret: str) -> str:
+    """One bounded line without the key, and without anything that could be a phone number."""
+    if secret:
+        text = text.replace(secret, "***")
+    return _NUMBER_LIKE.sub("***", " ".join(text.split()))[:MESSAGE_CHARS_MAX]
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """How long to wait, in seconds, from `RateLimit-Reset`, else `Retry-After`; None if they do not say.
+
+    Zero and below count as not said: the API rounds down, and going again at once would earn the next 429.
+    """
+    for text in (headers.get("RateLimit-Reset"), headers.get("Retry-After")):
+        seconds = _seconds(text, headers.get("Date")) if text else None
+        if seconds is not None:
+            return min(seconds, RETRY_AFTER_MAX_S)
+    return None
+
+
+def _seconds(text: str, date: str | None) -> float | None:
+    """A number of seconds, or the time until an HTTP date, by the clock of the server that wrote it."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        if date is None:
+            return None
+        try:
+            seconds = (parsedate_to_datetime(text) - parsedate_to_datetime(date)).total_seconds()
+        except (ValueError, TypeError):  # TypeError: one of the two names no zone
+            return None
+    return seconds if math.isfinite(seconds) and seconds > 0 else None

@@ -1,0 +1,185 @@
+"""The requests of the three create endpoints: how a job becomes one, and what the API takes.
+
+`encode` is on the hot path and validates nothing: `check_content` has held the very request that will be
+sent against the models below, once, when the row came in.
+
+The models hold every field of the API's pages and, where the official SDK (6.2.13) is newer, its fields
+too. What stays out: `current_node_id` and `current_state` of the newest web call, which a job cannot say.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias, assert_never
+
+import orjson
+from pydantic import Field, ValidationError
+
+from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.retell.overrides import AgentOverride
+from dialer.adapters.retell.problems import problems_of
+from dialer.adapters.retell.strictness import Given, Part, Version
+from dialer.domain.calls import AttemptId, CallContent, CallJob, JobKind
+from dialer.domain.errors import BadInput
+
+METADATA_BYTES_MAX = 50_000
+
+E164: TypeAlias = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$")]
+
+_EXAMPLE_NUMBER = "+12125550100"
+_EXAMPLE_ATTEMPT = AttemptId("0" * 36)
+
+
+class _Create(Part):
+    """What the three requests have in common."""
+
+    agent_override: Given[AgentOverride] = None
+    metadata: Given[dict[str, Any]] = None
+    retell_llm_dynamic_variables: Given[dict[str, str]] = None
+
+
+class PhoneCallRequest(_Create):
+    """POST /v2/create-phone-call: rings somebody."""
+
+    from_number: Annotated[str, Field(min_length=1)]
+    """E.164, unless `ignore_e164_validation`."""
+    to_number: E164
+    override_agent_id: Given[str] = None
+    override_agent_version: Given[Version] = None
+    custom_sip_headers: Given[dict[str, str]] = None
+    ignore_e164_validation: Given[bool] = None
+    honor_internal_dnc: Given[bool] = None
+    idempotency_key: Given[str] = None
+
+
+class RegisterPhoneCallRequest(_Create):
+    """POST /v2/register-phone-call: an id for a call that the caller's own SIP then makes."""
+
+    agent_id: str
+    agent_version: Given[Version] = None
+    from_number: Given[str] = None
+    to_number: Given[str] = None
+    direction: Given[Literal["inbound", "outbound"]] = None
+
+
+class WebCallRequest(_Create):
+    """POST /v2/create-web-call."""
+
+    agent_id: str
+    agent_version: Given[Version] = None
+
+
+REQUESTS: Mapping[JobKind, type[_Create]] = {
+    JobKind.PHONE_CALL: PhoneCallRequest,
+    JobKind.REGISTER_PHONE_CALL: RegisterPhoneCallRequest,
+    JobKind.WEB_CALL: WebCallRequest,
+}
+
+
+def encode(job: CallJob, attempt_id: AttemptId, from_number: str | None, config: RetellConfig) -> bytes:
+    """The body of the request: for the same arguments the same bytes, whatever the order of the row's keys.
+
+    `from_number`: the line that was chosen; None leaves the row's own. Raises `BadInput` if the request
+    cannot be made from the row and the settings.
+    """
+    return orjson.dumps(_request(job, attempt_id, from_number, config), option=orjson.OPT_SORT_KEYS)
+
+
+def check_content(kind: JobKind, content: CallContent, config: RetellConfig) -> Sequence[str]:
+    """What the API would refuse in this row, a line for each problem, naming the field; empty if nothing."""
+    example = CallJob(key="", to_number=_EXAMPLE_NUMBER, kind=kind, content=content)
+    try:
+        request = _request(example, _EXAMPLE_ATTEMPT, _EXAMPLE_NUMBER, config)
+    except BadInput as problem:
+        return [str(problem)]
+    problems = _unwritable(request)
+    if problems:
+        return problems
+    metadata_bytes = len(orjson.dumps(request["metadata"]))
+    if metadata_bytes > METADATA_BYTES_MAX:
+        problems.append(f"metadata: must be at most {METADATA_BYTES_MAX} bytes as JSON, is {metadata_bytes}")
+    try:
+        REQUESTS[kind].model_validate(request)
+    except ValidationError as error:
+        problems += problems_of(error, request)
+    return problems
+
+
+def _unwritable(request: Mapping[str, Any]) -> list[str]:
+    """What the models would let pass and JSON would not: half a character, a number of more than 64 bits."""
+    problems = []
+    for name, value in request.items():
+        try:
+            orjson.dumps(value)
+        except orjson.JSONEncodeError as error:
+            problems.append(f"{name}: cannot be written as JSON: {error}")
+    return problems
+
+
+def _request(
+    job: CallJob, attempt_id: AttemptId, from_number: str | None, config: RetellConfig
+) -> dict[str, Any]:
+    """The fields of the request, without those that are not given."""
+    agent_id, version = _agent(job.content, config)
+    caller = job.from_number if from_number is None else from_number
+    request = _common(job, attempt_id)
+    match job.kind:
+        case JobKind.PHONE_CALL:
+            needed: tuple[str, ...] = ("from_number", "to_number")
+            own = {
+                "from_number": caller,
+                "to_number": job.to_number,
+                "override_agent_id": agent_id,
+                "override_agent_version": version,
+                "ignore_e164_validation": config.ignore_e164_validation or None,
+                "honor_internal_dnc": config.honor_internal_dnc or None,
+                "idempotency_key": attempt_id if config.sends_idempotency_key else None,
+            }
+        case JobKind.REGISTER_PHONE_CALL:
+            own = {
+                "agent_id": agent_id,
+                "agent_version": version,
+                "from_number": caller,
+                "to_number": job.to_number,
+                "direction": "outbound",
+            }
+            needed = ("agent_id",)
+        case JobKind.WEB_CALL:
+            own = {"agent_id": agent_id, "agent_version": version}
+            needed = ("agent_id",)
+        case _:
+            assert_never(job.kind)
+    for name in needed:
+        if own[name] is None:
+            raise BadInput(f"{name}: a {job.kind} needs one, in the row or in the settings")
+    request.update((name, value) for name, value in own.items() if value is not None)
+    return request
+
+
+def _common(job: CallJob, attempt_id: AttemptId) -> dict[str, Any]:
+    content = job.content
+    metadata = {**content.metadata, "attempt_id": attempt_id}
+    if job.job_id is not None:
+        metadata["job_id"] = job.job_id
+    common: dict[str, Any] = {"metadata": metadata}
+    if content.variables:
+        common["retell_llm_dynamic_variables"] = _texts(content.variables)
+    if content.sip_headers:
+        common["custom_sip_headers"] = _texts(content.sip_headers)
+    if content.agent_override is not None:
+        common["agent_override"] = content.agent_override
+    return common
+
+
+def _agent(content: CallContent, config: RetellConfig) -> tuple[str | None, int | str | None]:
+    """The agent and its version. The configured version belongs to the configured agent."""
+    if content.agent_id is not None:
+        return content.agent_id, content.agent_version
+    return config.agent_id, config.agent_version if content.agent_version is None else content.agent_version
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    """The API takes text only. A value that came as JSON is written as JSON, and null as nothing."""
+    return {name: value if isinstance(value, str) else _text(value) for name, value in values.items()}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else orjson.dumps(value, default=str).decode()

@@ -1,0 +1,164 @@
+"""Which column is what: the header of a lead list, read once per file."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dialer.domain.calls import JobKind
+from dialer.domain.errors import BadInput
+from dialer.domain.phone import PhoneNumber, parse_number
+
+KNOWN_COLUMNS = (
+    "to_number",
+    "from_number",
+    "job_id",
+    "kind",
+    "timezone",
+    "priority",
+    "not_before",
+    "expires_at",
+    "override_agent_id",
+    "override_agent_version",
+    "agent_override",
+)
+"""Found without regard to case, spaces, underscores and hyphens. Any other column is a variable."""
+METADATA_PREFIX = "metadata."
+SIP_HEADERS_PREFIX = "custom_sip_headers."
+
+NUMBER_NAMES = (
+    *("to_number", "to", "number", "phone", "phone_number", "phone_no", "phonenr", "telephone"),
+    *("telephone_number", "tel", "tel_no", "mobile", "mobile_number", "mobile_phone", "cell", "cell_phone"),
+    *("cell_number", "contact_number", "contact_phone", "customer_phone", "msisdn"),
+    *("Telefon", "Telefonnummer", "Rufnummer", "Handy", "Handynummer", "Mobil", "Mobilnummer"),
+    *("Mobiltelefon", "téléphone", "numéro de téléphone", "mobile phone number", "teléfono"),
+    *("número de teléfono", "celular", "móvil", "telefone", "telefono", "cellulare", "telefoon"),
+)
+"""The names under which the number to call is found; `to_number` goes before all others."""
+SHOWN_COLUMNS_MAX = 20
+SHOWN_CHARS_MAX = 40
+
+
+def fold(name: str) -> str:
+    """A header's name without case, accents, spaces, underscores and hyphens."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(char for char in plain if char.isalnum() or char == ".")
+
+
+_NUMBER_NAMES = frozenset(fold(name) for name in NUMBER_NAMES)
+_KNOWN = {fold(name): name for name in KNOWN_COLUMNS}
+
+Named = tuple[tuple[str, int], ...]
+"""Names with the index of their column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The plan by which every row is read."""
+
+    names: tuple[str, ...]
+    """The header's own spellings, trimmed; empty where a column has none."""
+    known: Mapping[str, int]
+    """Name of `KNOWN_COLUMNS` → index, for those the file has."""
+    variables: Named = ()
+    metadata: Named = ()
+    sip_headers: Named = ()
+    nameless: tuple[int, ...] = field(default=())
+    """Columns without a name: a cell there belongs nowhere."""
+
+
+def number_columns(cells: Sequence[str]) -> list[int]:
+    """The columns that may hold the number to call: `to_number` alone if there is one."""
+    folded = [fold(cell) for cell in cells]
+    exact = [index for index, name in enumerate(folded) if name == "tonumber"]
+    return exact or [index for index, name in enumerate(folded) if name in _NUMBER_NAMES]
+
+
+def holds_number(cells: Sequence[str]) -> bool:
+    """True if this header has a column for the number."""
+    return bool(number_columns(cells))
+
+
+def read_header(cells: Sequence[str], where: str, default_kind: JobKind) -> Columns:
+    """The plan for this header. Raises `BadInput`, which begins with `where` (the file's name)."""
+    names = tuple(cell.strip().strip("\ufeff\u200b").strip() for cell in cells)
+    known = _known_columns(names, where)
+    if "to_number" not in known and not _may_do_without_number(known, default_kind):
+        raise BadInput(_no_number_message(names, where))
+    variables, metadata, sip_headers = [], [], []
+    taken = set(known.values())
+    for index, name in enumerate(names):
+        if index in taken or not name:
+            continue
+        if name.casefold().startswith(METADATA_PREFIX):
+            metadata.append((_after_dot(name, where), index))
+        elif name.casefold().startswith(SIP_HEADERS_PREFIX):
+            sip_headers.append((_after_dot(name, where), index))
+        else:
+            variables.append((name, index))
+    for group in (variables, metadata, sip_headers):
+        _check_unique(group, where)
+    return Columns(
+        names=names,
+        known=known,
+        variables=tuple(variables),
+        metadata=tuple(metadata),
+        sip_headers=tuple(sip_headers),
+        nameless=tuple(index for index, name in enumerate(names) if not name),
+    )
+
+
+def _known_columns(names: Sequence[str], where: str) -> dict[str, int]:
+    numbers = number_columns(names)
+    if len(numbers) > 1:
+        both = " and ".join(repr(names[index]) for index in numbers)
+        raise BadInput(
+            f"{where}: the columns {both} may each hold the number to call: rename the right one to_number "
+            "(the others then become variables)"
+        )
+    known = {"to_number": index for index in numbers}
+    for index, name in enumerate(names):
+        column = _KNOWN.get(fold(name))
+        if column is None or column == "to_number":
+            continue
+        if column in known:
+            raise BadInput(
+                f"{where}: the columns {names[known[column]]!r} and {name!r} both mean {column}: "
+                "rename or remove one"
+            )
+        known[column] = index
+    return known
+
+
+def _may_do_without_number(known: Mapping[str, int], default_kind: JobKind) -> bool:
+    """Web calls ring nobody, but need a job id."""
+    return "job_id" in known and (default_kind is JobKind.WEB_CALL or "kind" in known)
+
+
+def _no_number_message(names: Sequence[str], where: str) -> str:
+    if any(isinstance(parse_number(name, "US"), PhoneNumber) for name in names):
+        return (
+            f"{where}: the first line holds a phone number, so the header is missing: "
+            "put a line with the columns' names on top, for example to_number,first_name"
+        )
+    shown = ", ".join(repr(name[:SHOWN_CHARS_MAX]) for name in names[:SHOWN_COLUMNS_MAX] if name)
+    return (
+        f"{where}: no column holds the number to call. Columns found: {shown or 'none with a name'}. Rename "
+        "the right one to_number (also understood: phone, phone_number, mobile, number, telephone, cell, "
+        "contact_number, Telefon, Handy and the like)"
+    )
+
+
+def _after_dot(name: str, where: str) -> str:
+    key = name.partition(".")[2].strip()
+    if not key:
+        raise BadInput(
+            f"{where}: the column {name!r} has no name behind the dot: add one or remove the column"
+        )
+    return key
+
+
+def _check_unique(group: Sequence[tuple[str, int]], where: str) -> None:
+    for name, count in Counter(name for name, _ in group).items():
+        if count > 1:
+            raise BadInput(f"{where}: {count} columns are named {name!r}: rename or remove all but one")

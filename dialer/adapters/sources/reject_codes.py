@@ -1,0 +1,55 @@
+"""The codes of rows that a file source refuses, with their meaning. Part of the interface: never renamed."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from dialer.domain.phone import NumberFault
+
+
+class RowFault(StrEnum):
+    """What can be wrong with a row besides its number (for that see `NumberFault`)."""
+
+    UNCLOSED_QUOTE = "unclosed_quote"
+    TOO_MANY_CELLS = "too_many_cells"
+    ROW_TOO_LONG = "row_too_long"
+    BAD_ENCODING = "bad_encoding"
+    NUL_CHARACTER = "nul_character"
+    UNKNOWN_KIND = "unknown_kind"
+    NO_JOB_ID = "no_job_id"
+    BAD_JOB_ID = "bad_job_id"
+    BAD_FROM_NUMBER = "bad_from_number"
+    UNKNOWN_TIMEZONE = "unknown_timezone"
+    BAD_PRIORITY = "bad_priority"
+    BAD_TIME = "bad_time"
+    BAD_AGENT_OVERRIDE = "bad_agent_override"
+    BAD_CONTENT = "bad_content"
+
+
+REJECT_CODES: Mapping[str, str] = {
+    NumberFault.NO_NUMBER: "the number's cell is empty",
+    NumberFault.NOT_A_NUMBER: "the cell holds something else than a phone number",
+    NumberFault.NOT_A_VALID_NUMBER: "the number is in no country's numbering plan",
+    NumberFault.NO_COUNTRY_CODE: "no + in front, and no default region is set",
+    NumberFault.NO_AREA_CODE: "a local number, or one whose first digits may be missing",
+    NumberFault.SPOILED_BY_SPREADSHEET: "a spreadsheet replaced the number by 1.4E+10, ### or an error",
+    NumberFault.FORMULA: "a formula where the number should be",
+    NumberFault.TWO_NUMBERS: "more than one number in the cell",
+    NumberFault.HAS_EXTENSION: "an extension, which cannot be dialled",
+    NumberFault.EMERGENCY_OR_SHORT: "an emergency or short number",
+    NumberFault.PREMIUM_RATE: "a premium rate number",
+    RowFault.UNCLOSED_QUOTE: "a quote opens and does not close, or closes far below",
+    RowFault.TOO_MANY_CELLS: "more cells than the header has names: often a comma without quotes around it",
+    RowFault.ROW_TOO_LONG: "the line is longer than 65,536 characters",
+    RowFault.BAD_ENCODING: "bytes that are no text in the file's encoding",
+    RowFault.NUL_CHARACTER: "a NUL character",
+    RowFault.UNKNOWN_KIND: "kind is none of phone_call, web_call, register_phone_call",
+    RowFault.NO_JOB_ID: "a web call without job_id: nothing else tells it from the next",
+    RowFault.BAD_JOB_ID: "job_id is longer than 200 characters or holds control characters",
+    RowFault.BAD_FROM_NUMBER: "from_number is no valid number",
+    RowFault.UNKNOWN_TIMEZONE: "timezone is no IANA zone",
+    RowFault.BAD_PRIORITY: "priority is no whole number from -100 to 100",
+    RowFault.BAD_TIME: "not_before or expires_at is no RFC 3339 time, or the row expires before it starts",
+    RowFault.BAD_AGENT_OVERRIDE: "agent_override is no JSON object",
+    RowFault.BAD_CONTENT: "the API would not take these variables, metadata, headers or agent settings",
+}
+"""Code → meaning, for the documentation. Duplicates (`duplicate_number`, ...) are found by the ledger."""

@@ -1,0 +1,280 @@
+"""One attempt's life, from its claim to its end; a resumed one goes the same way as a new one.
+
+Decide, then write down, then tell. Nothing here comes back up the way: when a person is to be called again,
+the ledger makes the job due again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import anyio
+
+from dialer.domain.calls import Attempt, CallNews, JobKind
+from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.outcomes import Effect, Outcome, classify
+from dialer.domain.redial import Again, Final, RedialPolicy
+from dialer.domain.results import attempt_line, job_line
+from dialer.engine.events import (
+    AttemptClosed,
+    AttemptParked,
+    AttemptUncertain,
+    CallPlaced,
+    Observe,
+)
+from dialer.engine.pacing import PaceStopped, Slots
+from dialer.engine.placing import Parked, Placed, Placement, Placer, PutBack, Refused
+from dialer.engine.tracking import Followed, Tracker
+from dialer.ports import AttemptUpdate, Clock, Finish, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    """How an attempt is to be closed, decided before anything is written."""
+
+    state: AttemptState
+    outcome: Outcome
+    after: Again | Final
+    counts: bool
+    news: CallNews | None = None
+    error: str | None = None
+
+
+class Lives:
+    """Runs attempts, any number at a time."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        placer: Placer,
+        tracker: Tracker,
+        slots: Slots,
+        clock: Clock,
+        redial: RedialPolicy,
+        observe: Observe,
+        on_effect: Callable[[Effect, str], Awaitable[None]],
+        on_blocked: Callable[[CallError], Awaitable[None]],
+    ) -> None:
+        self._ledger = ledger
+        self._placer = placer
+        self._tracker = tracker
+        self._slots = slots
+        self._clock = clock
+        self._redial = redial
+        self._observe = observe
+        self._on_effect = on_effect
+        self._on_blocked = on_blocked
+        self._resting: set[anyio.CancelScope] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End every life that only waits; what it waits for is in the ledger. Requests under way go on."""
+        self._stopped = True
+        for scope in self._resting:
+            scope.cancel()
+
+    async def begin(self, attempt: Attempt, sent: Callable[[], None]) -> Attempt | None:
+        """Live a fresh attempt. `sent` is called once its request no longer is under way.
+
+        The attempt comes back if it was parked; else it is closed, or a stop left it open.
+        """
+        with self._tracker.follow(attempt) as followed:
+            try:
+                placement = await self._send(attempt)
+            finally:
+                sent()
+            if isinstance(placement, CallUncertain):
+                return await self._uncertain(attempt, followed, str(placement))
+            return await self._take(attempt, followed, placement)
+
+    async def resume(self, attempt: Attempt) -> Attempt | None:
+        """Live an attempt that was found open: whether its request left is not known. As `begin`."""
+        with self._tracker.follow(attempt) as followed:
+            if attempt.state is AttemptState.PLACED:
+                return await self._track(attempt, followed)
+            return await self._uncertain(attempt, followed, "it was under way when the last process ended")
+
+    async def watch_parked(self, attempt: Attempt, every_s: float) -> None:
+        """Look for an unknown attempt in the background; found, it goes on as any other."""
+        with self._tracker.follow(attempt) as followed, self._rest():
+            while not followed.found.is_set():
+                with anyio.move_on_after(every_s):
+                    await followed.found.wait()
+                try:
+                    await self._tracker.look(followed)
+                except CallError:
+                    continue  # nobody could look; the next round will
+            if followed.news is not None:
+                await self._placed(attempt, followed, Placed(followed.news, adopted=True))
+
+    async def _send(self, attempt: Attempt) -> Placement | CallUncertain:
+        try:
+            return await self._placer.send(attempt)
+        except PaceStopped:
+            return PutBack("stopped before the request left", at_once=True)
+        except AccountBlocked as error:
+            await self._on_blocked(error)
+            return PutBack(str(error), at_once=True)
+
+    async def _take(self, attempt: Attempt, followed: Followed, placement: Placement) -> Attempt | None:
+        match placement:
+            case Placed():
+                return await self._placed(attempt, followed, placement)
+            case PutBack(why, account_full, at_once):
+                if account_full:
+                    self._slots.shrink()
+                now = self._clock.now()
+                after = (
+                    Again(now)
+                    if at_once
+                    else self._redial.put_back(attempt.job.claims, attempt.job.history, now)
+                )
+                await self._close(
+                    attempt, _Close(AttemptState.UNSPENT, Outcome.NOT_RUNG, after, counts=False, error=why)
+                )
+            case Refused(why):
+                final = Final(JobState.FAILED)
+                await self._close(
+                    attempt, _Close(AttemptState.REFUSED, Outcome.REFUSED, final, counts=True, error=why)
+                )
+            case Parked(why):
+                return await self._park(attempt, why)
+            case _:
+                assert_never(placement)
+        return None
+
+    async def _uncertain(self, attempt: Attempt, followed: Followed, why: str) -> Attempt | None:
+        now = self._clock.now()
+        # when a claimed attempt's request left, nobody wrote down: as late as now, for all we know
+        sent_at = now if attempt.state is AttemptState.CLAIMED else attempt.last_sent_at
+        attempt = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=sent_at)
+        await self._ledger.update(
+            AttemptUpdate(attempt, AttemptState.UNCERTAIN, now, last_sent_at=sent_at, error=why)
+        )
+        self._observe(AttemptUncertain(attempt, why))
+        placement: Placed | Parked | None = None
+        with self._rest():
+            try:
+                placement = await self._placer.settle(attempt, followed, why)
+            except PaceStopped:
+                pass
+            except AccountBlocked as error:
+                await self._on_blocked(error)
+        return None if placement is None else await self._take(attempt, followed, placement)
+
+    async def _placed(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
+        news, now = placed.news, self._clock.now()
+        attempt = replace(attempt, call_id=news.call_id, placed_at=now)
+        self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
+        if attempt.job.job.kind is not JobKind.PHONE_CALL:
+            done = Final(JobState.DONE)
+            await self._close(
+                attempt, _Close(AttemptState.ENDED, Outcome.CREATED, done, counts=True, news=news)
+            )
+            return None
+        if followed.call_id is None:
+            self._tracker.placed(followed, news.call_id)
+        self._tracker.heard(news)
+        reopened = JobState.BUSY if attempt.state is AttemptState.UNKNOWN else None
+        await self._ledger.update(
+            AttemptUpdate(attempt, AttemptState.PLACED, now, call_id=news.call_id, job_state=reopened)
+        )
+        return await self._track(replace(attempt, state=AttemptState.PLACED), followed)
+
+    async def _track(self, attempt: Attempt, followed: Followed) -> Attempt | None:
+        with self._rest():
+            await followed.over.wait()
+        if not followed.over.is_set():
+            return None
+        if followed.lost or followed.news is None:
+            return await self._park(attempt, "the API does not know the call id any more")
+        await self._ended(attempt, followed.news)
+        return None
+
+    async def _ended(self, attempt: Attempt, news: CallNews) -> None:
+        meaning = classify(news.status, news.reason)
+        match meaning.effect:
+            case Effect.PUT_BACK:
+                self._slots.shrink()
+                nobody_rung = True
+            case Effect.STOP_ACCOUNT | Effect.STOP_CONFIGURATION:
+                nobody_rung = True
+            case Effect.NONE | Effect.SUPPRESS | Effect.REST_LINE:
+                nobody_rung = False
+            case effect:
+                assert_never(effect)
+        now, job = self._clock.now(), attempt.job
+        after: Again | Final
+        if nobody_rung:
+            after = self._redial.put_back(job.claims, job.history, now)
+        else:
+            after = self._redial.decide(meaning.outcome, job.history, now, job.job.expires_at)
+        state = AttemptState.UNSPENT if nobody_rung else AttemptState.ENDED
+        await self._close(attempt, _Close(state, meaning.outcome, after, counts=not nobody_rung, news=news))
+        if meaning.effect is not Effect.NONE:
+            await self._on_effect(meaning.effect, news.reason or news.status)
+
+    async def _park(self, attempt: Attempt, why: str) -> Attempt:
+        now = self._clock.now()
+        await self._ledger.update(
+            AttemptUpdate(
+                attempt,
+                AttemptState.UNKNOWN,
+                now,
+                error=why,
+                job_state=JobState.UNKNOWN,
+                line=attempt_line(attempt, AttemptState.UNKNOWN, Outcome.UNKNOWN, now, None, why),
+            )
+        )
+        parked = replace(attempt, state=AttemptState.UNKNOWN)
+        self._observe(AttemptParked(parked, why))
+        return parked
+
+    async def _close(self, attempt: Attempt, close: _Close) -> None:
+        now, job = self._clock.now(), attempt.job
+        lines = [attempt_line(attempt, close.state, close.outcome, now, close.news, close.error)]
+        call_id = close.news.call_id if close.news else attempt.call_id
+        job_state = JobState.OPEN
+        due_at: float | None = None
+        match close.after:
+            case Again(at):
+                due_at = at
+            case Final(state):
+                job_state = state
+                lines.append(job_line(job, state, close.outcome, attempt.number, call_id, now, close.error))
+            case _:
+                assert_never(close.after)
+        history = (*job.history, close.outcome) if close.counts else job.history
+        await self._ledger.finish(
+            Finish(
+                attempt,
+                close.state,
+                close.outcome,
+                now,
+                job_state,
+                due_at,
+                history,
+                lines,
+                close.news,
+                close.error,
+            )
+        )
+        self._observe(
+            AttemptClosed(
+                attempt, close.state, close.outcome, job_state, due_at, close.news, close.error, now
+            )
+        )
+
+    @contextmanager
+    def _rest(self) -> Iterator[None]:
+        """Waiting that a stop may end."""
+        with anyio.CancelScope() as scope:
+            if self._stopped:
+                scope.cancel()
+            self._resting.add(scope)
+            try:
+                yield
+            finally:
+                self._resting.discard(scope)

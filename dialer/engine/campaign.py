@@ -1,0 +1,269 @@
+"""One campaign at work: intake, dispatch, tracking and the results log in one task group.
+
+Start: what the ledger holds open is resumed before anything new is claimed. Stop, for whatever reason: claim
+nothing more, let the requests under way answer, leave the rest to the ledger. The next start resumes it.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from math import ceil
+from random import Random
+from typing import Any, TypeVarTuple, Unpack
+
+import anyio
+import anyio.abc
+
+from dialer.domain.calls import Attempt, AttemptId, CampaignId
+from dialer.domain.errors import AccountBlocked, CallError
+from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
+from dialer.domain.outcomes import Effect
+from dialer.domain.redial import RedialPolicy
+from dialer.domain.screening import Screen
+from dialer.engine.attempt import Lives
+from dialer.engine.dispatch import Dispatcher, Due
+from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignStopping, Event, Observe
+from dialer.engine.intake import Intake
+from dialer.engine.pacing import Pace, Slot, Slots
+from dialer.engine.placing import Placer, PlacingConfig
+from dialer.engine.tracking import Tracker, TrackingConfig
+from dialer.ports import CallApi, Clock, Ledger, ResultSink
+
+Ts = TypeVarTuple("Ts")
+
+CONFIGURATION_FAULTS_MAX = 3
+"""Calls that may fail for the telephony's configuration before the campaign stops."""
+
+RESULT_LINES_MAX = 1000
+"""Lines that go from the ledger to the results log at a time."""
+RESULTS_EVERY_S = 0.2
+PARKED_LOOK_S = 60.0
+"""Between two looks for an attempt that is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignConfig:
+    cps: float
+    burst_s: float
+    guard_s: float
+    slots: int
+    refresh_s: float
+    recover_s: float
+    use_paid_burst: bool
+    in_flight_max: int
+    grace_s: float
+    """After a stop, for requests under way to answer."""
+    placing: PlacingConfig
+    tracking: TrackingConfig
+    redial: RedialPolicy
+    screen: Screen
+    limit: int | None = None
+    """Attempts to make at most; None: no bound."""
+
+
+class Campaign:
+    """Works through one campaign. Build it, `run` it once, `stop` it from anywhere in the same loop."""
+
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger,
+        api: CallApi,
+        sink: ResultSink,
+        clock: Clock,
+        chance: Random,
+        config: CampaignConfig,
+        observe: Observe,
+    ) -> None:
+        self.name = name
+        self._ledger = ledger
+        self._api = api
+        self._sink = sink
+        self._clock = clock
+        self._config = config
+        self._due = Due(clock)
+        self._observers = observe
+        self._live = 0
+        self._configuration_faults = 0
+        self._results = anyio.Event()
+        self._lives_tasks: anyio.abc.TaskGroup | None = None
+        self._background: anyio.abc.TaskGroup | None = None
+        self._intake: Intake | None = None
+        self.stopping: CampaignStopping | None = None
+        self.pace = Pace(config.cps, burst_s=config.burst_s, guard_s=config.guard_s, observe=observe)
+        self.slots = Slots(
+            config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
+        )
+        self.tracker = Tracker(api, config.tracking)
+        placer = Placer(api, ledger, self.tracker, self.pace, clock, chance, config.placing, observe)
+        self._lives = Lives(
+            ledger,
+            placer,
+            self.tracker,
+            self.slots,
+            clock,
+            config.redial,
+            self._observe,
+            self._on_effect,
+            self._on_blocked,
+        )
+        self._dispatcher = Dispatcher(
+            ledger,
+            self.slots,
+            self.pace,
+            self._due,
+            clock,
+            in_flight_max=config.in_flight_max,
+            lanes=min(config.in_flight_max, max(2, ceil(config.cps / 10))),
+            screen=lambda: config.screen,
+            encode=api.encode,
+            new_id=lambda: AttemptId(f"{chance.getrandbits(128):032x}"),
+            start=self._start,
+            idle=self._idle,
+            limit=config.limit,
+        )
+
+    async def run(self, campaign_id: CampaignId, intake: Intake) -> None:
+        """Work until every job is final or open for a reason, or `stop`.
+
+        Raises `BadInput` and `LedgerError`, alone or in an exception group.
+        """
+        self._intake = intake
+        async with anyio.create_task_group() as self._background:
+            await self._refresh_slots()
+            self._background.start_soon(self.tracker.run, self._on_blocked)
+            self._background.start_soon(self._keep_slots)
+            self._background.start_soon(self._give_back_slots)
+            self._background.start_soon(self._follow_results, campaign_id)
+            async with anyio.create_task_group() as self._lives_tasks:
+                await self._resume(campaign_id)
+                if self.stopping is None:
+                    self._lives_tasks.start_soon(self._take_in, campaign_id)
+                    await self._dispatcher.run(campaign_id)
+            self._background.cancel_scope.cancel()
+        await self._write_results(campaign_id)
+
+    def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
+        """Stop politely. Everything is resumable at any moment, so this only saves the next start work."""
+        if self.stopping is not None:
+            return
+        self.stopping = CampaignStopping(why, way_out, account)
+        self._observe(self.stopping)
+        self._dispatcher.stop()
+        self.pace.stop()
+        self._lives.stop()
+        if self._lives_tasks is not None:
+            self._lives_tasks.cancel_scope.deadline = anyio.current_time() + self._config.grace_s
+
+    async def _take_in(self, campaign_id: CampaignId) -> None:
+        assert self._intake is not None  # noqa: S101 - set by run
+        await self._intake.run(campaign_id, self._due.now)
+
+    async def _resume(self, campaign_id: CampaignId) -> None:
+        """Go on with what an earlier process left open; it takes its slots before anything new."""
+        for attempt in await self._ledger.open_attempts(campaign_id, OPEN_ATTEMPTS):
+            self._observe(AttemptClaimed(attempt, resumed=True))
+            self._begin(self._live_resumed, attempt, self.slots.take())
+        for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):
+            self._watch(attempt, self.slots.take())
+
+    def _start(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
+        self._observe(AttemptClaimed(attempt, resumed=False))
+        self._begin(self._live_fresh, attempt, slot, sent)
+
+    def _begin(self, live: Callable[[Unpack[Ts]], Coroutine[Any, Any, None]], *args: *Ts) -> None:
+        assert self._lives_tasks is not None  # noqa: S101 - set by run
+        self._live += 1
+        self._lives_tasks.start_soon(live, *args)
+
+    async def _live_fresh(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
+        self._ended(await self._lives.begin(attempt, sent), slot)
+
+    async def _live_resumed(self, attempt: Attempt, slot: Slot) -> None:
+        self._ended(await self._lives.resume(attempt), slot)
+
+    def _ended(self, parked: Attempt | None, slot: Slot) -> None:
+        self._live -= 1
+        self._results.set()
+        if parked is None:
+            self.slots.release(slot)
+        else:
+            self._watch(parked, slot)
+        if self._live == 0:
+            self._due.now()
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, AttemptClosed) and event.due_at is not None:
+            self._due.at(event.due_at)
+        self._observers(event)
+
+    def _idle(self, next_due_at: float | None) -> bool:
+        """Nothing is due: is the work finished?"""
+        read = self._intake is not None and self._intake.complete
+        return next_due_at is None and read and self._live == 0
+
+    def _watch(self, parked: Attempt, slot: Slot) -> None:
+        """An unknown attempt keeps its slot as long as its call could last, and is looked for."""
+        assert self._background is not None  # noqa: S101 - set by run
+
+        async def watch() -> None:
+            await self._lives.watch_parked(parked, PARKED_LOOK_S)
+
+        async def hold() -> None:
+            left = parked.claimed_at + self._config.tracking.call_max_s - self._clock.now()
+            await anyio.sleep(max(0.0, min(left, self._config.tracking.call_max_s)))
+            self.slots.release(slot)
+
+        self._background.start_soon(watch)
+        self._background.start_soon(hold)
+
+    async def _on_effect(self, effect: Effect, reason: str) -> None:
+        if effect is Effect.STOP_ACCOUNT:
+            self.stop(
+                f"the account may not call: {reason}",
+                way_out="settle it in the Retell dashboard, then run the same command again",
+                account=True,
+            )
+        elif effect is Effect.STOP_CONFIGURATION:
+            self._configuration_faults += 1
+            if self._configuration_faults >= CONFIGURATION_FAULTS_MAX:
+                self.stop(
+                    f"{self._configuration_faults} calls failed for the telephony's configuration: {reason}",
+                    way_out="check the from-number's termination settings, then run the same command again",
+                )
+
+    async def _on_blocked(self, error: CallError) -> None:
+        way_out = error.way_out if isinstance(error, AccountBlocked) else ""
+        self.stop(str(error), way_out=way_out, account=True)
+
+    async def _keep_slots(self) -> None:
+        while True:
+            await anyio.sleep(self._config.refresh_s)
+            await self._refresh_slots()
+
+    async def _give_back_slots(self) -> None:
+        while True:
+            await anyio.sleep(self._config.recover_s)
+            self.slots.recover()
+
+    async def _refresh_slots(self) -> None:
+        try:
+            self.slots.account_says(await self._api.capacity())
+        except AccountBlocked as error:
+            await self._on_blocked(error)
+        except CallError:
+            return  # what was known of the account holds until it answers
+
+    async def _follow_results(self, campaign_id: CampaignId) -> None:
+        while True:
+            await self._results.wait()
+            self._results = anyio.Event()
+            await self._write_results(campaign_id)
+            await anyio.sleep(RESULTS_EVERY_S)
+
+    async def _write_results(self, campaign_id: CampaignId) -> None:
+        """Bring the results log up to the ledger, from whatever line it has last."""
+        while True:
+            lines = await self._ledger.results_after(campaign_id, self._sink.last_seq(), RESULT_LINES_MAX)
+            if not lines:
+                return
+            await self._sink.append(lines)

@@ -1,0 +1,142 @@
+"""Dispatch: capacity first, the job last. Slot, permit, token, then the claim; then the attempt lives."""
+
+import math
+from collections.abc import Callable
+
+import anyio
+import anyio.abc
+
+from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId
+from dialer.domain.screening import Screen
+from dialer.engine.pacing import Pace, Slot, Slots
+from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
+
+
+class Due:
+    """When the ledger is worth asking again: at a time, or when somebody has news of work."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._news = anyio.Event()
+        self._next_at = math.inf
+
+    def at(self, due_at: float) -> None:
+        """A job will be due then (Unix seconds)."""
+        if due_at < self._next_at:
+            self.now()
+
+    def now(self) -> None:
+        """Something has changed: ask at once."""
+        self._next_at = math.inf
+        self._news.set()
+        self._news = anyio.Event()
+
+    async def wait(self, next_due_at: float | None) -> None:
+        """Wait for that time (None: for ever) or for news."""
+        news = self._news
+        self._next_at = min(self._next_at, math.inf if next_due_at is None else next_due_at)
+        with anyio.move_on_after(max(0.0, self._next_at - self._clock.now())):
+            await news.wait()
+        if not news.is_set():
+            self._next_at = math.inf
+
+
+class Dispatcher:
+    """Fills free capacity with due jobs until there is none, or it is stopped."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        slots: Slots,
+        pace: Pace,
+        due: Due,
+        clock: Clock,
+        *,
+        in_flight_max: int,
+        lanes: int,
+        screen: Callable[[], Screen],
+        encode: Callable[[CallJob, AttemptId, str | None], bytes],
+        new_id: Callable[[], AttemptId],
+        start: Callable[[Attempt, Slot, Callable[[], None]], None],
+        idle: Callable[[float | None], bool],
+        limit: int | None,
+    ) -> None:
+        """`start` begins an attempt's life with its slot and a function that gives its permit back.
+
+        `idle` is told when nothing is due and says whether the work is finished. `limit`: claims at most.
+        """
+        self._ledger = ledger
+        self._slots = slots
+        self._pace = pace
+        self._due = due
+        self._clock = clock
+        self._permits = anyio.CapacityLimiter(in_flight_max)
+        self._lanes = lanes
+        self._screen = screen
+        self._encode = encode
+        self._new_id = new_id
+        self._start = start
+        self._idle = idle
+        self._left = limit
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._stopped = False
+
+    @property
+    def in_flight(self) -> int:
+        """Requests under way, and lanes about to claim."""
+        return self._permits.borrowed_tokens
+
+    def stop(self) -> None:
+        """Claim nothing any more."""
+        self._stopped = True
+        if self._tasks is not None:
+            self._tasks.cancel_scope.cancel()
+
+    async def run(self, campaign_id: CampaignId) -> None:
+        """Dispatch until the work is finished, the limit is reached, or `stop`."""
+        async with anyio.create_task_group() as self._tasks:
+            if self._stopped:
+                self._tasks.cancel_scope.cancel()
+            for _ in range(self._lanes):
+                self._tasks.start_soon(self._lane, campaign_id, self._tasks)
+
+    async def _lane(self, campaign_id: CampaignId, tasks: anyio.abc.TaskGroup) -> None:
+        while self._left is None or self._left > 0:
+            nothing = await self._one(campaign_id)
+            if nothing is not None:
+                if self._idle(nothing.next_due_at):
+                    tasks.cancel_scope.cancel()
+                await self._due.wait(nothing.next_due_at)
+
+    async def _one(self, campaign_id: CampaignId) -> NothingDue | None:
+        """Take capacity, claim a job with it and start it; or give the capacity back."""
+        slot = await self._slots.acquire()
+        claimed: Attempt | NothingDue | None = None
+        try:
+            await self._permits.acquire_on_behalf_of(slot)
+            try:
+                await self._pace.token()
+                claimed = await self._claim(campaign_id)
+            finally:
+                if not isinstance(claimed, Attempt):
+                    self._permits.release_on_behalf_of(slot)
+        finally:
+            if not isinstance(claimed, Attempt):
+                self._slots.release(slot)
+        if isinstance(claimed, Attempt):
+            self._start(claimed, slot, lambda: self._permits.release_on_behalf_of(slot))
+            return None
+        return claimed
+
+    async def _claim(self, campaign_id: CampaignId) -> Attempt | NothingDue:
+        if self._left is not None:
+            if self._left <= 0:
+                return NothingDue(None)
+            self._left -= 1
+        request = ClaimRequest(campaign_id, self._new_id(), self._clock.now(), self._screen(), self._encode)
+        # what was claimed must be started, also when we are stopped meanwhile
+        with anyio.CancelScope(shield=True):
+            claimed = await self._ledger.claim(request)
+        if self._left is not None and isinstance(claimed, NothingDue):
+            self._left += 1
+        return claimed

@@ -1,0 +1,155 @@
+"""How fast and how many: calls per second, calls at once.
+
+A token is taken before a job is claimed; the gate is passed right before the request leaves, since the claim
+takes a varying time. The bucket smooths; the gate holds the promise: of any N+1 requests in a row the last
+leaves at least one period and a guard after the first (N per period, one second or more).
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+import anyio
+from aiolimiter import AsyncLimiter
+
+from dialer.domain.calls import Capacity
+from dialer.engine.events import Observe, RequestHeld, SlotsChanged
+
+
+class PaceStopped(Exception):
+    """The line is stopped: the request that waited at the gate does not leave."""
+
+
+class Pace:
+    """One line's calls per second. All times are the loop's."""
+
+    def __init__(self, cps: float, *, burst_s: float, guard_s: float, observe: Observe) -> None:
+        """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period."""
+        burst = max(1.0, cps * burst_s)
+        self._bucket = AsyncLimiter(burst, burst / cps)
+        self._sent: deque[float] = deque(maxlen=max(1, ceil(cps)))
+        self._period_s = self._sent.maxlen / cps + guard_s if self._sent.maxlen else 0.0
+        self._held_until = 0.0
+        self._stopped = anyio.Event()
+        self._observe = observe
+        self._turn = anyio.Lock(fast_acquire=True)
+
+    async def token(self) -> None:
+        """Wait for a place in the line's schedule."""
+        await self._wait_until(lambda: self._held_until)
+        await self._bucket.acquire()
+
+    async def gate(self) -> None:
+        """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`."""
+        async with self._turn:
+            await self._wait_until(self._next_at)
+            if self._stopped.is_set():
+                raise PaceStopped
+            self._sent.append(anyio.current_time())
+
+    def hold(self, why: str, wait_s: float) -> None:
+        """Nothing leaves for this long: the API asked for less, or does not answer."""
+        until = anyio.current_time() + wait_s
+        if until > self._held_until:
+            self._held_until = until
+            self._observe(RequestHeld(why, wait_s))
+
+    def stop(self) -> None:
+        """Nothing leaves any more."""
+        self._stopped.set()
+
+    def _next_at(self) -> float:
+        full = len(self._sent) == self._sent.maxlen
+        return max(self._held_until, self._sent[0] + self._period_s if full else 0.0)
+
+    async def _wait_until(self, at: Callable[[], float]) -> None:
+        # look again after each sleep: timers may fire early, and a hold may have come meanwhile
+        while not self._stopped.is_set() and (wait_s := at() - anyio.current_time()) > 0:
+            with anyio.move_on_after(wait_s):
+                await self._stopped.wait()
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """The place of one call, from before its request until it has ended."""
+
+
+class Slots:
+    """Calls at once: the lowest of what is configured, what the account leaves us and what it just showed."""
+
+    def __init__(self, configured: int, *, recover_s: float, burst: bool, observe: Observe) -> None:
+        """`recover_s`: after the account said it is full, one slot comes back each so many seconds."""
+        self._configured = configured
+        self._recover_s = recover_s
+        self._burst = burst
+        self._observe = observe
+        self._limiter = anyio.CapacityLimiter(configured)
+        self._account: int | None = None
+        self._ceiling: int | None = None
+        self._shrunk_at = 0.0
+
+    @property
+    def limit(self) -> int:
+        """Calls at once that are allowed now."""
+        return int(self._limiter.total_tokens)
+
+    @property
+    def in_use(self) -> int:
+        """Slots that are held."""
+        return self._limiter.borrowed_tokens
+
+    async def acquire(self) -> Slot:
+        """Wait for a free slot, first come first served."""
+        slot = Slot()
+        await self._limiter.acquire_on_behalf_of(slot)
+        return slot
+
+    def take(self) -> Slot:
+        """A slot for a call that exists already, even over the limit."""
+        slot = Slot()
+        limit = self._limiter.total_tokens
+        self._limiter.total_tokens = max(limit, self.in_use + 1)
+        self._limiter.acquire_on_behalf_of_nowait(slot)
+        self._limiter.total_tokens = limit
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """The call has ended, or there will be none."""
+        self._limiter.release_on_behalf_of(slot)
+
+    def account_says(self, capacity: Capacity) -> None:
+        """Take over what get-concurrency said: its limit less inbound's share and others' calls."""
+        if capacity.limit is None:
+            return
+        limit = capacity.limit
+        if self._burst and capacity.burst_limit is not None:
+            limit = max(limit, capacity.burst_limit)
+        others = max(0, (capacity.in_use or 0) - self.in_use)
+        self._account = limit - capacity.reserved_inbound - others
+        self._apply("the account's limit")
+
+    def shrink(self) -> None:
+        """The account refused a call for want of room: no more at once than were going on."""
+        self._ceiling = max(1, min(self.in_use, self.limit) - 1)
+        self._shrunk_at = anyio.current_time()
+        self._apply("the account is full")
+
+    def recover(self) -> None:
+        """Give back what `shrink` took, one slot per `recover_s` since then."""
+        if self._ceiling is None:
+            return
+        steps = int((anyio.current_time() - self._shrunk_at) / self._recover_s)
+        if steps > 0:
+            self._ceiling += steps
+            self._shrunk_at += steps * self._recover_s
+            self._apply("recovering")
+
+    def _apply(self, why: str) -> None:
+        allowed = self._configured if self._account is None else min(self._configured, self._account)
+        if self._ceiling is not None and self._ceiling >= allowed:
+            self._ceiling = None
+        limit = max(0, allowed if self._ceiling is None else self._ceiling)
+        if limit != self.limit:
+            self._limiter.total_tokens = limit
+            self._observe(SlotsChanged(limit, why))

@@ -1,0 +1,221 @@
+"""Placing one attempt: the request, and what to do when nobody can say whether it made a call.
+
+    fresh ──► send ──201──────────────────────────────────────────► Placed
+                │  429, unreachable: slow down, send again; in the end ► PutBack
+                │  4xx ────────────────────────────────────────────► Refused
+                └─ uncertain, or found open after a restart:
+                     wait the settle time ► look ──found────────────► Placed
+                          ▲                   └──not found: send the same bytes under the same key
+                          └─────────────────────────┘ ... at most `looks_max` looks ► Parked
+
+Looking alone is not enough, since a listing lags; repeating alone is not, since a key may be ignored: the
+order wait, look, repeat is what makes a second ring impossible as long as one of the two holds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+
+import anyio
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
+from dialer.domain.calls import Attempt, CallNews
+from dialer.domain.errors import CallNotStarted, CallRefused, CallUncertain, Limit
+from dialer.domain.lifecycle import AttemptState
+from dialer.engine.events import AttemptUncertain, Observe
+from dialer.engine.pacing import Pace
+from dialer.engine.tracking import Followed, Tracker
+from dialer.ports import AttemptUpdate, CallApi, Clock, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class PlacingConfig:
+    settle_s: float
+    """Before looking for an uncertain call: longer than a new call takes to be listed."""
+    looks_max: int
+    tries_max: int
+    """Tries for a request that made no call (429, unreachable) before the job is put back."""
+    backoff_initial_s: float
+    backoff_max_s: float
+    key_lifetime_s: float
+    """How long after the claim the API surely knows the idempotency key."""
+    api_honours_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The call exists."""
+
+    news: CallNews
+    adopted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """No call was made; the job goes back."""
+
+    why: str
+    account_full: bool = False
+    at_once: bool = False
+    """Due again now, since nothing was tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No call was made and none will be."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Nobody could tell."""
+
+    why: str
+
+
+Placement = Placed | PutBack | Refused | Parked
+
+
+class Placer:
+    """Places attempts on one line."""
+
+    def __init__(
+        self,
+        api: CallApi,
+        ledger: Ledger,
+        tracker: Tracker,
+        pace: Pace,
+        clock: Clock,
+        chance: Random,
+        config: PlacingConfig,
+        observe: Observe,
+    ) -> None:
+        self._api = api
+        self._ledger = ledger
+        self._tracker = tracker
+        self._pace = pace
+        self._clock = clock
+        self._chance = chance
+        self._config = config
+        self._observe = observe
+
+    async def send(self, attempt: Attempt) -> Placement | CallUncertain:
+        """Send a fresh attempt's request, again while that surely made no call.
+
+        Raises `AccountBlocked`, `PaceStopped`: no call was made.
+        """
+        try:
+            return await self._try(attempt)
+        except CallNotStarted as error:
+            if error.limit is Limit.CONCURRENCY:
+                return self._put_back(error)
+            self._pace.hold(str(error), self._backoff_s(error, 1))
+            return await self._try_again(attempt)
+
+    async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
+        await self._pace.gate()
+        try:
+            return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
+        except CallRefused as error:
+            return Refused(str(error))
+        except CallUncertain as error:
+            return error
+
+    async def _try_again(self, attempt: Attempt) -> Placement | CallUncertain:
+        """Entered only after a first failure: the retry machinery costs more than a request."""
+
+        def wait_s(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            assert isinstance(error, CallNotStarted)  # noqa: S101 - the only error that is retried
+            seconds = self._backoff_s(error, state.attempt_number + 1)
+            self._pace.hold(str(error), seconds)
+            return seconds
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(max(1, self._config.tries_max - 1)),
+            wait=wait_s,
+            retry=retry_if_exception(
+                lambda error: isinstance(error, CallNotStarted) and error.limit is not Limit.CONCURRENCY
+            ),
+            sleep=anyio.sleep,
+            reraise=True,
+        )
+        try:
+            return await retrying(self._try, attempt)
+        except CallNotStarted as error:
+            return self._put_back(error)
+
+    def _put_back(self, error: CallNotStarted) -> PutBack:
+        full = error.limit is Limit.CONCURRENCY
+        return PutBack(str(error), account_full=full)
+
+    def _backoff_s(self, error: CallNotStarted, failures: int) -> float:
+        """What the API asks for, else exponential with full jitter above a half."""
+        if error.retry_after_s is not None:
+            return error.retry_after_s
+        ceiling = min(self._config.backoff_max_s, self._config.backoff_initial_s * 2.0 ** (failures - 1))
+        return ceiling * (0.5 + self._chance.random() / 2)
+
+    async def settle(self, attempt: Attempt, followed: Followed, why: str) -> Placed | Parked:
+        """Find out whether an uncertain attempt made a call; if not, repeat it as it was.
+
+        Raises `AccountBlocked`, `PaceStopped`: the attempt stays uncertain.
+        """
+        age = self._age_of(attempt)
+        sent_at = attempt.last_sent_at
+        repeats = True
+        for _ in range(self._config.looks_max):
+            news = await self._look(followed, sent_at)
+            if news is not None:
+                return Placed(news, adopted=True)
+            sent_at = self._clock.now()
+            if repeats and self._key_lives(age):
+                answer = await self._repeat(attempt, age)
+                if isinstance(answer, Placed):
+                    return answer
+                why = answer.why
+                repeats = not isinstance(answer, Refused)
+        return Parked(why)
+
+    async def _look(self, followed: Followed, sent_at: float) -> CallNews | None:
+        """Wait the settle time, then look until somebody could."""
+        # the wall clock may have stepped back since: never wait longer than the settle time
+        left = min(self._config.settle_s, sent_at + self._config.settle_s - self._clock.now())
+        with anyio.move_on_after(max(0.0, left)):
+            await followed.found.wait()
+        failures = 0
+        while True:
+            try:
+                return await self._tracker.look(followed)
+            except (CallNotStarted, CallUncertain, CallRefused) as error:
+                failures += 1
+                plain = CallNotStarted(str(error), limit=Limit.CONNECTION)
+                await anyio.sleep(self._backoff_s(plain, min(failures, 16)))
+
+    async def _repeat(self, attempt: Attempt, age: Callable[[], float]) -> Placed | Refused | Parked:
+        """Send the stored bytes once more. Whatever the answer, the first request may have made a call."""
+        await self._pace.gate()
+        if not self._key_lives(age):
+            return Parked("the idempotency key is too old to repeat the request")
+        now = self._clock.now()
+        again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
+        await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
+        try:
+            return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
+        except CallNotStarted as error:
+            self._pace.hold(str(error), self._backoff_s(error, 1))
+            return Parked(str(error))
+        except CallRefused as error:
+            return Refused(str(error))
+        except CallUncertain as error:
+            self._observe(AttemptUncertain(again, str(error)))
+            return Parked(str(error))
+
+    def _key_lives(self, age: Callable[[], float]) -> bool:
+        return self._config.api_honours_key and age() < self._config.key_lifetime_s
+
+    def _age_of(self, attempt: Attempt) -> Callable[[], float]:
+        """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""
+        age, since = self._clock.now() - attempt.claimed_at, anyio.current_time()
+        return lambda: max(self._clock.now() - attempt.claimed_at, age + anyio.current_time() - since)

@@ -1,0 +1,176 @@
+"""Hearing of calls: what became of the placed ones, and whether an uncertain one exists.
+
+News comes from webhooks and from a sweep of the listing, in any order and any number of times. The first
+word that a call is over wins; everything after it changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews
+from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
+from dialer.ports import CallApi
+
+GETS_PER_SWEEP_MAX = 20
+"""Calls that one sweep asks for one by one, because the listing does not show them."""
+
+
+GATHER_S = 0.25
+"""A look waits so long for others, to go with them in one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    poll_s: float
+    """Between two sweeps."""
+    poll_with_webhooks_s: float
+    """Between two sweeps while webhooks arrive and nothing is looked for."""
+    call_max_s: float
+    """The longest possible call; later a call id that the API does not know is given up."""
+    missing_s: float
+    """A call that the listing has not shown for so long is asked for by its id."""
+
+
+@dataclass(eq=False, slots=True)
+class Followed:
+    """An attempt whose call we want to hear of."""
+
+    attempt_id: AttemptId
+    since: float
+    """The loop's time."""
+    call_id: CallId | None = None
+    news: CallNews | None = None
+    found: anyio.Event = field(default_factory=anyio.Event)
+    """Set by the first news: the call exists."""
+    over: anyio.Event = field(default_factory=anyio.Event)
+    """Set when the call is over, or lost."""
+    lost: bool = False
+    """The API does not know the call id, long after any call would have ended."""
+    looking: anyio.Event | None = None
+    """Set by the sweep that has looked for the attempt."""
+    look_error: CallError | None = None
+
+
+class Tracker:
+    """Follows every open attempt of one account."""
+
+    def __init__(self, api: CallApi, config: TrackingConfig) -> None:
+        self._api = api
+        self._config = config
+        self._by_attempt: dict[AttemptId, Followed] = {}
+        self._by_call: dict[CallId, Followed] = {}
+        self._wake = anyio.Event()
+        self._webhook_at: float | None = None
+
+    @contextmanager
+    def follow(self, attempt: Attempt) -> Iterator[Followed]:
+        """Follow from before the request until the attempt is closed: news may come before the answer."""
+        followed = Followed(attempt.id, anyio.current_time())
+        self._by_attempt[attempt.id] = followed
+        if attempt.call_id is not None:
+            self.placed(followed, attempt.call_id)
+        try:
+            yield followed
+        finally:
+            del self._by_attempt[attempt.id]
+            if followed.call_id is not None:
+                self._by_call.pop(followed.call_id, None)
+
+    def placed(self, followed: Followed, call_id: CallId) -> None:
+        """The attempt's call id is known."""
+        followed.call_id = call_id
+        self._by_call[call_id] = followed
+
+    def heard(self, news: CallNews, *, by_webhook: bool = False) -> bool:
+        """Take news in; False if it is of no call we follow."""
+        if by_webhook:
+            self._webhook_at = anyio.current_time()
+        followed = self._by_call.get(news.call_id)
+        if followed is None and news.attempt_id is not None:
+            followed = self._by_attempt.get(news.attempt_id)
+        if followed is None:
+            return False
+        if followed.call_id is None:
+            self.placed(followed, news.call_id)
+        followed.found.set()
+        if not followed.over.is_set():
+            followed.news = news
+            if news.is_over:
+                followed.over.set()
+            if followed.looking is not None:
+                followed.looking.set()
+        return True
+
+    async def look(self, followed: Followed) -> CallNews | None:
+        """Look for the attempt's call once, together with all others that are looked for.
+
+        None: it is not listed. Raises `CallNotStarted` or `AccountBlocked` if nobody could look.
+        """
+        if followed.news is None:
+            followed.looking, followed.look_error = anyio.Event(), None
+            self._wake.set()
+            await followed.looking.wait()
+            followed.looking = None
+            if followed.news is None and followed.look_error is not None:
+                raise followed.look_error
+        return followed.news
+
+    async def run(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
+        """Sweep for ever."""
+        while True:
+            with anyio.move_on_after(self._pause_s()):
+                await self._wake.wait()
+                await anyio.sleep(GATHER_S)
+            self._wake = anyio.Event()
+            await self._sweep(on_error)
+
+    def _pause_s(self) -> float:
+        at = self._webhook_at
+        fresh = at is not None and anyio.current_time() - at < 4 * self._config.poll_with_webhooks_s
+        return self._config.poll_with_webhooks_s if fresh else self._config.poll_s
+
+    async def _sweep(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
+        looked_for = [each for each in self._by_attempt.values() if each.looking is not None]
+        try:
+            await self._list()
+            if looked_for:
+                for news in await self._api.find([each.attempt_id for each in looked_for]):
+                    self.heard(news)
+        except (CallNotStarted, CallUncertain, CallRefused) as error:
+            self._answer(looked_for, error)
+        except CallError as error:
+            self._answer(looked_for, error)
+            await on_error(error)
+        else:
+            self._answer(looked_for, None)
+
+    def _answer(self, looked_for: list[Followed], error: CallError | None) -> None:
+        for each in looked_for:
+            each.look_error = error
+            if each.looking is not None:
+                each.looking.set()
+
+    async def _list(self) -> None:
+        """Ask for every call that is going on; those the listing leaves out for long, one by one."""
+        waiting = {call_id: each for call_id, each in self._by_call.items() if not each.over.is_set()}
+        if not waiting:
+            return
+        for news in await self._api.list(list(waiting)):
+            waiting.pop(news.call_id, None)
+            self.heard(news)
+        now = anyio.current_time()
+        missing = [each for each in waiting.values() if now - each.since > self._config.missing_s]
+        for each in missing[:GETS_PER_SWEEP_MAX]:
+            if each.call_id is not None and not each.over.is_set():
+                await self._get(each, each.call_id, now)
+
+    async def _get(self, followed: Followed, call_id: CallId, now: float) -> None:
+        news = await self._api.get(call_id)
+        if news is not None:
+            self.heard(news)
+        elif now - followed.since > self._config.call_max_s:
+            followed.lost = True
+            followed.over.set()
