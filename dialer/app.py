@@ -3,13 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 
@@ -25,7 +25,6 @@ from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile, CsvOptions
 from dialer.domain.calls import CallNews
 from dialer.domain.errors import BadInput, DialerError
-from dialer.domain.lifecycle import JobState
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.screening import Screen
 from dialer.engine.campaign import Campaign, CampaignConfig
@@ -70,7 +69,7 @@ class Running:
     """What the ledger held when this run began."""
 
 
-View = Callable[[Running], Awaitable[None]]
+View = Callable[[Running], Coroutine[Any, Any, None]]
 """Shows a running campaign until it is cancelled. It changes nothing."""
 
 
@@ -91,11 +90,6 @@ class Summary:
     way_out: str
     account_refused: bool
     interrupted: bool
-
-    @property
-    def open_jobs(self) -> int:
-        """Jobs that are not final yet."""
-        return self.counts.jobs[JobState.OPEN] + self.counts.jobs[JobState.BUSY]
 
 
 def run_campaign(

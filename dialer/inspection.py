@@ -1,0 +1,208 @@
+"""Questions that dial nobody: what would be dialled, where it stands, what came of it, does it add up."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal, TextIO, TypeVar
+
+from dialer.adapters.clock import SystemClock
+from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.adapters.sinks.csv_file import write_results_csv
+from dialer.adapters.sources.csv_file import CsvFile
+from dialer.app import csv_options, open_ledger, run_on_loop
+from dialer.domain.balance import Balance
+from dialer.domain.calls import CampaignId, RejectedRow
+from dialer.domain.errors import BadInput
+from dialer.domain.results import ResultLine
+from dialer.engine.events import Observe
+from dialer.engine.intake import Intake
+from dialer.ports import CampaignCounts, IntakeCounts
+from dialer.settings import Loaded
+
+T = TypeVar("T")
+
+REJECTS_SHOWN_MAX = 20
+RESULT_LINES_MAX = 1000
+CHECK_ROWS_MAX = 1000
+"""Rows that go into the throwaway ledger at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `dialer run` would do with a file."""
+
+    leads: Path
+    intake: IntakeCounts
+    rejected: Mapping[str, int]
+    """Refused rows by reason code."""
+    first_rejects: Sequence[RejectedRow]
+    counts: CampaignCounts
+    from_numbers: tuple[str, ...]
+    cps: float
+    slots: int
+
+    @property
+    def people(self) -> int:
+        """Jobs that would be made."""
+        return self.intake.new
+
+    @property
+    def pace_s(self) -> float:
+        """Seconds for one attempt each, by calls per second alone; the calls' length may make it longer."""
+        return self.people / self.cps
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignStatus:
+    """Where a campaign stands, as the ledger has it."""
+
+    campaign: str
+    counts: CampaignCounts
+    per_minute: float
+    """Attempts claimed in the last minute."""
+    left_s: float | None
+    """Seconds until the open jobs are final, at the speed of the last ten minutes; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A campaign's balance, and what does not add up in it."""
+
+    balance: Balance
+    problems: Sequence[str]
+    notes: Sequence[str]
+
+
+def check_leads(loaded: Loaded, leads: Path, observe: Observe = lambda event: None) -> CheckReport:
+    """Read the leads as `run` would, into a ledger that is thrown away. Raises `BadInput`."""
+    settings = loaded.settings
+    rejected: Counter[str] = Counter()
+    first: list[RejectedRow] = []
+
+    def refuse(row: RejectedRow) -> None:
+        rejected[row.code] += 1
+        if len(first) < REJECTS_SHOWN_MAX:
+            first.append(row)
+
+    async def main() -> CheckReport:
+        clock = SystemClock()
+        source = CsvFile(leads, csv_options(settings))
+        with TemporaryDirectory(prefix="dialer-check-") as folder:
+            path = Path(folder) / "check.db"
+            async with open_sqlite(path, dispatches=True, on_thread=False) as ledger:
+                campaign_id = await ledger.open_campaign("check", clock.now(), simulated=False)
+                intake = Intake(
+                    ledger, source, clock, rows_max=CHECK_ROWS_MAX, refuse=refuse, observe=observe
+                )
+                await intake.run(campaign_id, lambda: None)
+                counts = await ledger.counts(campaign_id)
+        return CheckReport(
+            leads,
+            intake.counts,
+            dict(rejected.most_common()),
+            first,
+            counts,
+            settings.from_numbers,
+            settings.pace.cps,
+            settings.pace.slots,
+        )
+
+    return run_on_loop(main)
+
+
+def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
+    """One campaign, or all. Raises `BadInput` if there is none of that name, `LedgerError`."""
+
+    async def status(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> CampaignStatus:
+        counts = await ledger.counts(campaign_id)
+        speed = await ledger.speed(campaign_id, SystemClock().now())
+        final_per_s = speed.final_in_10_minutes / 600
+        open_jobs = counts.open_jobs
+        left_s = open_jobs / final_per_s if open_jobs and final_per_s else None
+        return CampaignStatus(name, counts, float(speed.claimed_in_a_minute), left_s)
+
+    return _for_each(loaded, name, status)
+
+
+def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
+    """Add each campaign up, and compare its results log with the ledger line by line.
+
+    Raises `BadInput` if there is no campaign of that name, `LedgerError`.
+    """
+    folder = Path(loaded.settings.results.dir)
+
+    async def judge(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> Verdict:
+        balance = await ledger.balance(name, campaign_id)
+        path = folder / f"{name}.jsonl"
+        if path.exists():
+            problems, notes = await _compare_log(path, _lines(ledger, campaign_id), balance.last_seq)
+        else:
+            problems, notes = [], [f"there is no results log {path}: `dialer results {name}` writes it again"]
+        return Verdict(balance, [*balance.problems(), *problems], notes)
+
+    return _for_each(loaded, name, judge)
+
+
+def write_results(loaded: Loaded, name: str, form: Literal["jsonl", "csv"], out: TextIO) -> int:
+    """Write the results log again from the ledger; the number of lines. Raises `BadInput`, `LedgerError`."""
+
+    async def write(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> int:
+        if form == "csv":
+            return await write_results_csv(lambda: _lines(ledger, campaign_id), out)
+        written = 0
+        async for line in _lines(ledger, campaign_id):
+            out.write(line.line.decode() + "\n")
+            written += 1
+        return written
+
+    return _for_each(loaded, name, write)[0]
+
+
+def _for_each(
+    loaded: Loaded, name: str | None, ask: Callable[[SqlLedger, str, CampaignId], Awaitable[T]]
+) -> list[T]:
+    """Ask the ledger about one campaign, or about all."""
+
+    async def main() -> list[T]:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            known = await ledger.campaigns()
+            if name is not None and name not in known:
+                there = ", ".join(known) or "none yet"
+                raise BadInput(
+                    f"ledger {loaded.settings.ledger.url} has no campaign {name!r}; it has: {there}"
+                )
+            return [
+                await ask(ledger, each, campaign_id)
+                for each, campaign_id in known.items()
+                if name in (None, each)
+            ]
+
+    return run_on_loop(main)
+
+
+async def _lines(ledger: SqlLedger, campaign_id: CampaignId) -> AsyncIterator[ResultLine]:
+    """Every result line of a campaign, in order."""
+    seq = 0
+    while page := await ledger.results_after(campaign_id, seq, RESULT_LINES_MAX):
+        for line in page:
+            yield line
+        seq = page[-1].seq
+
+
+async def _compare_log(
+    path: Path, lines: AsyncIterator[ResultLine], last_seq: int
+) -> tuple[list[str], list[str]]:
+    """Problems and notes: the log must be the ledger's lines, perhaps not all of them yet."""
+    with path.open("rb") as log:
+        async for line in lines:
+            logged = log.readline()
+            if not logged.endswith(b"\n"):
+                behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
+                return [], [behind]
+            if logged[:-1] != line.line:
+                return [f"{path}, line {line.seq}: is not what the ledger holds"], []
+        if log.read(1):
+            return [f"{path}: holds more lines than the ledger's {last_seq}"], []
+    return [], []

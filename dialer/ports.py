@@ -179,6 +179,19 @@ class CampaignCounts:
     """Attempts that have a call id: calls that were made."""
     next_due_at: float | None
 
+    @property
+    def open_jobs(self) -> int:
+        """Jobs that are not final: due, waiting or being called."""
+        return self.jobs[JobState.OPEN] + self.jobs[JobState.BUSY]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a campaign goes, as the ledger has it."""
+
+    claimed_in_a_minute: int
+    final_in_10_minutes: int
+
 
 class Ledger(Protocol):
     """The one queue and the one memory. Every method is one transaction, durable when it returns.

@@ -70,12 +70,12 @@ class Retell(Section):
             raise ValueError("is not a URL such as https://api.retellai.com")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("may hold a host, a port and a path, but no user, password, ? or #")
-        if parts.scheme == "http" and not _is_loopback(host):
+        if parts.scheme == "http" and not is_loopback(host):
             raise ValueError("is plain http to another machine: the key would travel in clear; use https")
         return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -87,9 +87,9 @@ class Call(Section):
 
     kind: JobKind = JobKind.PHONE_CALL
     """What a row becomes."""
-    agent_id: Annotated[str, Field(min_length=1)] | None = None
+    agent_id: Annotated[str | None, Field(min_length=1, examples=["agent_0123456789"])] = None
     """The agent that talks; unset: the one bound to the from-number."""
-    agent_version: int | str | None = None
+    agent_version: Annotated[int | str | None, Field(examples=[3])] = None
     """The agent's version, a number or a tag; unset: the API's choice."""
     agent_override: dict[str, Any] = Field(default_factory=dict)
     """Changes to the agent for these calls only, passed on as they are."""
@@ -154,7 +154,7 @@ class Tracking(Section):
     poll_s: Annotated[float, Field(ge=0.1, le=600)] = 2.0
     """Seconds between looks at the live calls."""
     poll_with_webhooks_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
-    """The same while webhooks arrive."""
+    """Seconds between looks while webhooks arrive."""
     call_max_s: Annotated[float, Field(ge=60, le=86_400)] = 7500.0
     """Seconds of the longest possible call, ringing included; a call unheard of for so long is over."""
 
@@ -162,9 +162,9 @@ class Tracking(Section):
 class Intake(Section):
     """How leads are read."""
 
-    region: str | None = None
+    region: Annotated[str | None, Field(examples=["US"])] = None
     """ISO 3166 region, such as US, of numbers without a +; unset: every number needs its +."""
-    encoding: str | None = None
+    encoding: Annotated[str | None, Field(examples=["cp1252"])] = None
     """The file's text encoding, such as cp1252; unset: found out."""
     batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Rows taken into the ledger in one transaction."""
@@ -228,7 +228,7 @@ class Results(Section):
 class Webhooks(Section):
     """News from the API as it happens; polling stays the floor under it."""
 
-    listen: str | None = None
+    listen: Annotated[str | None, Field(examples=["127.0.0.1:8080"])] = None
     """HOST:PORT to take webhooks on; unset: none are taken."""
     body_bytes_max: Annotated[int, Field(ge=1000, le=100_000_000)] = 1_000_000
     """Bytes of the largest webhook that is read."""

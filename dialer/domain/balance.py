@@ -29,11 +29,6 @@ class Balance:
     lines: int
     highest_seq: int
 
-    @property
-    def open_jobs(self) -> int:
-        """Jobs that are still to be called or are being called."""
-        return self.jobs.get(JobState.OPEN, 0) + self.jobs.get(JobState.BUSY, 0)
-
     def problems(self) -> list[str]:
         """Each equation that does not hold, in plain words; empty when the balance closes."""
         equations = (

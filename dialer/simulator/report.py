@@ -65,7 +65,7 @@ class Report:
         shown = asdict(self)
         for name in ("calls_per_number", "keys_per_number"):
             shown[name] = {str(many): of for many, of in sorted(Counter(shown[name].values()).items())}
-        return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
+        return orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
 
 
 @dataclass(slots=True)

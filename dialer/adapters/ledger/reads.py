@@ -11,7 +11,7 @@ from dialer.domain.balance import Balance
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.results import ResultKind, ResultLine
-from dialer.ports import CampaignCounts
+from dialer.ports import CampaignCounts, Speed
 
 _OPEN_STATES = [state.value for state in OPEN_ATTEMPTS]
 
@@ -73,6 +73,15 @@ def counts(conn: sa.Connection, campaign_id: CampaignId) -> CampaignCounts:
         ).where(attempt.c.campaign_id == campaign_id)
     ).one()
     return CampaignCounts(jobs, outcomes, live_now, attempts, calls, next_due(conn, campaign_id))
+
+
+def speed(conn: sa.Connection, campaign_id: CampaignId, now: float) -> Speed:
+    """Attempts and final jobs of the last minutes before `now`."""
+    claimed = sa.select(sa.func.count()).where(
+        attempt.c.campaign_id == campaign_id, attempt.c.claimed_at > now - 60
+    )
+    final = sa.select(sa.func.count()).where(job.c.campaign_id == campaign_id, job.c.closed_at > now - 600)
+    return Speed(conn.execute(claimed).scalar_one(), conn.execute(final).scalar_one())
 
 
 def balance(conn: sa.Connection, name: str, campaign_id: CampaignId) -> Balance:

@@ -19,7 +19,7 @@ from dialer.domain.calls import Attempt, CallJob, CampaignId, IntakeId
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
-from dialer.ports import Added, AttemptUpdate, CampaignCounts, ClaimRequest, Finish, IntakeCounts, NothingDue
+from dialer.ports import Added, AttemptUpdate, CampaignCounts, ClaimRequest, Finish, IntakeCounts, NothingDue, Speed
 
 OPERATIONS_MAX = 512
 """Operations that go into one transaction."""
@@ -105,6 +105,10 @@ class SqlLedger:
     async def campaigns(self) -> dict[str, CampaignId]:
         """Every campaign's name and number, oldest first."""
         return await self._call(reads.campaigns)
+
+    async def speed(self, campaign_id: CampaignId, now: float) -> Speed:
+        """How fast the campaign went just before `now`."""
+        return await self._call(lambda conn: reads.speed(conn, campaign_id, now))
 
     async def balance(self, name: str, campaign_id: CampaignId) -> Balance:
         """What `dialer verify` adds up."""

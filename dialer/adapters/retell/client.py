@@ -98,13 +98,11 @@ class RetellApi(CallApi):
 
     async def get(self, call_id: CallId) -> CallNews | None:
         """See `ports.CallApi`."""
-        raw = await self._call(call_id)
-        return None if raw is None else _readable(read_call(raw), "get-call")
+        return await self._call(call_id, read_call)
 
     async def details(self, call_id: CallId) -> Call | None:
         """All that the API says of one call, typed; None if it does not know the id."""
-        raw = await self._call(call_id)
-        return None if raw is None else _readable(read_details(raw), "get-call")
+        return await self._call(call_id, read_details)
 
     async def stop(self, call_id: CallId) -> None:
         """See `ports.CallApi`."""
@@ -136,10 +134,12 @@ class RetellApi(CallApi):
                 raise CallNotStarted(f"list-calls goes beyond {LIST_PAGES_MAX} pages", limit=Limit.CONNECTION)
         return [*found.values()]
 
-    async def _call(self, call_id: CallId) -> Any:
-        """The body of get-call, or None if the API does not know the id: it says so with 422."""
+    async def _call(self, call_id: CallId, read: Callable[[Any], T | None]) -> T | None:
+        """get-call, or None if the API does not know the id: it says so with 422."""
         answer = await self._exchange("GET", f"/v2/get-call/{quote(call_id, safe='')}")
-        return None if answer.status in (404, 422) else read_json(self._accepted(answer))
+        if answer.status in (404, 422):
+            return None
+        return _readable(read(read_json(self._accepted(answer))), "get-call")
 
     async def _ask(
         self, method: str, path: str, body: bytes | None = None, *, bytes_max: int | None = None

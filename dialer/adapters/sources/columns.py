@@ -116,7 +116,7 @@ def _known_columns(names: Sequence[str], where: str) -> dict[str, int]:
             f"{where}: the columns {both} may each hold the number to call: rename the right one to_number "
             "(the others then become variables)"
         )
-    known = {"to_number": index for index in numbers}
+    known = {"to_number": numbers[0]} if numbers else {}
     for index, name in enumerate(names):
         column = _KNOWN.get(fold(name))
         if column is None or column == "to_number":

@@ -36,7 +36,7 @@ class CsvOptions:
     """None: detect."""
     default_kind: JobKind = JobKind.PHONE_CALL
     """For rows that name none."""
-    default_zone: str = "UTC"
+    default_timezone: str = "UTC"
     """IANA zone of the times without an offset in rows without a zone."""
     check: Check | None = None
     """Asked for each row's content; each problem it finds refuses the row as `bad_content`."""
@@ -46,9 +46,9 @@ class CsvOptions:
             raise BadInput(
                 f"`intake.region` is {self.region!r}, which is no country: use two capitals, for example US"
             )
-        if self.default_zone not in known_zones():
+        if self.default_timezone not in known_zones():
             raise BadInput(
-                f"`intake.default_zone` is {self.default_zone!r}, which is no IANA zone: "
+                f"`intake.timezone` is {self.default_timezone!r}, which is no IANA zone: "
                 "use for example America/New_York"
             )
 
@@ -107,13 +107,15 @@ class CsvFile:
         if not lines:
             raise BadInput(f"{self._path}: the file is blank: it needs a header line and a line per person")
         header = find_header(lines, holds_number)
+        if (damage := records.damage(lines[: header.lines])) is not None:
+            raise BadInput(f"{self._path}: the header {damage.reason}")
         records.skip(header.lines)
         options = self._options
         columns = read_header(header.cells, self.name, options.default_kind)
         reader = RowReader(
             columns,
             region=options.region,
-            zone=options.default_zone,
+            zone=options.default_timezone,
             kind=options.default_kind,
             check=options.check,
         )

@@ -35,6 +35,9 @@ class RowReader:
         self._width = len(columns.names)
         self._number = columns.known.get("to_number")
         self._only_number = len(columns.known) == 1 and self._number is not None
+        self._only_variables = not (columns.metadata or columns.sip_headers) and not (
+            columns.known.keys() & {"override_agent_id", "override_agent_version", "agent_override"}
+        )
         self._region = region
         self._zone = zone
         self._kind = kind
@@ -56,6 +59,8 @@ class RowReader:
     def _fitted(self, cells: list[str]) -> list[str]:
         """As many cells as there are columns: missing ones are empty, surplus ones must be."""
         surplus = len(cells) - self._width
+        if surplus == 0 and not self._columns.nameless:
+            return cells
         if surplus > 0 and any(cells[self._width :]):
             raise BadCell(
                 RowFault.TOO_MANY_CELLS,
@@ -66,7 +71,7 @@ class RowReader:
             if index < len(cells) and cells[index].strip():
                 raise BadCell(
                     RowFault.TOO_MANY_CELLS,
-                    f"cell {index + 1} stands under a column without a name: name the column, or empty the cell",
+                    f"cell {index + 1} stands under no column name: name the column, or empty the cell",
                 )
         return cells if surplus == 0 else [*cells[: self._width], *[""] * -surplus]
 
@@ -133,7 +138,17 @@ class RowReader:
 
     def _read_content(self, cells: list[str], kind: JobKind) -> CallContent:
         columns = self._columns
-        content = CallContent(
+        if self._only_variables:
+            content = CallContent(variables=_filled(columns.variables, cells))
+        else:
+            content = self._read_full_content(cells)
+        if self._check is not None and (problems := self._check(kind, content)):
+            raise BadCell(RowFault.BAD_CONTENT, "; ".join(problems))
+        return content
+
+    def _read_full_content(self, cells: list[str]) -> CallContent:
+        columns = self._columns
+        return CallContent(
             agent_id=self._read("override_agent_id", cells, str),
             agent_version=self._read("override_agent_version", cells, read_version),
             agent_override=self._read("agent_override", cells, read_override),
@@ -141,9 +156,6 @@ class RowReader:
             variables=_filled(columns.variables, cells),
             sip_headers=_filled(columns.sip_headers, cells),
         )
-        if self._check is not None and (problems := self._check(kind, content)):
-            raise BadCell(RowFault.BAD_CONTENT, "; ".join(problems))
-        return content
 
 
 def _filled(named: Named, cells: list[str]) -> dict[str, str]:

@@ -47,7 +47,7 @@ UNREADABLE = Fault(
 NUL = Fault(RowFault.NUL_CHARACTER, "holds a NUL character: this row is damaged")
 
 Record = tuple[int, list[str], Fault | None]
-"""The physical line where it starts (from 1), its cells, and what is wrong with its form. No cells: a blank."""
+"""The physical line where it starts (from 1), its cells, and what is wrong with its form."""
 
 
 class _RunsOn(Exception):
@@ -55,7 +55,7 @@ class _RunsOn(Exception):
 
 
 class Records:
-    """The rows of a text, in flat memory. Blank lines come too, without cells, so that time can be shared."""
+    """The rows of a text, in flat memory. Blank lines come too, so that a reader can share its time."""
 
     def __init__(self, stream: TextIO, unreadable: re.Pattern[str]) -> None:
         self._stream = stream
@@ -91,7 +91,7 @@ class Records:
                             break
                         if any(is_lead(_cells(line, delimiter)) for line in row[1:]):
                             fault = SWALLOWED
-                    yield self._line, cells, fault or self._damage(row)
+                    yield self._line, cells, fault or self.damage(row)
                     self._line += len(row)
                     row.clear()
             except (_RunsOn, csv.Error):
@@ -136,7 +136,8 @@ class Records:
     def _is_too_much(self) -> bool:
         return len(self._row) > ROW_LINES_MAX or sum(map(len, self._row)) > ROW_CHARS_MAX
 
-    def _damage(self, row: Sequence[str]) -> Fault | None:
+    def damage(self, row: Sequence[str]) -> Fault | None:
+        """What no text should hold, if these lines do."""
         for line in row:
             if "\0" in line:
                 return NUL

@@ -4,16 +4,14 @@ import asyncio
 import gzip
 import socket
 import tracemalloc
-from dataclasses import replace
 
-import aiohttp
 import anyio
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from retell_kit import (
     CONFIG,
     CREATED,
     KEY,
+    Script,
     answer,
     api_at,
     create,
@@ -168,7 +166,9 @@ def test_a_429_says_how_long_to_wait(headers: list[str], seconds: float | None) 
 
 
 def test_a_message_names_neither_the_key_nor_a_number() -> None:
-    error = _error_of(answer("400 Bad Request", _says(f"{KEY} may not call +1 (212) 555-0101 or 12125550102")))
+    error = _error_of(
+        answer("400 Bad Request", _says(f"{KEY} may not call +1 (212) 555-0101 or 12125550102"))
+    )
     assert str(error) == "HTTP 400: *** may not call *** or ***"
 
 
@@ -290,7 +290,9 @@ DROPS = {
 
 @pytest.mark.parametrize("script", DROPS.values(), ids=DROPS)
 @pytest.mark.parametrize("creates", [True, False])
-def test_a_connection_lost_after_the_request_is_uncertain_for_a_create_only(script, creates) -> None:  # type: ignore[no-untyped-def]
+def test_a_connection_lost_after_the_request_is_uncertain_for_a_create_only(
+    script: Script, creates: bool
+) -> None:
     async def ask() -> None:
         async with scripted(script) as wire, api_at(wire.url) as api:
             error = await _failure(api, creates=creates)

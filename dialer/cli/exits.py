@@ -1,0 +1,22 @@
+"""How a command ends, for scripts: kept for ever."""
+
+from typing import Final
+
+DONE: Final = 0
+FAILED: Final = 1
+BAD_INPUT: Final = 2
+ACCOUNT_REFUSED: Final = 3
+NOT_BALANCED: Final = 4
+INTERRUPTED: Final = 130
+
+MEANINGS: Final = {
+    DONE: "done",
+    FAILED: "failure: the message says what and the way out",
+    BAD_INPUT: "bad input or settings, or a wrong command line",
+    ACCOUNT_REFUSED: "stopped, because the API refuses the account",
+    NOT_BALANCED: "the balance does not close (verify)",
+    INTERRUPTED: "interrupted; the same command goes on where it stopped",
+}
+
+EPILOG: Final = "Exit codes\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())
+"""Stands under the help of every command."""

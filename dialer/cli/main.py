@@ -1,0 +1,89 @@
+"""The `dialer` command: its commands, and how it ends when something is wrong."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from dialer import __version__
+from dialer.cli import exits
+from dialer.cli.campaign import run
+from dialer.cli.config import config
+from dialer.cli.simulator import simulator
+from dialer.domain.errors import DialerError
+
+app = typer.Typer(
+    name="dialer",
+    add_completion=True,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog=exits.EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dialer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show the stack trace of an unexpected error; also DIALER_DEBUG=1."),
+    ] = False,
+) -> None:
+    """Call the people on a list through the Retell API: never twice, never lost, never over the limits."""
+
+
+for panel, commands in {
+    "Campaigns": (run,),
+    "Tools": (simulator, config),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel, epilog=exits.EPILOG)(command)
+
+
+def main() -> None:
+    """Run the command line of this process. Always exits; see `exits` for the codes."""
+    try:
+        app(prog_name="dialer")
+    except DialerError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(exits.INTERRUPTED)
+    except Exception as error:
+        _say_unexpected(error)
+        sys.exit(exits.FAILED)
+
+
+def _say(message: str) -> None:
+    """One `error:` for each line, on stderr."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for line in message.splitlines() or ["it failed without saying why"]:
+        console.print(Text.assemble(("error:", "bold red"), " ", line))
+
+
+def _say_unexpected(error: Exception) -> None:
+    """Not the user's mistake. What is said holds neither the key nor whole numbers, in the trace too."""
+    import traceback
+
+    from dialer.logs import cleaner
+
+    clean = cleaner([os.environ.get("RETELL_API_KEY", "")], show_numbers=False)
+    if "--debug" in sys.argv or os.environ.get("DIALER_DEBUG"):
+        print(clean("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
+        return
+    what = clean(f"{type(error).__name__}: {error}".splitlines()[0])
+    _say(f"unexpected {what}; DIALER_DEBUG=1 shows where. Nothing that was written down is lost.")

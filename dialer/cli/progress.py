@@ -1,0 +1,155 @@
+"""What a running campaign looks like: a few calm lines on a terminal, one line now and then elsewhere."""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import assert_never
+from zoneinfo import ZoneInfo
+
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from dialer.cli import words
+from dialer.domain.lifecycle import FINAL_JOBS, JobState
+from dialer.engine.events import (
+    AttemptClaimed,
+    AttemptClosed,
+    AttemptParked,
+    AttemptUncertain,
+    CallPlaced,
+    CampaignStopping,
+    Event,
+    IntakeProgressed,
+    RequestHeld,
+    SlotsChanged,
+)
+from dialer.engine.tally import Tally
+from dialer.ports import CampaignCounts
+
+ENDS_KEPT_MAX = 500
+ENDS_FOR_RATE_MIN = 5
+BAR_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where the campaign stands, in this run and before it."""
+
+    now: float
+    """Unix seconds, on the campaign's own clock."""
+    jobs: int
+    """All jobs of the campaign, as far as the leads are read."""
+    final: int
+    unknown: int
+    """Jobs of which nobody can tell whether a call was made."""
+    slots_in_use: int
+    slots: int
+
+
+def snapshot_of(tally: Tally, before: CampaignCounts, now: float, slots: tuple[int, int]) -> Snapshot:
+    """`before`: what the ledger held when this run began; the tally has what happened since."""
+    return Snapshot(
+        now=now,
+        jobs=sum(before.jobs.values()) + tally.intake.new,
+        final=sum(before.jobs.get(state, 0) for state in FINAL_JOBS) + tally.final,
+        unknown=before.jobs.get(JobState.UNKNOWN, 0) + len(tally.unknown_ids),
+        slots_in_use=slots[0],
+        slots=slots[1],
+    )
+
+
+class ProgressView:
+    """Draws one campaign. It takes the engine's events, the tally of them, and a snapshot when it draws."""
+
+    def __init__(self, campaign: str, tally: Tally, snapshot: Callable[[], Snapshot], zone: ZoneInfo) -> None:
+        self._campaign = campaign
+        self._tally = tally
+        self._snapshot = snapshot
+        self._zone = zone
+        self._ends: deque[float] = deque(maxlen=ENDS_KEPT_MAX)
+        self._due: list[float] = []
+        self._held_why = ""
+        self._held_until = float("-inf")
+
+    def observe(self, event: Event) -> None:
+        """Take one event, for what the tally does not keep."""
+        match event:
+            case AttemptClosed(job_state=state, due_at=due_at, at=at):
+                if state in FINAL_JOBS:
+                    self._ends.append(at)
+                elif due_at is not None:
+                    heapq.heappush(self._due, due_at)
+            case RequestHeld(why=why, wait_s=wait_s):
+                self._held_why, self._held_until = why, self._snapshot().now + wait_s
+            case AttemptClaimed() | AttemptUncertain() | AttemptParked() | CallPlaced():
+                pass
+            case IntakeProgressed() | SlotsChanged() | CampaignStopping():
+                pass
+            case _:
+                assert_never(event)
+
+    def render(self) -> Table:
+        """The lines for a terminal."""
+        at = self._snapshot()
+        lines = Table.grid(padding=(0, 2), pad_edge=False)
+        lines.add_column(style="dim", no_wrap=True)
+        lines.add_column(overflow="fold")
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            ProgressBar(total=max(at.jobs, 1), completed=at.final, width=BAR_CHARS),
+            Text(f"{words.count(at.final)} of {self._of_jobs(at)}"),
+        )
+        lines.add_row(Text(self._campaign, style="bold"), bar)
+        lines.add_row("calls", f"{self._calls(at)}   {self._ahead(at)}".rstrip())
+        if outcomes := words.counts(self._tally.closed):
+            lines.add_row("outcomes", Text(outcomes))
+        for label, text, style in self._troubles(at):
+            lines.add_row(label, Text(text, style=style))
+        return lines
+
+    def line(self) -> str:
+        """The same in one line, for a file."""
+        at = self._snapshot()
+        parts = [
+            f"{words.moment(at.now, at.now, self._zone)}",
+            f"{words.count(at.final)} of {self._of_jobs(at)} final",
+            self._calls(at),
+            words.counts(self._tally.closed),
+            *(f"{label}: {text}" for label, text, _ in self._troubles(at)),
+            self._ahead(at),
+        ]
+        return "   ".join(part for part in parts if part)
+
+    def _of_jobs(self, at: Snapshot) -> str:
+        return words.count(at.jobs) + ("" if self._tally.intake_complete else ", reading")
+
+    def _calls(self, at: Snapshot) -> str:
+        return f"{at.slots_in_use} of {at.slots} slots   {self._tally.per_second(at.now):.1f} a second"
+
+    def _troubles(self, at: Snapshot) -> Iterator[tuple[str, str, str]]:
+        """Label, text and style of each thing that is not as it should be."""
+        looked_for = len(self._tally.uncertain_ids)
+        if looked_for or at.unknown:
+            parts = [f"{words.count(looked_for)} being looked for"] if looked_for else []
+            parts += [f"{words.count(at.unknown)} unknown"] if at.unknown else []
+            yield "uncertain", ", ".join(parts), "yellow"
+        if (stopping := self._tally.stopping) is not None:
+            yield "stopping", f"{stopping.why}; {stopping.way_out}".strip("; "), "yellow"
+        elif self._held_until > at.now:
+            yield "held", f"{self._held_why}; again in {words.span(self._held_until - at.now)}", "yellow"
+
+    def _ahead(self, at: Snapshot) -> str:
+        """How long it still takes, or when the next call is due if nothing can be called until then."""
+        if self._tally.stopping is not None or at.final >= at.jobs:
+            return ""
+        while self._due and self._due[0] <= at.now:
+            heapq.heappop(self._due)
+        is_idle = at.slots_in_use == 0 and self._tally.intake_complete and not self._tally.per_second(at.now)
+        if is_idle and self._due:
+            return f"next call due at {words.moment(self._due[0], at.now, self._zone)}"
+        if len(self._ends) < ENDS_FOR_RATE_MIN or at.now <= self._ends[0]:
+            return ""
+        each_s = (at.now - self._ends[0]) / len(self._ends)
+        return f"about {words.span((at.jobs - at.final) * each_s)} left"

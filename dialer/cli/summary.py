@@ -1,0 +1,95 @@
+"""What became of a campaign, at the end of a run: for people, and as JSON for programs."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dialer.cli import exits, words
+from dialer.domain.lifecycle import JobState
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from dialer.app import Summary
+
+
+def exit_code(summary: "Summary") -> int:
+    """How `dialer run` ends."""
+    if summary.account_refused:
+        return exits.ACCOUNT_REFUSED
+    if summary.interrupted:
+        return exits.INTERRUPTED
+    return exits.FAILED if summary.stopped else exits.DONE
+
+
+def as_json(summary: "Summary") -> bytes:
+    """One JSON object; `next` is what to do about what is left."""
+    import orjson
+
+    intake, counts = summary.intake, summary.counts
+    shown: dict[str, Any] = {
+        "campaign": summary.campaign,
+        "rows": intake.rows,
+        "rejected": intake.rejected,
+        "jobs": {state: counts.jobs.get(state, 0) for state in JobState},
+        "outcomes": dict(counts.outcomes),
+        "attempts": counts.attempts,
+        "calls": counts.calls,
+        "seconds": round(summary.seconds, 3),
+        "ledger": summary.ledger,
+        "results": str(summary.results),
+        "rejects": str(summary.rejects) if summary.rejects else None,
+        "stopped": summary.stopped,
+        "interrupted": summary.interrupted,
+        "account_refused": summary.account_refused,
+        "next": list(next_steps(summary)),
+        "exit_code": exit_code(summary),
+    }
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2)
+
+
+def as_table(summary: "Summary") -> "Table":
+    """A few aligned lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = Table.grid(padding=(0, 2), pad_edge=False)
+    lines.add_column(style="dim", no_wrap=True)
+    lines.add_column(overflow="fold")
+    for label, text, style in _lines(summary):
+        lines.add_row(label, Text(text, style=style))
+    return lines
+
+
+def _lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
+    """Label, text and style of each line."""
+    intake, counts = summary.intake, summary.counts
+    yield "campaign", summary.campaign, "bold"
+    rejected = f", {words.count(intake.rejected)} rejected" if intake.rejected else ""
+    yield "rows", f"{words.count(intake.rows)}{rejected}", ""
+    yield "jobs", words.counts(counts.jobs) or "none", ""
+    yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
+    yield "calls", f"{words.count(counts.calls)} in {words.span(summary.seconds)}", ""
+    yield "results", str(summary.results), ""
+    if summary.rejects is not None:
+        yield "rejected", str(summary.rejects), ""
+    if summary.stopped and not summary.interrupted:
+        yield "stopped", summary.stopped, "red"
+    for step in next_steps(summary):
+        yield "next", step, "yellow"
+
+
+def next_steps(summary: "Summary") -> Iterator[str]:
+    """What to do about what is left; nothing if nothing is."""
+    jobs = summary.counts.jobs
+    still_open = jobs.get(JobState.OPEN, 0) + jobs.get(JobState.BUSY, 0)
+    if summary.stopped and not summary.interrupted and summary.way_out:
+        yield summary.way_out
+    if still_open:
+        yield f"{words.count(still_open)} still open: run the same command again to go on"
+    if unknown := jobs.get(JobState.UNKNOWN, 0):
+        yield (
+            f"{words.count(unknown)} unknown: a call may have been made and nobody could tell; "
+            "they are not called again by themselves"
+        )
+    if summary.intake.rejected:
+        yield "mend the rejected rows and run the same command again: only they are added"

@@ -1,0 +1,127 @@
+"""What goes on beside a running campaign: its log, its counters, and the progress that people see."""
+
+import contextlib
+import sys
+from dataclasses import dataclass
+from typing import TextIO, cast
+from zoneinfo import ZoneInfo
+
+import anyio
+from rich.console import Console
+from rich.live import Live
+
+from dialer import logs
+from dialer.adapters.clock import SystemClock
+from dialer.app import Running
+from dialer.cli.progress import ProgressView, snapshot_of
+from dialer.engine.events import Event, Observe
+from dialer.engine.tally import Tally
+from dialer.ports import Clock
+from dialer.settings import Settings
+
+REDRAWN_EVERY_S = 0.25
+LINE_EVERY_S = 5.0
+VIRTUAL_REDRAWN_EVERY_S = 60.0
+VIRTUAL_LINE_EVERY_S = 900.0
+
+
+@dataclass(slots=True)
+class _CampaignClock:
+    """The machine's clock until the campaign has one of its own."""
+
+    source: Clock
+
+    def now(self) -> float:
+        return self.source.now()
+
+
+class _Stderr:
+    """Whatever stderr is at the moment: while progress is drawn, lines have to go above it.
+
+    A reader that went away must not stop the campaign.
+    """
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
+class Watch:
+    """Observers and view of one run.
+
+    On a terminal the progress is drawn on stderr; elsewhere lines of it go to stdout, unless stdout is
+    wanted for JSON. `speed`: of the campaign's clock, None if it is virtual.
+    """
+
+    def __init__(self, settings: Settings, *, speed: float | None, stdout_is_free: bool) -> None:
+        self.tally = Tally()
+        self._settings = settings
+        self._speed = speed
+        self._lines_to = Console(soft_wrap=True, highlight=False, markup=False) if stdout_is_free else None
+        self._screen = Console(stderr=True)
+        self._clock = _CampaignClock(SystemClock())
+        self._progress: ProgressView | None = None
+        key = settings.retell_api_key
+        self.log = logs.configure(
+            settings.logs.format,
+            settings.logs.level,
+            cast(TextIO, _Stderr()),
+            clock=self._clock,
+            secrets=[] if key is None else [key.get_secret_value()],
+            show_numbers=settings.logs.show_numbers,
+            colors=not self._screen.no_color,
+        )
+
+    @property
+    def observers(self) -> list[Observe]:
+        """For the engine's events."""
+        return [self.tally.observe, logs.LogObserver(self.log, self._clock).observe, self._observe]
+
+    def _observe(self, event: Event) -> None:
+        if self._progress is not None:
+            self._progress.observe(event)
+
+    async def view(self, running: Running) -> None:
+        """Write counters and show progress until cancelled."""
+        self._clock.source = running.clock
+        snapshot = lambda: snapshot_of(  # noqa: E731
+            self.tally, running.before, running.clock.now(), running.slots()
+        )
+        zone = ZoneInfo(self._settings.campaign.timezone)
+        self._progress = ProgressView(running.campaign, self.tally, snapshot, zone)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._count)
+                with contextlib.suppress(OSError):  # nobody reads any more: the campaign goes on
+                    await self._show(self._progress)
+        finally:
+            self._counted()
+
+    async def _count(self) -> None:
+        while True:
+            await anyio.sleep(self._settings.logs.counters_s)
+            self._counted()
+
+    def _counted(self) -> None:
+        self.log.info("counters.counted", **logs.counters_line(self.tally))
+
+    async def _show(self, progress: ProgressView) -> None:
+        if self._screen.is_terminal:
+            every_s = VIRTUAL_REDRAWN_EVERY_S if self._speed is None else REDRAWN_EVERY_S * self._speed
+            with Live(console=self._screen, auto_refresh=False, transient=True) as live:
+                while True:
+                    live.update(progress.render(), refresh=True)
+                    await anyio.sleep(every_s)
+        elif self._lines_to is not None:
+            every_s = VIRTUAL_LINE_EVERY_S if self._speed is None else LINE_EVERY_S * max(self._speed, 1.0)
+            while True:
+                await anyio.sleep(every_s)
+                self._lines_to.print(progress.line())

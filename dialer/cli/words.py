@@ -1,0 +1,42 @@
+"""Numbers, times and counts as people read them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+Name = TypeVar("Name", bound=str)
+
+
+def count(number: int) -> str:
+    """`12,345`."""
+    return f"{number:,}"
+
+
+def counts(of: Mapping[Name, int]) -> str:
+    """`reached 812, voicemail 120`: the most first, none left out but zeros."""
+    most_first = sorted(of.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in most_first if number)
+
+
+def span(seconds: float) -> str:
+    """A length of time: `45 s`, `29 min`, `1 h 05 min`, `2 d 03 h`."""
+    whole = round(max(seconds, 0.0))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours:02} h"
+
+
+def moment(at: float, now: float, zone: ZoneInfo) -> str:
+    """A time of day in that zone: `14:05`, with the day if it is not today's. Unix seconds."""
+    then, today = datetime.fromtimestamp(at, zone), datetime.fromtimestamp(now, zone)
+    if then.date() == today.date():
+        return f"{then:%H:%M}"
+    return f"{then:%a %H:%M}" if 0 < (then.date() - today.date()).days < 7 else f"{then:%Y-%m-%d %H:%M}"
