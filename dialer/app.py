@@ -183,12 +183,12 @@ async def _run(
             running = Running(request.campaign, clock, lambda: (slots.in_use, slots.limit), before)
             background.start_soon(view, running)
         await campaign.run(campaign_id, intake)
+        counts, stopping = await ledger.counts(campaign_id), campaign.stopping
         background.cancel_scope.cancel()
-        stopping = campaign.stopping
         return Summary(
             request.campaign,
             intake.counts,
-            await ledger.counts(campaign_id),
+            counts,
             anyio.current_time() - began,
             settings.ledger.url,
             results,

@@ -9,7 +9,7 @@ from typing import Literal, TextIO, TypeVar
 
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
-from dialer.adapters.sinks.csv_file import write_results_csv
+from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.app import csv_options, open_ledger, run_on_loop
 from dialer.domain.balance import Balance
@@ -137,7 +137,7 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
         balance = await ledger.balance(name, campaign_id)
         path = folder / f"{name}.jsonl"
         if path.exists():
-            problems, notes = await _compare_log(path, _lines(ledger, campaign_id), balance.last_seq)
+            problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq)
         else:
             problems, notes = [], [f"there is no results log {path}: `dialer results {name}` writes it again"]
         return Verdict(balance, [*balance.problems(), *problems], notes)
@@ -149,12 +149,16 @@ def write_results(loaded: Loaded, name: str, form: Literal["jsonl", "csv"], out:
     """Write the results log again from the ledger; the number of lines. Raises `BadInput`, `LedgerError`."""
 
     async def write(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> int:
-        if form == "csv":
-            return await write_results_csv(lambda: _lines(ledger, campaign_id), out)
         written = 0
-        async for line in _lines(ledger, campaign_id):
-            out.write(line.line.decode() + "\n")
-            written += 1
+        variables = [] if form == "jsonl" else await _variable_names(ledger, campaign_id)
+        if form == "csv":
+            write_results_csv([], out, variables)
+        async for page in _pages(ledger, campaign_id):
+            if form == "csv":
+                write_results_csv([each.line for each in page], out, variables, with_header=False)
+            else:
+                out.writelines(each.line.decode() + "\n" for each in page)
+            written += len(page)
         return written
 
     return _for_each(loaded, name, write)[0]
@@ -182,27 +186,34 @@ def _for_each(
     return run_on_loop(main)
 
 
-async def _lines(ledger: SqlLedger, campaign_id: CampaignId) -> AsyncIterator[ResultLine]:
-    """Every result line of a campaign, in order."""
+async def _pages(ledger: SqlLedger, campaign_id: CampaignId) -> AsyncIterator[Sequence[ResultLine]]:
+    """Every result line of a campaign, in order, some at a time."""
     seq = 0
     while page := await ledger.results_after(campaign_id, seq, RESULT_LINES_MAX):
-        for line in page:
-            yield line
+        yield page
         seq = page[-1].seq
 
 
+async def _variable_names(ledger: SqlLedger, campaign_id: CampaignId) -> list[str]:
+    names: dict[str, None] = {}
+    async for page in _pages(ledger, campaign_id):
+        names.update(dict.fromkeys(variable_names(each.line for each in page)))
+    return list(names)
+
+
 async def _compare_log(
-    path: Path, lines: AsyncIterator[ResultLine], last_seq: int
+    path: Path, pages: AsyncIterator[Sequence[ResultLine]], last_seq: int
 ) -> tuple[list[str], list[str]]:
     """Problems and notes: the log must be the ledger's lines, perhaps not all of them yet."""
     with path.open("rb") as log:
-        async for line in lines:
-            logged = log.readline()
-            if not logged.endswith(b"\n"):
-                behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
-                return [], [behind]
-            if logged[:-1] != line.line:
-                return [f"{path}, line {line.seq}: is not what the ledger holds"], []
+        async for page in pages:
+            for line in page:
+                logged = log.readline()
+                if not logged.endswith(b"\n"):
+                    behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
+                    return [], [behind]
+                if logged[:-1] != line.line:
+                    return [f"{path}, line {line.seq}: is not what the ledger holds"], []
         if log.read(1):
             return [f"{path}: holds more lines than the ledger's {last_seq}"], []
     return [], []

@@ -89,7 +89,8 @@ def _cleaning(clean: Callable[[str], str]) -> Processor:
 
 def _timestamps(clock: Clock) -> Processor:
     def process(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        return {"timestamp": rfc3339(clock.now()), **event}
+        first = {"timestamp": rfc3339(clock.now()), "level": event.get("level"), "event": event.get("event")}
+        return {**first, **event}
 
     return process
 

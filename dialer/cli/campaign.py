@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from dialer.cli import flags
+from dialer.cli import flags, words
 from dialer.domain.errors import BadInput
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _finish(summary: "Summary", *, as_json: bool) -> None:
     if as_json:
         typer.echo(shown.as_json(summary))
     else:
-        Console().print(shown.as_table(summary))
+        Console().print(words.aligned(shown.lines(summary)))
     raise typer.Exit(shown.exit_code(summary))
 
 

@@ -10,6 +10,7 @@ from dialer import __version__
 from dialer.cli import exits
 from dialer.cli.campaign import run
 from dialer.cli.config import config
+from dialer.cli.inspection import check, results, status, verify
 from dialer.cli.simulator import simulator
 from dialer.domain.errors import DialerError
 
@@ -44,7 +45,7 @@ def root(
 
 
 for panel, commands in {
-    "Campaigns": (run,),
+    "Campaigns": (check, run, status, results, verify),
     "Tools": (simulator, config),
 }.items():
     for command in commands:

@@ -7,8 +7,6 @@ from dialer.cli import exits, words
 from dialer.domain.lifecycle import JobState
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from dialer.app import Summary
 
 
@@ -47,21 +45,8 @@ def as_json(summary: "Summary") -> bytes:
     return orjson.dumps(shown, option=orjson.OPT_INDENT_2)
 
 
-def as_table(summary: "Summary") -> "Table":
-    """A few aligned lines."""
-    from rich.table import Table
-    from rich.text import Text
-
-    lines = Table.grid(padding=(0, 2), pad_edge=False)
-    lines.add_column(style="dim", no_wrap=True)
-    lines.add_column(overflow="fold")
-    for label, text, style in _lines(summary):
-        lines.add_row(label, Text(text, style=style))
-    return lines
-
-
-def _lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
-    """Label, text and style of each line."""
+def lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
+    """Label, text and style of each line, for people."""
     intake, counts = summary.intake, summary.counts
     yield "campaign", summary.campaign, "bold"
     rejected = f", {words.count(intake.rejected)} rejected" if intake.rejected else ""

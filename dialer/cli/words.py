@@ -1,9 +1,12 @@
-"""Numbers, times and counts as people read them."""
+"""Numbers, times and counts as people read them, and the lines they stand in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Name = TypeVar("Name", bound=str)
 
@@ -40,3 +43,16 @@ def moment(at: float, now: float, zone: ZoneInfo) -> str:
     if then.date() == today.date():
         return f"{then:%H:%M}"
     return f"{then:%a %H:%M}" if 0 < (then.date() - today.date()).days < 7 else f"{then:%Y-%m-%d %H:%M}"
+
+
+def aligned(lines: Iterable[tuple[str, str, str]]) -> "Table":
+    """Lines of a label, a text and the text's style, with the texts below each other."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text, style in lines:
+        table.add_row(Text(label), Text(text, style=style))
+    return table

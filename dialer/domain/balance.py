@@ -29,6 +29,11 @@ class Balance:
     lines: int
     highest_seq: int
 
+    @property
+    def open_jobs(self) -> int:
+        """Jobs that are not final: due, waiting or being called."""
+        return self.jobs.get(JobState.OPEN, 0) + self.jobs.get(JobState.BUSY, 0)
+
     def problems(self) -> list[str]:
         """Each equation that does not hold, in plain words; empty when the balance closes."""
         equations = (

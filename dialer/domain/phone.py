@@ -76,7 +76,7 @@ _NANP_REGIONS = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
 
 
 def read_plain_nanp(text: str, region: str | None) -> str | None:
-    """The number if `text` is a plainly written one of North America (+1), else None: then `read_any` decides.
+    """The number if `text` is a plainly written one of North America, else None: then `read_any` decides.
 
     The same answer as `read_any` at a tenth of its cost (25 us): it asks the same patterns directly.
     """

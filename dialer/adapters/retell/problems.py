@@ -15,6 +15,7 @@ VALUE_CHARS_MAX = 40
 _PLAIN: Mapping[str, str] = {
     "extra_forbidden": "is not a field of this request",
     "missing": "is missing",
+    "union_tag_not_found": "is missing",
     "string_type": "must be text",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
@@ -54,9 +55,8 @@ _SPECIAL: Mapping[str, Callable[[ErrorDetails, Mapping[str, Any]], str]] = {
         f"must be {_choices(context['expected'])}, is {_shown(details['input'])}"
     ),
     "union_tag_invalid": lambda _, context: (
-        f"must have the type {_choices(context['expected_tags'])}, has '{context['tag']}'"
+        f"must be {_choices(context['expected_tags'])}, is '{context['tag']}'"
     ),
-    "union_tag_not_found": lambda _, __: "must have a type",
     "string_too_long": lambda details, context: (
         f"must be at most {context['max_length']} characters long, is {len(details['input'])}"
     ),
@@ -97,4 +97,4 @@ def _path(details: ErrorDetails, request: Mapping[str, Any]) -> str:
         ):
             path += f".{part}" if path else part
             here = here.get(part)
-    return path
+    return f"{path}.type" if details["type"].startswith("union_tag") else path

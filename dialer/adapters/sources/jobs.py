@@ -82,6 +82,7 @@ class RowReader:
                 key=number,
                 to_number=number,
                 line=line,
+                row=tuple(cells),
                 kind=self._kind,
                 content=self._read_content(cells, self._kind),
             )
@@ -98,6 +99,7 @@ class RowReader:
             key=key,
             to_number=to_number,
             line=line,
+            row=tuple(cells),
             job_id=job_id,
             kind=kind,
             from_number=self._read("from_number", cells, self._read_from_number),

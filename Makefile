@@ -1,0 +1,64 @@
+# Each target sets up what it needs in .venv, with python3's own venv and pip.
+
+PYTHON ?= python3
+BIN := .venv/bin
+SEEDS ?= 2000
+RUN_ARGS ?= --speed 900
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint format simulate bench lock clean
+
+help: ## what there is to make
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+run: .venv/installed ## dial the example leads on the built-in simulator
+	$(BIN)/dialer run config/leads.example.csv --campaign example --simulate --cps 5 $(RUN_ARGS)
+	$(BIN)/dialer verify example --ledger simulated/dialer.db --results simulated
+
+test: .venv/developed ## run the tests
+	$(BIN)/pytest
+
+check: lint test ## everything that must hold before a change goes in
+
+lint: .venv/developed ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/developed ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+simulate: .venv/developed ## campaigns with faults and crashes in virtual time: SEEDS=2000
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+bench: .venv/developed ## measure, side by side with a bare loop and the official SDK
+	$(BIN)/python -m tests.bench
+
+lock: .venv/locking ## renew the hashed requirement files from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml $(LOCK_ARGS) -o requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK_ARGS) -o requirements-dev.txt
+
+LOCK_ARGS := --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/developed: .venv/bin/python requirements-dev.txt pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@ .venv/installed
+
+.venv/locking: .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+clean: ## remove what was made here
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis simulated

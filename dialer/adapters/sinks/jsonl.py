@@ -1,0 +1,179 @@
+"""The results log: one JSON object a line, appended, never changed.
+
+The ledger is the durable copy and has every line with its number, counted without gaps. So the log may lose
+its end in a crash, and must only be able to say truthfully which line is its last: the rest comes again.
+
+- An append is one write. It is not synced by itself; a sync follows after `SYNC_BYTES` and at the close. So
+  a power failure can only damage what is younger than the last sync, and that lies within the last
+  `TAIL_BYTES`: these are checked line by line when the log is opened, and cut where the damage begins.
+- Damage is an unfinished last line, bytes that JSON never has (NUL blocks after a power failure), or a
+  line that begins as ours and is broken. A clean line that is not ours is somebody else's: the file is
+  refused, not cut.
+- A write that fails (disk full) is taken back as a whole.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from dialer.domain.errors import BadInput, DialerError
+from dialer.domain.results import ResultLine
+
+SYNC_BYTES = 1024 * 1024
+"""At most so many bytes, and one append, are not synced."""
+TAIL_BYTES = 8 * SYNC_BYTES
+"""How much of the end is checked at the opening; more than can be unsynced."""
+MODE = 0o600
+"""The lines hold people's names and numbers."""
+
+
+class JsonlLog:
+    """Fulfils `ports.ResultSink`. Opened and mended when made; raises `BadInput` if the file is not ours."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, MODE)
+        except OSError as error:
+            raise BadInput(f"{path}: the results log cannot be opened: {error.strerror or error}") from error
+        try:
+            self._size, self._seq = self._mended()
+        except OSError as error:
+            os.close(self._fd)
+            raise BadInput(f"{path}: the results log cannot be read: {error.strerror or error}") from error
+        except BadInput:
+            os.close(self._fd)
+            raise
+        self._unsynced = 0
+        self._is_open = True
+
+    def last_seq(self) -> int:
+        """The sequence number of the last whole line; 0 if there is none."""
+        return self._seq
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        """Write them behind the last one; all or nothing. Raises `DialerError`."""
+        if not lines:
+            return
+        if [line.seq for line in lines] != list(range(self._seq + 1, self._seq + 1 + len(lines))):
+            raise DialerError(
+                f"{self.path}: the log ends with line {self._seq}, and the ledger gave lines "
+                f"{lines[0].seq} to {lines[-1].seq}: {_WAY_OUT}"
+            )
+        data = b"".join(line.line + b"\n" for line in lines)
+        try:
+            self._write(data)
+        except OSError as error:
+            raise DialerError(
+                f"{self.path}: the results log cannot be written: {error.strerror or error}. "
+                "Nothing is lost: make room and run the same command again, it catches up from the ledger"
+            ) from error
+        self._size += len(data)
+        self._seq = lines[-1].seq
+
+    def close(self) -> None:
+        """Sync and close. Raises `DialerError` if the sync fails."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise DialerError(f"{self.path}: the results log cannot be synced: {error.strerror}") from error
+        finally:
+            os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write(self, data: bytes) -> None:
+        """All of it, or after an error nothing of it."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._fd, rest) :]
+            self._unsynced += len(data)
+            if self._unsynced >= SYNC_BYTES:
+                os.fsync(self._fd)
+                self._unsynced = 0
+        except OSError:
+            os.ftruncate(self._fd, self._size)
+            raise
+
+    def _mended(self) -> tuple[int, int]:
+        """Check the end, cut off what is damaged; the size and the last sequence number that remain."""
+        size = os.fstat(self._fd).st_size
+        start = max(0, size - TAIL_BYTES)
+        tail = os.pread(self._fd, size - start, start)
+        if start:
+            first_end = tail.find(b"\n") + 1
+            start, tail = start + first_end, tail[first_end:]
+        keep, seq = _whole_lines(tail, str(self.path))
+        if start and not keep:
+            raise _not_ours(str(self.path))
+        if start + keep < size:
+            os.ftruncate(self._fd, start + keep)
+            os.fsync(self._fd)
+        return start + keep, seq
+
+
+_OURS = b'{"seq":'
+_NEVER_IN_JSON = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
+_WAY_OUT = "move the file away; it is written anew from the ledger"
+
+
+def _whole_lines(tail: bytes, where: str) -> tuple[int, int]:
+    """How many bytes of whole lines of ours `tail` begins with, and the last one's number (0 if none).
+
+    Raises `BadInput` if what follows them is not damage but somebody else's.
+    """
+    at, seq = 0, 0
+    while (end := tail.find(b"\n", at)) >= 0:
+        line = tail[at:end]
+        found = _seq_of(line)
+        if found is None:
+            if not _is_damage(line):
+                raise _not_ours(where)
+            return at, seq
+        if at and found != seq + 1:
+            raise BadInput(f"{where}: line {found} follows line {seq} in the results log: {_WAY_OUT}")
+        at, seq = end + 1, found
+    if not at and tail and not _is_damage(tail):
+        raise _not_ours(where)
+    return at, seq
+
+
+def _seq_of(line: bytes) -> int | None:
+    """The sequence number of a line of ours; None for any other."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    seq = value.get("seq") if isinstance(value, dict) else None
+    return seq if isinstance(seq, int) and not isinstance(seq, bool) and seq > 0 else None
+
+
+def _is_damage(line: bytes) -> bool:
+    """True for what a crash leaves; False for a text that somebody else may have written."""
+    if line.startswith(_OURS) or _OURS.startswith(line) or _NEVER_IN_JSON.search(line):
+        return True
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def _not_ours(where: str) -> BadInput:
+    return BadInput(f"{where}: this file is there already and is no results log: {_WAY_OUT}")

@@ -1,0 +1,272 @@
+"""`dialer check`, `status`, `results` and `verify`: questions that dial nobody."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from dialer.cli import exits, flags, words
+from dialer.domain.errors import DialerError
+from dialer.domain.lifecycle import JobState
+from dialer.domain.results import rfc3339
+
+if TYPE_CHECKING:
+    from dialer.inspection import CampaignStatus, CheckReport, Verdict
+
+Lines = Iterator[tuple[str, str, str]]
+"""Label, text and style of each line."""
+
+
+class Form(StrEnum):
+    """How results are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+Leads = Annotated[Path, typer.Argument(metavar="LEADS", show_default=False, help="CSV file to look at.")]
+OneOrAll = Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help="One campaign; else all.")]
+One = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="The campaign's name.")]
+Format = Annotated[
+    Form, typer.Option("--format", help="JSON lines, or a table with one row for each person.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; else to stdout.")
+]
+
+
+def check(
+    leads: Leads,
+    from_numbers: flags.From = None,
+    cps: flags.Cps = None,
+    slots: flags.Slots = None,
+    region: flags.Region = None,
+    encoding: flags.Encoding = None,
+    config: flags.Config = None,
+    secrets_dir: flags.SecretsDir = None,
+    json: flags.Json = False,
+) -> None:
+    """Read LEADS as run would, call nobody, and say what would be called and what is wrong.
+
+    Examples
+
+      dialer check leads.csv
+      dialer check leads.csv --region US --json
+    """
+    from dialer.inspection import check_leads
+
+    given = {
+        "from_numbers": from_numbers,
+        "pace.cps": cps,
+        "pace.slots": slots,
+        "intake.region": region,
+        "intake.encoding": encoding,
+    }
+    report = check_leads(flags.settings(config, secrets_dir, given), leads)
+    if json:
+        _print_json(_check_as_dict(report))
+    else:
+        _print_lines(_check_lines(report))
+
+
+def status(
+    campaign: OneOrAll = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+    secrets_dir: flags.SecretsDir = None,
+    json: flags.Json = False,
+) -> None:
+    """Show where campaigns stand, also while they run.
+
+    Examples
+
+      dialer status
+      dialer status spring --json
+    """
+    from dialer.inspection import campaign_status
+
+    loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
+    found = campaign_status(loaded, campaign)
+    if json:
+        _print_json([_status_as_dict(each) for each in found])
+        return
+    if not found:
+        typer.echo(f"there is no campaign yet in {loaded.settings.ledger.url}")
+    for each in found:
+        _print_lines(_status_lines(each))
+
+
+def results(
+    campaign: One,
+    form: Format = Form.JSONL,
+    output: Output = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+    secrets_dir: flags.SecretsDir = None,
+) -> None:
+    """Write a campaign's results again from the ledger.
+
+    Examples
+
+      dialer results spring > spring.jsonl
+      dialer results spring --format csv --output spring.csv
+    """
+    from dialer.inspection import write_results
+
+    loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
+    with _opened(output) as out:
+        write_results(loaded, campaign, form.value, out)
+
+
+def verify(
+    campaign: OneOrAll = None,
+    ledger: flags.Ledger = None,
+    results: flags.Results = None,
+    config: flags.Config = None,
+    secrets_dir: flags.SecretsDir = None,
+    json: flags.Json = False,
+) -> None:
+    """Add campaigns up: every row that went in has one result or is open. Exit code 4 if not.
+
+    Examples
+
+      dialer verify
+      dialer verify spring --json
+    """
+    from dialer.inspection import verify as verdicts_of
+
+    loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger, "results.dir": results})
+    verdicts = verdicts_of(loaded, campaign)
+    if json:
+        _print_json([_verdict_as_dict(each) for each in verdicts])
+    else:
+        for each in verdicts:
+            _print_lines(_verdict_lines(each))
+    if any(each.problems for each in verdicts):
+        raise typer.Exit(exits.NOT_BALANCED)
+
+
+@contextlib.contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    """Stdout, or a file that appears under its name only when it is whole. Raises `DialerError`."""
+    if output is None:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        yield sys.stdout
+        return
+    part = output.with_name(output.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as out:
+            yield out
+        part.replace(output)
+    except OSError as error:
+        raise DialerError(f"--output: {output} cannot be written: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _print_json(shown: Any) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+
+
+def _print_lines(lines: Iterable[tuple[str, str, str]]) -> None:
+    from rich.console import Console
+
+    Console().print(words.aligned(lines))
+
+
+def _check_lines(report: "CheckReport") -> Lines:
+    intake = report.intake
+    yield "leads", str(report.leads), "bold"
+    yield "rows", f"{words.count(intake.rows)}, {words.count(intake.rejected)} rejected", ""
+    yield "to call", words.count(report.people), ""
+    yield "from", ", ".join(report.from_numbers) or "the numbers in the rows", ""
+    yield "pace", f"{report.cps:g} a second, {report.slots} at once: {words.span(report.pace_s)} or more", ""
+    if report.rejected:
+        yield "rejected", words.counts(report.rejected), "yellow"
+    for row in report.first_rejects:
+        yield f"line {row.line}", row.reason, ""
+    if (more := intake.rejected - len(report.first_rejects)) > 0:
+        yield "", f"and {words.count(more)} more; run writes all of them to the rejects file", "dim"
+
+
+def _check_as_dict(report: "CheckReport") -> dict[str, Any]:
+    first = [{"line": row.line, "code": row.code, "reason": row.reason} for row in report.first_rejects]
+    return {
+        "leads": str(report.leads),
+        "rows": report.intake.rows,
+        "to_call": report.people,
+        "rejected": report.intake.rejected,
+        "rejected_by_code": dict(report.rejected),
+        "first_rejected": first,
+        "from_numbers": list(report.from_numbers),
+        "cps": report.cps,
+        "slots": report.slots,
+        "pace_s": report.pace_s,
+    }
+
+
+def _status_lines(status: "CampaignStatus") -> Lines:
+    counts = status.counts
+    yield "campaign", status.campaign, "bold"
+    yield "jobs", words.counts(counts.jobs) or "none", ""
+    yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
+    pace = f"{words.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
+    yield "calls", pace, ""
+    if status.left_s is not None:
+        yield "left", f"about {words.span(status.left_s)}", ""
+    if counts.next_due_at is not None:
+        yield "next due", rfc3339(counts.next_due_at) or "", ""
+    if counts.jobs.get(JobState.UNKNOWN, 0):
+        yield "unknown", "a call may have been made; not called again by themselves", "yellow"
+
+
+def _status_as_dict(status: "CampaignStatus") -> dict[str, Any]:
+    counts = status.counts
+    return {
+        "campaign": status.campaign,
+        "jobs": {state: counts.jobs.get(state, 0) for state in JobState},
+        "outcomes": dict(counts.outcomes),
+        "attempts": counts.attempts,
+        "calls": counts.calls,
+        "live": counts.live,
+        "per_minute": status.per_minute,
+        "left_s": status.left_s,
+        "next_due_at": rfc3339(counts.next_due_at),
+    }
+
+
+def _verdict_lines(verdict: "Verdict") -> Lines:
+    balance = verdict.balance
+    yield "campaign", balance.campaign, "bold"
+    parts = {"new": balance.new, "met again": balance.met_again, "rejected": balance.rejected}
+    yield "rows", f"{words.count(balance.rows)}: {words.counts(parts) or 'none'}", ""
+    yield "jobs", f"{words.count(sum(balance.jobs.values()))}: {words.counts(balance.jobs) or 'none'}", ""
+    yield "results", f"{words.count(balance.lines)} lines", ""
+    for note in verdict.notes:
+        yield "note", note, "yellow"
+    for problem in verdict.problems:
+        yield "problem", problem, "red"
+    if not verdict.problems:
+        yield "balance", "closes", "green"
+
+
+def _verdict_as_dict(verdict: "Verdict") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    shown = asdict(verdict.balance)
+    return {
+        **shown,
+        "jobs": {str(state): number for state, number in verdict.balance.jobs.items()},
+        "open": verdict.balance.open_jobs,
+        "notes": list(verdict.notes),
+        "problems": list(verdict.problems),
+        "closes": not verdict.problems,
+    }
