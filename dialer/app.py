@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from dialer.adapters.retell.signature import verify
 from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile, CsvOptions
-from dialer.domain.calls import CallNews
+from dialer.domain.calls import CallContent, CallNews, JobKind
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.screening import Screen
@@ -243,26 +243,38 @@ async def _stop_on_signals(campaign: Campaign) -> None:
 
 def retell_config(settings: Settings, *, base_url: str | None) -> RetellConfig:
     """`base_url`: the simulator's, if there is one. Raises `BadInput` without a key for the real API."""
-    if base_url is None and settings.retell_api_key is None:
+    if base_url is not None:
+        return replace(_requests(settings), api_key=SIMULATED_KEY, base_url=base_url)
+    if settings.retell_api_key is None:
         raise BadInput(
             "RETELL_API_KEY is not set: set it to dial for real, "
             "or add --simulate to try it without calling anyone"
         )
-    key = settings.retell_api_key.get_secret_value() if base_url is None and settings.retell_api_key else None
+    key = settings.retell_api_key.get_secret_value()
+    return replace(_requests(settings), api_key=key, base_url=settings.retell.base_url)
+
+
+def _requests(settings: Settings) -> RetellConfig:
+    """What goes into every request."""
+    call = settings.call
     return RetellConfig(
-        api_key=key or SIMULATED_KEY,
-        base_url=base_url or settings.retell.base_url,
+        api_key="",
         timeout_s=settings.retell.timeout_s,
-        agent_id=settings.call.agent_id,
-        agent_version=settings.call.agent_version,
-        ignore_e164_validation=settings.call.ignore_e164_validation,
-        honor_internal_dnc=settings.call.honor_internal_dnc,
+        agent_id=call.agent_id,
+        agent_version=call.agent_version,
+        agent_override=call.agent_override,
+        metadata=call.metadata,
+        ignore_e164_validation=call.ignore_e164_validation,
+        honor_internal_dnc=call.honor_internal_dnc,
     )
 
 
 def csv_options(settings: Settings) -> CsvOptions:
-    """How leads are read."""
-    config = RetellConfig(api_key="", agent_id=settings.call.agent_id)
+    """How leads are read. Raises `BadInput` if what the settings give every call would be refused."""
+    config = _requests(settings)
+    problems = check_content(JobKind.PHONE_CALL, CallContent(), config)
+    if problems:
+        raise BadInput("\n".join(f"setting call.{problem}" for problem in problems))
     return CsvOptions(
         region=settings.intake.region,
         encoding=settings.intake.encoding,

@@ -154,14 +154,12 @@ def _run(
 
 
 def _finish(summary: "Summary", *, as_json: bool) -> None:
-    from rich.console import Console
-
     from dialer.cli import summary as shown
 
     if as_json:
         typer.echo(shown.as_json(summary))
     else:
-        Console().print(words.aligned(shown.lines(summary)))
+        words.print_aligned(shown.lines(summary))
     raise typer.Exit(shown.exit_code(summary))
 
 

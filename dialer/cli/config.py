@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.cli import flags
+from dialer.cli import flags, words
 
 if TYPE_CHECKING:
     from dialer.settings import Loaded
 
 HIDDEN = "set (hidden)"
+VALUE_CHARS_MAX = 28
 TEMPLATE_HEAD = (
     "The settings of dialer. Each stands here at its default: take away its # to change it.",
     "What is given by a flag, by an environment variable (DIALER_PACE__CPS for cps of [pace]), or by a file",
@@ -47,13 +48,11 @@ def config(
         return
     loaded = flags.settings(config, secrets_dir, {})
     if json:
-        import orjson
-
         shown = {
             dotted: {"value": value, "from": loaded.origins[dotted]}
             for dotted, value in visible_values(loaded).items()
         }
-        typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        typer.echo(words.as_json(shown))
         return
     _print_table(loaded)
 
@@ -74,18 +73,16 @@ def visible_values(loaded: "Loaded") -> dict[str, Any]:
 
 
 def _print_table(loaded: "Loaded") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
-    for dotted, value in visible_values(loaded).items():
-        origin = loaded.origins[dotted]
-        style = "dim" if origin == "default" else ""
-        table.add_row(Text(dotted), Text(_as_text(value)), Text(origin), style=style)
-    Console().print(table)
+    values = {dotted: _as_text(value) for dotted, value in visible_values(loaded).items()}
+    wide = min(max(len(value) for value in values.values()), VALUE_CHARS_MAX)
+    words.print_aligned(
+        (
+            dotted,
+            f"{value:<{wide}}  {loaded.origins[dotted]}",
+            "dim" if loaded.origins[dotted] == "default" else "",
+        )
+        for dotted, value in values.items()
+    )
 
 
 def _as_text(value: Any) -> str:

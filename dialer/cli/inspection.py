@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -31,9 +31,7 @@ class Form(StrEnum):
 Leads = Annotated[Path, typer.Argument(metavar="LEADS", show_default=False, help="CSV file to look at.")]
 OneOrAll = Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help="One campaign; else all.")]
 One = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="The campaign's name.")]
-Format = Annotated[
-    Form, typer.Option("--format", help="JSON lines, or a table with one row for each person.")
-]
+Format = Annotated[Form, typer.Option("--format", help="JSON lines, or a table for a spreadsheet.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; else to stdout.")
 ]
@@ -68,9 +66,9 @@ def check(
     }
     report = check_leads(flags.settings(config, secrets_dir, given), leads)
     if json:
-        _print_json(_check_as_dict(report))
+        typer.echo(words.as_json(_check_as_dict(report)))
     else:
-        _print_lines(_check_lines(report))
+        words.print_aligned(_check_lines(report))
 
 
 def status(
@@ -92,12 +90,12 @@ def status(
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     found = campaign_status(loaded, campaign)
     if json:
-        _print_json([_status_as_dict(each) for each in found])
+        typer.echo(words.as_json([_status_as_dict(each) for each in found]))
         return
     if not found:
         typer.echo(f"there is no campaign yet in {loaded.settings.ledger.url}")
     for each in found:
-        _print_lines(_status_lines(each))
+        words.print_aligned(_status_lines(each))
 
 
 def results(
@@ -142,10 +140,10 @@ def verify(
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger, "results.dir": results})
     verdicts = verdicts_of(loaded, campaign)
     if json:
-        _print_json([_verdict_as_dict(each) for each in verdicts])
+        typer.echo(words.as_json([_verdict_as_dict(each) for each in verdicts]))
     else:
         for each in verdicts:
-            _print_lines(_verdict_lines(each))
+            words.print_aligned(_verdict_lines(each))
     if any(each.problems for each in verdicts):
         raise typer.Exit(exits.NOT_BALANCED)
 
@@ -168,18 +166,6 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _print_json(shown: Any) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
-
-
-def _print_lines(lines: Iterable[tuple[str, str, str]]) -> None:
-    from rich.console import Console
-
-    Console().print(words.aligned(lines))
 
 
 def _check_lines(report: "CheckReport") -> Lines:
@@ -232,7 +218,7 @@ def _status_as_dict(status: "CampaignStatus") -> dict[str, Any]:
     counts = status.counts
     return {
         "campaign": status.campaign,
-        "jobs": {state: counts.jobs.get(state, 0) for state in JobState},
+        "jobs": {state.value: counts.jobs.get(state, 0) for state in JobState},
         "outcomes": dict(counts.outcomes),
         "attempts": counts.attempts,
         "calls": counts.calls,

@@ -31,6 +31,7 @@ from dialer.ports import CampaignCounts
 ENDS_KEPT_MAX = 500
 ENDS_FOR_RATE_MIN = 5
 BAR_CHARS = 40
+LABEL_CHARS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,18 @@ class ProgressView:
         """The lines for a terminal."""
         at = self._snapshot()
         lines = Table.grid(padding=(0, 2), pad_edge=False)
-        lines.add_column(style="dim", no_wrap=True)
+        lines.add_column(style="dim", no_wrap=True, min_width=LABEL_CHARS)
         lines.add_column(overflow="fold")
         bar = Table.grid(padding=(0, 2))
-        bar.add_row(
-            ProgressBar(total=max(at.jobs, 1), completed=at.final, width=BAR_CHARS),
-            Text(f"{words.count(at.final)} of {self._of_jobs(at)}"),
+        drawn = ProgressBar(
+            total=max(at.jobs, 1),
+            completed=at.final,
+            width=BAR_CHARS,
+            style="bright_black",
+            complete_style="cyan",
+            finished_style="green",
         )
+        bar.add_row(drawn, Text(f"{words.count(at.final)} of {self._of_jobs(at)}"))
         lines.add_row(Text(self._campaign, style="bold"), bar)
         lines.add_row("calls", f"{self._calls(at)}   {self._ahead(at)}".rstrip())
         if outcomes := words.counts(self._tally.closed):

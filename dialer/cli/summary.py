@@ -21,14 +21,12 @@ def exit_code(summary: "Summary") -> int:
 
 def as_json(summary: "Summary") -> bytes:
     """One JSON object; `next` is what to do about what is left."""
-    import orjson
-
     intake, counts = summary.intake, summary.counts
     shown: dict[str, Any] = {
         "campaign": summary.campaign,
         "rows": intake.rows,
         "rejected": intake.rejected,
-        "jobs": {state: counts.jobs.get(state, 0) for state in JobState},
+        "jobs": {state.value: counts.jobs.get(state, 0) for state in JobState},
         "outcomes": dict(counts.outcomes),
         "attempts": counts.attempts,
         "calls": counts.calls,
@@ -42,7 +40,7 @@ def as_json(summary: "Summary") -> bytes:
         "next": list(next_steps(summary)),
         "exit_code": exit_code(summary),
     }
-    return orjson.dumps(shown, option=orjson.OPT_INDENT_2)
+    return words.as_json(shown)
 
 
 def lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
@@ -54,6 +52,7 @@ def lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
     yield "jobs", words.counts(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     yield "calls", f"{words.count(counts.calls)} in {words.span(summary.seconds)}", ""
+    yield "ledger", summary.ledger, ""
     yield "results", str(summary.results), ""
     if summary.rejects is not None:
         yield "rejected", str(summary.rejects), ""

@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 Name = TypeVar("Name", bound=str)
 
@@ -45,14 +42,31 @@ def moment(at: float, now: float, zone: ZoneInfo) -> str:
     return f"{then:%a %H:%M}" if 0 < (then.date() - today.date()).days < 7 else f"{then:%Y-%m-%d %H:%M}"
 
 
-def aligned(lines: Iterable[tuple[str, str, str]]) -> "Table":
-    """Lines of a label, a text and the text's style, with the texts below each other."""
+def print_aligned(lines: Iterable[tuple[str, str, str]]) -> None:
+    """Print lines of a label, a text and the text's style, the texts below each other.
+
+    A terminal gets them folded to its width, anything else gets each whole.
+    """
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    console, shown = Console(highlight=False, markup=False), list(lines)
+    if not console.is_terminal:
+        wide = max((len(label) for label, _, _ in shown), default=0)
+        for label, text, _ in shown:
+            console.print(f"{label:<{wide}}  {text}", soft_wrap=True)
+        return
     table = Table.grid(padding=(0, 2), pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for label, text, style in lines:
+    for label, text, style in shown:
         table.add_row(Text(label), Text(text, style=style))
-    return table
+    console.print(table)
+
+
+def as_json(shown: Any) -> bytes:
+    """Indented JSON; names may be keys."""
+    import orjson
+
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)

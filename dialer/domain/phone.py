@@ -72,7 +72,9 @@ def is_region(region: str) -> bool:
 
 
 _PLAIN_NANP = re.compile(r"(\+?1[ .-]?)?\(?([2-9][0-9]{2})\)?[ .-]?([2-9][0-9]{2})[ .-]?([0-9]{4})")
-_NANP_REGIONS = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1])
+_NANP_CODE = 1
+"""North America's country code."""
+_NANP_REGIONS = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE[_NANP_CODE])
 
 
 def read_plain_nanp(text: str, region: str | None) -> str | None:
@@ -94,7 +96,7 @@ def read_plain_nanp(text: str, region: str | None) -> str | None:
 def _nanp_patterns() -> re.Pattern[str]:
     """Every ordinary number (not premium, not toll-free) behind +1, the US first."""
     lines = []
-    for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[1]:
+    for region in phonenumbers.COUNTRY_CODE_TO_REGION_CODE[_NANP_CODE]:
         metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
         if metadata is not None and metadata.fixed_line is not None:
             lines.append(f"(?:{metadata.fixed_line.national_number_pattern})")
@@ -109,7 +111,7 @@ def read_any(text: str, region: str | None) -> PhoneNumber | NotANumber:
         return fault
     note = None
     if _FLOAT.fullmatch(text):
-        text, note = re.split("[.,]", text)[0], "took off the .0 that a spreadsheet had added"
+        text, note = text.partition(".")[0], "took off the .0 that a spreadsheet had added"
     if region is not None and not is_region(region):
         region = None
     if not text.lstrip("(").startswith("+") and region is None:
@@ -154,7 +156,7 @@ def _plain_char(char: str) -> str:
     return "-" if char == "\N{MINUS SIGN}" else _INVISIBLE.get(unicodedata.category(char), char)
 
 
-_FLOAT = re.compile(r"\+?[0-9]{7,15}[.,]0{1,2}")
+_FLOAT = re.compile(r"\+?[0-9]{7,15}\.0{1,2}")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*)?[eE]\+?[0-9]+")
 _SPOILED = re.compile(r"-[0-9]+|#+|#[A-Z0-9/]+[!?]?")
 _SEPARATOR = re.compile(r"[,;|&\n]|\b(?:or|and|oder|und|ou|et|o|y)\b", re.IGNORECASE)
@@ -225,7 +227,8 @@ def _judge(
     if phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
         return NotANumber(NumberFault.PREMIUM_RATE, "is a premium rate number, never called")
     if number.country_code_source == CountryCodeSource.FROM_NUMBER_WITHOUT_PLUS_SIGN:
-        note = note or "put back the lost +"
+        if number.country_code != _NANP_CODE:  # there the 1 is the trunk prefix too, and nothing was lost
+            note = note or "put back the lost +"
     elif number.country_code_source != CountryCodeSource.FROM_DEFAULT_COUNTRY:
         return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164), note)
     if region is not None and not _is_closed_plan(region):

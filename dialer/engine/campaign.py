@@ -205,12 +205,16 @@ class Campaign:
         """An unknown attempt keeps its slot as long as its call could last, and is looked for."""
         assert self._background is not None  # noqa: S101 - set by run
 
+        closed = anyio.Event()
+
         async def watch() -> None:
             await self._lives.watch_parked(parked, PARKED_LOOK_S)
+            closed.set()
 
         async def hold() -> None:
             left = parked.claimed_at + self._config.tracking.call_max_s - self._clock.now()
-            await anyio.sleep(max(0.0, min(left, self._config.tracking.call_max_s)))
+            with anyio.move_on_after(max(0.0, min(left, self._config.tracking.call_max_s))):
+                await closed.wait()
             self.slots.release(slot)
 
         self._background.start_soon(watch)

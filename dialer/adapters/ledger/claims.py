@@ -1,7 +1,7 @@
 """Claiming: the next jobs that the screen lets through, written ahead as attempts in the same transaction."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import sqlalchemy as sa
@@ -10,29 +10,48 @@ from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.tables import IS_OPEN, attempt, job
 from dialer.domain.calls import Attempt, CampaignId, OpenJob
-from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.lifecycle import AttemptState, JobState, check_job
 from dialer.domain.results import job_line
 from dialer.domain.screening import Dial, Drop, Wait
 from dialer.ports import ClaimRequest, NothingDue
 
 CLAIM_ROWS_MAX = 500
 """Jobs that one claim looks at before it commits what it has found; the next claim goes on from there."""
+WAIT_MIN_S = 1.0
+"""A rule that holds a job but names no later time is asked again after this."""
 
-_P: sa.BindParameter[int] = sa.bindparam("p")
 _C: sa.BindParameter[int] = sa.bindparam("c")
 _NOW: sa.BindParameter[float] = sa.bindparam("now")
 _N: sa.BindParameter[int] = sa.bindparam("n")
 _MINE = sa.and_(job.c.campaign_id == _C, IS_OPEN)
-_HIGHEST = sa.select(sa.func.max(job.c.priority)).where(_MINE)
-_NEXT_LOWER = _HIGHEST.where(job.c.priority < _P)
+
+
+def _priorities() -> sa.Subquery:
+    """The priorities that open jobs have, each with its first due time.
+
+    It steps through the index from one priority to the next lower one: a few look-ups, however many jobs.
+    """
+    highest = sa.select(sa.func.max(job.c.priority)).where(_MINE)
+    top = sa.select(highest.scalar_subquery().label("priority")).cte("step", recursive=True)
+    lower = highest.where(job.c.priority < top.c.priority).scalar_subquery()
+    step = top.union_all(sa.select(lower).where(top.c.priority.is_not(None)))
+    first = sa.select(sa.func.min(job.c.due_at)).where(_MINE, job.c.priority == step.c.priority)
+    return (
+        sa.select(step.c.priority, first.scalar_subquery().label("due_at"))
+        .where(step.c.priority.is_not(None))
+        .subquery()
+    )
+
+
+_PRIORITIES = _priorities()
+_HIGHEST_DUE = sa.select(sa.func.max(_PRIORITIES.c.priority)).where(_PRIORITIES.c.due_at <= _NOW)
+_NEXT_DUE = sa.select(sa.func.min(_PRIORITIES.c.due_at))
 _DUE = (
     sa.select(*JOB_COLUMNS)
-    .where(_MINE, job.c.priority == _P, job.c.due_at <= _NOW)
+    .where(_MINE, job.c.priority == sa.bindparam("p"), job.c.due_at <= _NOW)
     .order_by(job.c.due_at, job.c.id)
     .limit(_N)
 )
-_NEXT_DUE = sa.select(sa.func.min(job.c.due_at)).where(_MINE, job.c.priority == _P)
-
 _INSERT_ATTEMPT = sa.insert(attempt)
 _BUSY = (
     sa.update(job)
@@ -65,19 +84,8 @@ def claim_many(conn: sa.Connection, requests: Sequence[ClaimRequest]) -> list[At
 
 def next_due(conn: sa.Connection, campaign_id: CampaignId) -> float | None:
     """When the campaign's next open job is due; None if none is open."""
-    dues = (
-        conn.execute(_NEXT_DUE, {"c": campaign_id, "p": priority}).scalar_one()
-        for priority in _priorities(conn, campaign_id)
-    )
-    return min((due for due in dues if due is not None), default=None)
-
-
-def _priorities(conn: sa.Connection, campaign_id: CampaignId) -> Iterator[int]:
-    """The priorities that open jobs have, highest first: a few look-ups in the index, however many jobs."""
-    priority = conn.execute(_HIGHEST, {"c": campaign_id}).scalar_one()
-    while priority is not None:
-        yield priority
-        priority = conn.execute(_NEXT_LOWER, {"c": campaign_id, "p": priority}).scalar_one()
+    due_at: float | None = conn.execute(_NEXT_DUE, {"c": campaign_id}).scalar_one()
+    return due_at
 
 
 def _claim(
@@ -87,17 +95,15 @@ def _claim(
     now = max(request.now for request in requests)
     claimed: list[Attempt] = []
     seen = 0
-    for priority in _priorities(conn, campaign_id):
-        while len(claimed) < len(requests) and seen < CLAIM_ROWS_MAX:
-            room = len(requests) - len(claimed)
-            wanted = {"c": campaign_id, "p": priority, "now": now, "n": min(room, CLAIM_ROWS_MAX - seen)}
-            rows = conn.execute(_DUE, wanted).all()
-            if not rows:
-                break
-            seen += len(rows)
-            claimed += _screen(conn, [open_job(row) for row in rows], requests[len(claimed) :], now)
-        if len(claimed) == len(requests):
+    while len(claimed) < len(requests) and seen < CLAIM_ROWS_MAX:
+        wanted = {"c": campaign_id, "now": now}
+        priority = conn.execute(_HIGHEST_DUE, wanted).scalar_one()
+        if priority is None:
             break
+        room = min(len(requests) - len(claimed), CLAIM_ROWS_MAX - seen)
+        rows = conn.execute(_DUE, {**wanted, "p": priority, "n": room}).all()
+        seen += len(rows)
+        claimed += _screen(conn, [open_job(row) for row in rows], requests[len(claimed) :], now)
     return claimed, seen
 
 
@@ -114,8 +120,9 @@ def _screen(
             case Dial(from_number):
                 claimed.append(_attempt(candidate, request, from_number, now))
             case Wait(until):
-                later.append({"j": candidate.id, "until": max(until, now)})
+                later.append({"j": candidate.id, "until": until if until > now else now + WAIT_MIN_S})
             case Drop() as drop:
+                check_job(JobState.OPEN, drop.state)
                 dropped.append((candidate, drop))
             case verdict:
                 assert_never(verdict)

@@ -9,7 +9,16 @@ from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.rows import pack_history
 from dialer.adapters.ledger.tables import attempt, job
 from dialer.domain.calls import AttemptId
-from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState, check_attempt, check_job
+from dialer.domain.errors import LedgerError
+from dialer.domain.lifecycle import (
+    CLOSED_ATTEMPTS,
+    FINAL_JOBS,
+    AttemptState,
+    IllegalTransition,
+    JobState,
+    check_attempt,
+    check_job,
+)
 from dialer.ports import AttemptUpdate, Finish
 
 _STATES = (
@@ -61,12 +70,11 @@ _JOB_AFTER = (
 
 def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[None]:
     """Move attempts on. Raises `IllegalTransition` before anything is written."""
-    states = _states(conn, [each.attempt.id for each in updates])
+    states = _States(conn, [each.attempt.id for each in updates])
     for each in updates:
-        attempt_state, job_state = states[each.attempt.id]
-        check_attempt(attempt_state, each.state)
-        if each.job_state is not None:
-            check_job(job_state, each.job_state)
+        if each.state in CLOSED_ATTEMPTS:
+            raise IllegalTransition(f"an attempt that goes to {each.state} is to be finished")
+        states.move(each.attempt.id, each.state, each.job_state)
     conn.execute(_MOVE, [_moved(each) for each in updates])
     jobs = [
         {"j": each.attempt.job.id, "s": each.job_state.value}
@@ -88,11 +96,11 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
 
 def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
     """Close attempts, and their jobs with them. Raises `IllegalTransition` before anything is written."""
-    states = _states(conn, [each.attempt.id for each in finishes])
+    states = _States(conn, [each.attempt.id for each in finishes])
     for each in finishes:
-        attempt_state, job_state = states[each.attempt.id]
-        check_attempt(attempt_state, each.state)
-        check_job(job_state, each.job_state)
+        if each.state not in CLOSED_ATTEMPTS:
+            raise IllegalTransition(f"an attempt that goes to {each.state} is not finished")
+        states.move(each.attempt.id, each.state, each.job_state)
     conn.execute(_CLOSE, [_closed(each) for each in finishes])
     conn.execute(_JOB_AFTER, [_job_after(each) for each in finishes])
     append_lines(
@@ -106,9 +114,22 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
     return [None] * len(finishes)
 
 
-def _states(conn: sa.Connection, ids: list[AttemptId]) -> dict[AttemptId, tuple[AttemptState, JobState]]:
-    rows = conn.execute(_STATES, {"ids": ids})
-    return {row[0]: (AttemptState(row[1]), JobState(row[2])) for row in rows}
+class _States:
+    """Where the attempts of a group and their jobs stand; a group may hold one of them twice."""
+
+    def __init__(self, conn: sa.Connection, ids: list[AttemptId]) -> None:
+        rows = conn.execute(_STATES, {"ids": ids})
+        self._states = {row[0]: (AttemptState(row[1]), JobState(row[2])) for row in rows}
+
+    def move(self, attempt_id: AttemptId, state: AttemptState, job_state: JobState | None) -> None:
+        """Go on from where the one before in the group left it. Raises `IllegalTransition`."""
+        if attempt_id not in self._states:
+            raise LedgerError(f"the ledger does not hold attempt {attempt_id}")
+        attempt_was, job_was = self._states[attempt_id]
+        check_attempt(attempt_was, state)
+        if job_state is not None:
+            check_job(job_was, job_state)
+        self._states[attempt_id] = state, job_state or job_was
 
 
 def _moved(each: AttemptUpdate) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Group commit: whatever has gathered is one transaction, so that the cost of a sync is shared."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.claims import claim_many
 from dialer.adapters.ledger.closing import finish_many, update_many
+from dialer.adapters.ledger.database import READS_ONLY
 from dialer.domain.errors import LedgerError
 
 
@@ -20,6 +21,8 @@ class Group(IntEnum):
     CLAIM = 2
     CALL = 3
     """Anything else: a function of a connection, one by one."""
+    READ = 4
+    """As CALL, for a function that only asks: alone it neither waits for a writer nor holds one up."""
 
 
 def _call_each(conn: sa.Connection, calls: Sequence[Callable[[sa.Connection], Any]]) -> list[Any]:
@@ -31,7 +34,17 @@ _HANDLERS: dict[Group, Callable[[sa.Connection, Sequence[Any]], Sequence[Any]]] 
     Group.FINISH: finish_many,
     Group.CLAIM: claim_many,
     Group.CALL: _call_each,
+    Group.READ: _call_each,
 }
+
+_OPERATIONS_FAULT = (
+    sa.exc.DataError,
+    sa.exc.IntegrityError,
+    sa.exc.InterfaceError,
+    sa.exc.NotSupportedError,
+    sa.exc.ProgrammingError,
+)
+"""What a database says of a statement; the other errors it has are its own: full, locked, damaged."""
 
 
 @dataclass(slots=True)
@@ -41,7 +54,7 @@ class Operation:
     group: Group
     payload: Any
     answer: Any = None
-    error: BaseException | None = field(default=None)
+    error: Exception | None = None
 
 
 def commit(conn: sa.Connection, operations: Sequence[Operation]) -> None:
@@ -50,20 +63,30 @@ def commit(conn: sa.Connection, operations: Sequence[Operation]) -> None:
     If one of them is at fault the transaction is rolled back and each is tried alone, so that only the
     faulty one fails. If the database is, all of them fail with `LedgerError` and nothing has happened.
     """
+    conn.info[READS_ONLY] = all(operation.group is Group.READ for operation in operations)
     try:
         with conn.begin():
             _carry_out(conn, operations)
-    except sa.exc.DBAPIError as error:
-        plain = LedgerError(f"the ledger cannot be written: {error.orig}")
-        for operation in operations:
-            operation.error = plain
     except Exception as error:
-        if len(operations) == 1:
-            operations[0].error = error
-            return
-        for operation in operations:
-            operation.error = None
-            commit(conn, [operation])
+        if len(operations) == 1 or _is_the_databases(error):
+            for operation in operations:
+                operation.error = _plain(error)
+        else:
+            for operation in operations:
+                commit(conn, [operation])
+
+
+def _is_the_databases(error: Exception) -> bool:
+    return isinstance(error, sa.exc.DBAPIError) and not isinstance(error, _OPERATIONS_FAULT)
+
+
+def _plain(error: Exception) -> Exception:
+    """The error as the caller gets it: one of its own, for each is raised in another task."""
+    if not isinstance(error, sa.exc.DBAPIError):
+        return error
+    plain = LedgerError(f"the ledger cannot be read or written: {error.orig}")
+    plain.__cause__ = error
+    return plain
 
 
 def _carry_out(conn: sa.Connection, operations: Sequence[Operation]) -> None:

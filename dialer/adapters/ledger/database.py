@@ -1,41 +1,52 @@
 """Opening the ledger's database: pragmas, the one dispatcher's lock, migrations."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import filelock
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
+from dialer.adapters.ledger.tables import SCHEMA_VERSION, campaign, metadata
 from dialer.domain.errors import LedgerError
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's short transaction on the same SQLite file."""
 
-_VERSION_TABLE = sa.table("alembic_version", sa.column("version_num", sa.Text))
+READS_ONLY = "dialer_reads_only"
+"""In a connection's `info`: the next transaction only asks."""
+
+_VERSION_TABLE = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""As alembic makes it."""
 
 
-def sqlite_engine(path: Path | None) -> sa.Engine:
-    """An engine with one connection; None: in memory.
+def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
+    """An engine with one connection; None: in memory. Only a process that dispatches makes a new ledger.
 
     Raises `LedgerError` if the file cannot be opened or is not a ledger.
     """
-    url = "sqlite+pysqlite:///:memory:" if path is None else f"sqlite+pysqlite:///{path}"
+    if path is not None and not dispatches and not path.exists():
+        raise LedgerError(_no_ledger(path))
     engine = sa.create_engine(
-        url,
+        sa.URL.create("sqlite+pysqlite", database=":memory:" if path is None else str(path)),
         poolclass=sa.pool.StaticPool,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
     )
     sa.event.listen(engine, "connect", _set_pragmas)
-    sa.event.listen(engine, "begin", _begin_immediate)
+    sa.event.listen(engine, "begin", _begin)
     try:
-        migrate(engine, path)
+        with engine.connect() as conn:
+            _prepare(conn, path, dispatches)
     except sa.exc.DBAPIError as error:
         engine.dispose()
         raise LedgerError(_explain(path, error)) from error
-    except LedgerError:
+    except BaseException:
         engine.dispose()
         raise
     return engine
@@ -56,31 +67,47 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     cursor.close()
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    # a write that starts as a read could fail half-way when another process writes
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: sa.Connection) -> None:
+    # a write that starts as a read could fail half-way when another process writes;
+    # a question need not wait for a writer, nor hold one up while it counts
+    connection.exec_driver_sql("BEGIN" if connection.info.get(READS_ONLY) else "BEGIN IMMEDIATE")
 
 
-def migrate(engine: sa.Engine, path: Path | None) -> None:
+def _prepare(conn: sa.Connection, path: Path | None, dispatches: bool) -> None:
     """Bring the database to this program's version. Raises `LedgerError` if it is newer than we are."""
-    with engine.begin() as conn:
-        tables = sa.inspect(conn).get_table_names()
-        if not tables:
+    conn.info[READS_ONLY] = True
+    with conn.begin():
+        version = _version(conn, path)
+    conn.info[READS_ONLY] = False
+    if version == SCHEMA_VERSION:
+        return
+    if version is None:
+        if path is not None and not dispatches:
+            raise LedgerError(_no_ledger(path))
+        with conn.begin():
             metadata.create_all(conn)
-            conn.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
+            _VERSION_TABLE.create(conn)
             conn.execute(sa.insert(_VERSION_TABLE).values(version_num=SCHEMA_VERSION))
-            return
-        if "alembic_version" not in tables:
-            raise LedgerError(f"{path} is a database, but not a ledger of dialer: name another with --ledger")
-        version = conn.execute(sa.select(_VERSION_TABLE.c.version_num)).scalar_one()
-        if version == SCHEMA_VERSION:
-            return
-        if version > SCHEMA_VERSION:
-            raise LedgerError(
-                f"ledger {path} was written by a newer dialer (schema {version}, this one knows "
-                f"{SCHEMA_VERSION}): upgrade dialer, or name another ledger with --ledger"
-            )
-        _upgrade(conn)
+    elif version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"ledger {path} was written by a newer dialer (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): upgrade dialer, or name another ledger with --ledger"
+        )
+    else:
+        # a process of the older version may be dialling from it
+        with nullcontext() if path is None or dispatches else dispatcher_lock(path), conn.begin():
+            _upgrade(conn)
+
+
+def _version(conn: sa.Connection, path: Path | None) -> str | None:
+    """The schema's version; None if the database is empty."""
+    tables = set(sa.inspect(conn).get_table_names())
+    if not tables:
+        return None
+    if not tables >= {"alembic_version", campaign.name}:
+        raise LedgerError(f"{path} is a database, but not a ledger of dialer: name another with --ledger")
+    version: str = conn.execute(sa.select(_VERSION_TABLE.c.version_num)).scalar_one()
+    return version
 
 
 def _upgrade(conn: sa.Connection) -> None:
@@ -93,6 +120,13 @@ def _upgrade(conn: sa.Connection) -> None:
     command.upgrade(config, "head")
 
 
+def _no_ledger(path: Path) -> str:
+    return (
+        f"there is no ledger at {path}: name the right one with --ledger, "
+        "or begin a campaign with `dialer run`, which makes one"
+    )
+
+
 def _explain(path: Path | None, error: sa.exc.DBAPIError) -> str:
     said = str(error.orig)
     if "not a database" in said or "malformed" in said:
@@ -101,6 +135,8 @@ def _explain(path: Path | None, error: sa.exc.DBAPIError) -> str:
         return (
             f"ledger {path}: the folder {path.parent} does not exist: create it or name another with --ledger"
         )
+    if "readonly" in said:
+        return f"ledger {path} cannot be written: make the file and its folder writable for this user"
     return f"ledger {path} cannot be opened: {said}"
 
 
@@ -110,7 +146,8 @@ def dispatcher_lock(path: Path) -> Iterator[None]:
 
     The lock is the operating system's: it goes with the process, however that ends.
     """
-    lock = filelock.FileLock(f"{path}.lock")
+    # the file itself, whatever link leads to it; and never a lock that would outlive a kill
+    lock = filelock.FileLock(f"{path.resolve()}.lock", fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:

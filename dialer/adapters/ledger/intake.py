@@ -34,7 +34,7 @@ _KNOWN_COLUMNS = (
 _C: sa.BindParameter[int] = sa.bindparam("c")
 _VALUES: sa.BindParameter[list[str]] = sa.bindparam("values", expanding=True)
 _BY_KEY = sa.select(*_KNOWN_COLUMNS).where(job.c.campaign_id == _C, job.c.key.in_(_VALUES))
-_BY_NUMBER = sa.select(job.c.to_number, job.c.key, job.c.line).where(
+_BY_NUMBER = sa.select(job.c.to_number, job.c.key, job.c.line, job.c.intake_id).where(
     job.c.campaign_id == _C, job.c.to_number.in_(_VALUES)
 )
 _INSERT = sa.insert(job)
@@ -87,7 +87,11 @@ class _Batch:
         keys = {"c": campaign_id, "values": [each.key for each in jobs]}
         self._known = {row[0]: row for row in conn.execute(_BY_KEY, keys)}
         numbers = {"c": campaign_id, "values": [each.to_number for each in jobs if each.to_number]}
-        self._numbers = {row[0]: (row[1], row[2]) for row in conn.execute(_BY_NUMBER, numbers)}
+        self._numbers: dict[str, tuple[str, int | None]] = {
+            number: (key, line if read_by == intake_id else None)
+            for number, key, line, read_by in conn.execute(_BY_NUMBER, numbers)
+        }
+        """Who has a number, and in which line of this same reading."""
         self._in_batch: dict[str, int | None] = {}
         self._inserts: list[dict[str, Any]] = []
         self._changes: list[dict[str, Any]] = []
@@ -98,12 +102,18 @@ class _Batch:
         first = self._first_with_key(given)
         if first is not None:
             return Added(AddedAs.DUPLICATE, line=first[0], by_key=given.job_id is not None)
-        if given.to_number is not None:
-            key, line = self._numbers.setdefault(given.to_number, (given.key, given.line))
+        known = self._known.get(given.key)
+        # a job that is not open keeps the number it was called on, whatever its row says now
+        if known is None or known.state == JobState.OPEN:
+            key, line = self._numbers.get(given.to_number or "", (given.key, None))
             if key != given.key:
                 return Added(AddedAs.DUPLICATE, line=line)
+            if known is not None and known.to_number != given.to_number:
+                self._numbers.pop(known.to_number, None)
+        holds = given.to_number if known is None or known.state == JobState.OPEN else known.to_number
+        if holds is not None:
+            self._numbers[holds] = given.key, given.line
         self._in_batch[given.key] = given.line
-        known = self._known.get(given.key)
         return self._add_new(given) if known is None else self._meet_again(given, known)
 
     def write(self, conn: sa.Connection) -> None:

@@ -28,7 +28,7 @@ def append_lines(conn: sa.Connection, entries: Iterable[Entry]) -> None:
             {
                 "campaign_id": campaign_id,
                 "seq": seq,
-                "kind": line["kind"],
+                "kind": str(line["kind"]),
                 "job_id": job_id,
                 "attempt_id": line.get("attempt_id"),
                 "line": orjson.dumps({"seq": seq, **line}),

@@ -1,7 +1,5 @@
 """Questions to the ledger that change nothing."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.claims import next_due
@@ -13,7 +11,34 @@ from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, OPEN_ATTEMPTS, 
 from dialer.domain.results import ResultKind, ResultLine
 from dialer.ports import CampaignCounts, Speed
 
-_OPEN_STATES = [state.value for state in OPEN_ATTEMPTS]
+_C: sa.BindParameter[int] = sa.bindparam("c")
+_ALL_JOBS = sa.text("+job.campaign_id = :c")
+"""The plus keeps SQLite from an index: looking each job up takes five times as long as a scan."""
+_JOBS = (
+    sa.select(job.c.state, job.c.outcome, sa.func.count())
+    .where(_ALL_JOBS)
+    .group_by(job.c.state, job.c.outcome)
+)
+_ATTEMPTS = (
+    sa.select(attempt.c.state, sa.func.count(), sa.func.count(attempt.c.call_id))
+    .where(attempt.c.campaign_id == _C)
+    .group_by(attempt.c.state)
+)
+_LINES = (
+    sa.select(result.c.kind, sa.func.count(), sa.func.max(result.c.seq))
+    .where(result.c.campaign_id == _C)
+    .group_by(result.c.kind)
+)
+_SINCE: sa.BindParameter[float] = sa.bindparam("since")
+_CLAIMED_SINCE = sa.select(sa.func.count()).where(attempt.c.campaign_id == _C, attempt.c.claimed_at > _SINCE)
+_FINAL_SINCE = sa.select(sa.func.count()).select_from(job).where(_ALL_JOBS, job.c.closed_at > _SINCE)
+_LAST_SEQ = sa.select(campaign.c.last_seq).where(campaign.c.id == _C)
+_INTAKE = sa.select(
+    sa.func.coalesce(sa.func.sum(intake.c.rows), 0),
+    sa.func.coalesce(sa.func.sum(intake.c.new), 0),
+    sa.func.coalesce(sa.func.sum(intake.c.same + intake.c.changed + intake.c.finished), 0),
+    sa.func.coalesce(sa.func.sum(intake.c.rejected), 0),
+).where(intake.c.campaign_id == _C)
 
 
 def attempts_in(
@@ -51,88 +76,61 @@ def campaigns(conn: sa.Connection) -> dict[str, CampaignId]:
 
 
 def counts(conn: sa.Connection, campaign_id: CampaignId) -> CampaignCounts:
-    """Where the campaign stands."""
-    states = conn.execute(
-        sa.select(job.c.state, job.c.outcome, sa.func.count())
-        .where(job.c.campaign_id == campaign_id)
-        .group_by(job.c.state, job.c.outcome)
-    ).all()
+    """Where the campaign stands. Looks at every job and attempt: half a second for each million."""
     jobs = dict.fromkeys(JobState, 0)
     outcomes: dict[str, int] = {}
-    for state, outcome, number in states:
+    for state, outcome, number in conn.execute(_JOBS, {"c": campaign_id}):
         jobs[JobState(state)] += number
         if outcome is not None:
             outcomes[outcome] = outcomes.get(outcome, 0) + number
-    live = sa.case((attempt.c.state.in_(_OPEN_STATES), 1), else_=0)
-    made = sa.case((attempt.c.call_id.is_not(None), 1), else_=0)
-    attempts, live_now, calls = conn.execute(
-        sa.select(
-            sa.func.count(),
-            sa.func.coalesce(sa.func.sum(live), 0),
-            sa.func.coalesce(sa.func.sum(made), 0),
-        ).where(attempt.c.campaign_id == campaign_id)
-    ).one()
-    return CampaignCounts(jobs, outcomes, live_now, attempts, calls, next_due(conn, campaign_id))
+    attempts = _attempts(conn, campaign_id)
+    return CampaignCounts(
+        jobs=jobs,
+        outcomes=outcomes,
+        live=_in_states(attempts, OPEN_ATTEMPTS),
+        attempts=sum(number for number, _ in attempts.values()),
+        calls=sum(calls for _, calls in attempts.values()),
+        next_due_at=next_due(conn, campaign_id),
+    )
 
 
 def speed(conn: sa.Connection, campaign_id: CampaignId, now: float) -> Speed:
     """Attempts and final jobs of the last minutes before `now`."""
-    claimed = sa.select(sa.func.count()).where(
-        attempt.c.campaign_id == campaign_id, attempt.c.claimed_at > now - 60
-    )
-    final = sa.select(sa.func.count()).where(job.c.campaign_id == campaign_id, job.c.closed_at > now - 600)
-    return Speed(conn.execute(claimed).scalar_one(), conn.execute(final).scalar_one())
+    claimed = conn.execute(_CLAIMED_SINCE, {"c": campaign_id, "since": now - 60}).scalar_one()
+    final = conn.execute(_FINAL_SINCE, {"c": campaign_id, "since": now - 600}).scalar_one()
+    return Speed(claimed, final)
 
 
 def balance(conn: sa.Connection, name: str, campaign_id: CampaignId) -> Balance:
     """Everything that must add up, each number from its own table."""
-    states = counts(conn, campaign_id)
-    rows = conn.execute(
-        sa.select(
-            sa.func.coalesce(sa.func.sum(intake.c.rows), 0),
-            sa.func.coalesce(sa.func.sum(intake.c.new), 0),
-            sa.func.coalesce(sa.func.sum(intake.c.same + intake.c.changed + intake.c.finished), 0),
-            sa.func.coalesce(sa.func.sum(intake.c.rejected), 0),
-        ).where(intake.c.campaign_id == campaign_id)
-    ).one()
-    kinds: dict[str, int] = dict(
-        conn.execute(
-            sa.select(result.c.kind, sa.func.count())
-            .where(result.c.campaign_id == campaign_id)
-            .group_by(result.c.kind)
-        )
-        .tuples()
-        .all()
-    )
-    last_seq, lines, highest = conn.execute(
-        sa.select(campaign.c.last_seq, sa.func.count(result.c.seq), sa.func.max(result.c.seq))
-        .outerjoin(result, result.c.campaign_id == campaign.c.id)
-        .where(campaign.c.id == campaign_id)
-        .group_by(campaign.c.last_seq)
-    ).one()
+    jobs = counts(conn, campaign_id).jobs
+    attempts = _attempts(conn, campaign_id)
+    rows, new, met_again, rejected = conn.execute(_INTAKE, {"c": campaign_id}).one()
+    kinds = {row[0]: (row[1], row[2]) for row in conn.execute(_LINES, {"c": campaign_id})}
     return Balance(
         campaign=name,
-        rows=rows[0],
-        new=rows[1],
-        met_again=rows[2],
-        rejected=rows[3],
-        jobs=dict(states.jobs),
-        closed_attempts=_count_attempts(conn, campaign_id, CLOSED_ATTEMPTS),
-        attempt_lines=kinds.get(ResultKind.ATTEMPT, 0),
-        final_jobs=sum(number for state, number in states.jobs.items() if state in FINAL_JOBS),
-        job_lines=kinds.get(ResultKind.JOB, 0),
-        busy_attempts=_count_attempts(conn, campaign_id, OPEN_ATTEMPTS),
-        unknown_attempts=_count_attempts(conn, campaign_id, frozenset({AttemptState.UNKNOWN})),
-        last_seq=last_seq,
-        lines=lines,
-        highest_seq=highest or 0,
+        rows=rows,
+        new=new,
+        met_again=met_again,
+        rejected=rejected,
+        jobs=jobs,
+        closed_attempts=_in_states(attempts, CLOSED_ATTEMPTS),
+        attempt_lines=kinds.get(ResultKind.ATTEMPT, (0, 0))[0],
+        final_jobs=sum(number for state, number in jobs.items() if state in FINAL_JOBS),
+        job_lines=kinds.get(ResultKind.JOB, (0, 0))[0],
+        busy_attempts=_in_states(attempts, OPEN_ATTEMPTS),
+        unknown_attempts=_in_states(attempts, frozenset({AttemptState.UNKNOWN})),
+        last_seq=conn.execute(_LAST_SEQ, {"c": campaign_id}).scalar_one(),
+        lines=sum(number for number, _ in kinds.values()),
+        highest_seq=max((highest for _, highest in kinds.values()), default=0),
     )
 
 
-def _count_attempts(conn: sa.Connection, campaign_id: CampaignId, states: frozenset[AttemptState]) -> int:
-    wanted: Sequence[str] = [state.value for state in states]
-    return conn.execute(
-        sa.select(sa.func.count())
-        .select_from(attempt)
-        .where(attempt.c.campaign_id == campaign_id, attempt.c.state.in_(wanted))
-    ).scalar_one()
+def _attempts(conn: sa.Connection, campaign_id: CampaignId) -> dict[AttemptState, tuple[int, int]]:
+    """By state: the attempts, and those of them that have a call."""
+    rows = conn.execute(_ATTEMPTS, {"c": campaign_id})
+    return {AttemptState(state): (number, calls) for state, number, calls in rows}
+
+
+def _in_states(attempts: dict[AttemptState, tuple[int, int]], states: frozenset[AttemptState]) -> int:
+    return sum(number for state, (number, _) in attempts.items() if state in states)

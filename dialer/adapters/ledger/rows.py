@@ -54,6 +54,7 @@ ATTEMPT_COLUMNS = (
 """What `stored_attempt` takes, before the job's columns."""
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+# a word that a newer dialer wrote counts as an attempt all the same
 
 
 def pack_content(content: CallContent) -> bytes:
@@ -121,7 +122,7 @@ def open_job(row: Row[*tuple[Any, ...]] | tuple[Any, ...]) -> OpenJob:
         ),
         row[13],
         row[14],
-        tuple(_OUTCOMES[word] for word in row[15].split()) if row[15] else (),
+        tuple(_OUTCOMES.get(word, Outcome.UNKNOWN) for word in row[15].split()) if row[15] else (),
     )
 
 

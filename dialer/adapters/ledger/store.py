@@ -19,10 +19,20 @@ from dialer.domain.calls import Attempt, CallJob, CampaignId, IntakeId
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
-from dialer.ports import Added, AttemptUpdate, CampaignCounts, ClaimRequest, Finish, IntakeCounts, NothingDue, Speed
+from dialer.ports import (
+    Added,
+    AttemptUpdate,
+    CampaignCounts,
+    ClaimRequest,
+    Finish,
+    IntakeCounts,
+    NothingDue,
+    Speed,
+)
 
 OPERATIONS_MAX = 512
 """Operations that go into one transaction."""
+CLOSED = "the ledger is closed"
 
 T = TypeVar("T")
 
@@ -36,6 +46,7 @@ class SqlLedger:
         self._limiter = anyio.CapacityLimiter(1)
         self._waiting: list[tuple[Operation, anyio.Event]] = []
         self._wake = anyio.Event()
+        self._closed = False
 
     async def open_campaign(self, name: str, now: float, *, simulated: bool) -> CampaignId:
         def find_or_create(conn: sa.Connection) -> CampaignId:
@@ -46,7 +57,8 @@ class SqlLedger:
                 if known.simulated != simulated:
                     was = "simulated" if known.simulated else "for real"
                     raise BadInput(
-                        f"campaign {name} of this ledger was {was}: give this one another --campaign or --ledger"
+                        f"campaign {name} of this ledger was {was}: "
+                        "give this one another --campaign or --ledger"
                     )
                 return CampaignId(known.id)
             values = {"name": name, "created_at": now, "simulated": simulated}
@@ -94,31 +106,38 @@ class SqlLedger:
     async def open_attempts(
         self, campaign_id: CampaignId, states: frozenset[AttemptState]
     ) -> Sequence[Attempt]:
-        return await self._call(lambda conn: reads.attempts_in(conn, campaign_id, states))
+        return await self._read(lambda conn: reads.attempts_in(conn, campaign_id, states))
 
     async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
-        return await self._call(lambda conn: reads.results_after(conn, campaign_id, seq, rows_max))
+        return await self._read(lambda conn: reads.results_after(conn, campaign_id, seq, rows_max))
 
     async def counts(self, campaign_id: CampaignId) -> CampaignCounts:
-        return await self._call(lambda conn: reads.counts(conn, campaign_id))
+        return await self._read(lambda conn: reads.counts(conn, campaign_id))
 
     async def campaigns(self) -> dict[str, CampaignId]:
         """Every campaign's name and number, oldest first."""
-        return await self._call(reads.campaigns)
+        return await self._read(reads.campaigns)
 
     async def speed(self, campaign_id: CampaignId, now: float) -> Speed:
         """How fast the campaign went just before `now`."""
-        return await self._call(lambda conn: reads.speed(conn, campaign_id, now))
+        return await self._read(lambda conn: reads.speed(conn, campaign_id, now))
 
     async def balance(self, name: str, campaign_id: CampaignId) -> Balance:
         """What `dialer verify` adds up."""
-        return await self._call(lambda conn: reads.balance(conn, name, campaign_id))
+        return await self._read(lambda conn: reads.balance(conn, name, campaign_id))
 
     async def _call(self, function: Callable[[sa.Connection], T]) -> T:
         answer: T = await self._submit(Group.CALL, function)
         return answer
 
+    async def _read(self, function: Callable[[sa.Connection], T]) -> T:
+        answer: T = await self._submit(Group.READ, function)
+        return answer
+
     async def _submit(self, group: Group, payload: Any) -> Any:
+        """What is submitted is carried out, also if its caller is cancelled while it waits."""
+        if self._closed:
+            raise LedgerError(CLOSED)
         operation, done = Operation(group, payload), anyio.Event()
         self._waiting.append((operation, done))
         self._wake.set()
@@ -128,16 +147,26 @@ class SqlLedger:
         return operation.answer
 
     async def write(self) -> None:
-        """The one writer: commits what has gathered, for ever."""
-        while True:
-            await self._wake.wait()
-            self._wake = anyio.Event()
-            while self._waiting:
-                group, self._waiting = self._waiting[:OPERATIONS_MAX], self._waiting[OPERATIONS_MAX:]
-                with anyio.CancelScope(shield=True):
-                    await self._commit([operation for operation, _ in group])
-                for _, done in group:
-                    done.set()
+        """The one writer: commits what has gathered, for ever. However it ends, nobody waits for it then."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake = anyio.Event()
+                while self._waiting:
+                    await self._write_some()
+        finally:
+            self._closed = True
+            for operation, done in self._waiting:
+                operation.error = LedgerError(CLOSED)
+                done.set()
+
+    async def _write_some(self) -> None:
+        group = self._waiting[:OPERATIONS_MAX]
+        with anyio.CancelScope(shield=True):
+            await self._commit([operation for operation, _ in group])
+        del self._waiting[: len(group)]
+        for _, done in group:
+            done.set()
 
     async def _commit(self, operations: list[Operation]) -> None:
         if self._on_thread:
@@ -150,15 +179,16 @@ class SqlLedger:
 async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -> AsyncIterator[SqlLedger]:
     """A ledger in a SQLite file (None: in memory).
 
-    `dispatches`: the process will dial from it, so no other may. `on_thread`: commit on a thread of its own,
-    so that the loop never waits for a disk; False on a virtual-time loop, which must not have threads.
+    `dispatches`: the process will dial from it, so no other may, and it is made if there is none.
+    `on_thread`: commit on a thread of its own, so that the loop never waits for a disk; False on a
+    virtual-time loop, which must not have threads.
     Raises `LedgerError`.
     """
     with ExitStack() as stack:
         if path is not None and dispatches:
             _make_folder(path)
             stack.enter_context(dispatcher_lock(path))
-        engine = sqlite_engine(path)
+        engine = sqlite_engine(path, dispatches=dispatches)
         stack.callback(engine.dispose)
         conn = stack.enter_context(engine.connect())
         ledger = SqlLedger(conn, on_thread=on_thread)

@@ -226,12 +226,12 @@ async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
 
 
 async def _read_all(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    chunks = bytearray()
-    async for chunk in response.content.iter_any():
-        chunks += chunk
-        if len(chunks) > bytes_max:
+    body, content = bytearray(), response.content
+    while not content.at_eof():
+        body += await content.readany()
+        if len(body) > bytes_max:
             raise AnswerTooLong(f"the answer is longer than {bytes_max} bytes")
-    return bytes(chunks)
+    return bytes(body)
 
 
 def _readable(value: T | None, request: str) -> T:

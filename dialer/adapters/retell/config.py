@@ -1,6 +1,8 @@
 """What the Retell client has to be told. Filled from the settings by whoever wires the parts together."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 MIB = 1024 * 1024
 
@@ -28,6 +30,10 @@ class RetellConfig:
     """For jobs that name no agent."""
     agent_version: int | str | None = None
     """The version of `agent_id`; a job that names its own agent does not get it."""
+    agent_override: Mapping[str, Any] = field(default_factory=dict)
+    """For jobs that bring none of their own."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Sent with every call; a job's own values go before these."""
     ignore_e164_validation: bool = False
     """Let custom telephony call from internal pseudo numbers (phone calls only)."""
     honor_internal_dnc: bool = False

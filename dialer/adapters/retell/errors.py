@@ -38,7 +38,7 @@ CHECK_KEY = "check RETELL_API_KEY: it is missing, wrong, or may not do this"
 ADD_PAYMENT = "add a payment method or credit in the Retell dashboard, then resume the campaign"
 CHECK_ADDRESS = "check the API's base_url: its server sends us to another address"
 
-_NUMBER_LIKE = re.compile(r"\+?\d(?:[\s().-]{0,2}\d){6,}")
+_NUMBER_LIKE = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}")
 
 
 class AnswerTooLong(Exception):

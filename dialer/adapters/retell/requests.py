@@ -120,7 +120,7 @@ def _request(
     """The fields of the request, without those that are not given."""
     agent_id, version = _agent(job.content, config)
     caller = job.from_number if from_number is None else from_number
-    request = _common(job, attempt_id)
+    request = _common(job, attempt_id, config)
     match job.kind:
         case JobKind.PHONE_CALL:
             needed: tuple[str, ...] = ("from_number", "to_number")
@@ -154,9 +154,9 @@ def _request(
     return request
 
 
-def _common(job: CallJob, attempt_id: AttemptId) -> dict[str, Any]:
+def _common(job: CallJob, attempt_id: AttemptId, config: RetellConfig) -> dict[str, Any]:
     content = job.content
-    metadata = {**content.metadata, "attempt_id": attempt_id}
+    metadata = {**config.metadata, **content.metadata, "attempt_id": attempt_id}
     if job.job_id is not None:
         metadata["job_id"] = job.job_id
     common: dict[str, Any] = {"metadata": metadata}
@@ -164,8 +164,8 @@ def _common(job: CallJob, attempt_id: AttemptId) -> dict[str, Any]:
         common["retell_llm_dynamic_variables"] = _texts(content.variables)
     if content.sip_headers:
         common["custom_sip_headers"] = _texts(content.sip_headers)
-    if content.agent_override is not None:
-        common["agent_override"] = content.agent_override
+    if override := content.agent_override or config.agent_override:
+        common["agent_override"] = override
     return common
 
 

@@ -149,7 +149,7 @@ def _whole_lines(tail: bytes, where: str) -> tuple[int, int]:
         if at and found != seq + 1:
             raise BadInput(f"{where}: line {found} follows line {seq} in the results log: {_WAY_OUT}")
         at, seq = end + 1, found
-    if not at and tail and not _is_damage(tail):
+    if not at and tail and _seq_of(tail) is None and not _is_damage(tail):
         raise _not_ours(where)
     return at, seq
 
@@ -166,13 +166,20 @@ def _seq_of(line: bytes) -> int | None:
 
 def _is_damage(line: bytes) -> bool:
     """True for what a crash leaves; False for a text that somebody else may have written."""
-    if line.startswith(_OURS) or _OURS.startswith(line) or _NEVER_IN_JSON.search(line):
-        return True
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        begins_as_ours = line.startswith(_OURS) or (line != b"" and _OURS.startswith(line))
+        return begins_as_ours or _NEVER_IN_JSON.search(line) is not None or not _is_utf8(line)
+    return False
+
+
+def _is_utf8(line: bytes) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:
-        return True
-    return False
+        return False
+    return True
 
 
 def _not_ours(where: str) -> BadInput:

@@ -18,12 +18,15 @@ import anyio.lowlevel
 
 from dialer.adapters.sources.cells import known_zones
 from dialer.adapters.sources.columns import holds_number, read_header
-from dialer.adapters.sources.dialect import HEADER_LINES_MAX, TextFile, find_header, open_text
+from dialer.adapters.sources.dialect import DELIMITERS, HEADER_LINES_MAX, TextFile, find_header, open_text
 from dialer.adapters.sources.jobs import Check, RowReader
 from dialer.adapters.sources.records import Records
 from dialer.domain.calls import CallJob, JobKind, RejectedRow
 from dialer.domain.errors import BadInput
 from dialer.domain.phone import is_region
+
+_BLANK = f"{DELIMITERS} \r\n"
+"""What a line above the header may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class CsvFile:
 
     def _start(self, records: Records) -> tuple[RowReader, str]:
         """Read the header."""
-        while (lines := records.peek(HEADER_LINES_MAX)) and not lines[0].strip():
+        while (lines := records.peek(HEADER_LINES_MAX)) and not lines[0].strip(_BLANK):
             records.skip(1)
         if not lines:
             raise BadInput(f"{self._path}: the file is blank: it needs a header line and a line per person")

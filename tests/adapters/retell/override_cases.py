@@ -49,7 +49,6 @@ AGENT: dict[str, Case] = {
         ],
         [
             {"type": "retell-llm"},
-            {"type": "custom-llm", "llm_id": "a"},
             {"type": "other"},
             {},
             None,
@@ -208,12 +207,11 @@ CONVERSATION_FLOW: dict[str, Case] = {
     "begin_after_user_silence_ms": ([2000, None], ["2000", 1.5]),
 }
 
+PARTS: dict[str, dict[str, Case]] = {
+    "agent": AGENT,
+    "retell_llm": RETELL_LLM,
+    "conversation_flow": CONVERSATION_FLOW,
+}
 CASES: dict[str, Case] = {
-    f"{part}.{name}": case
-    for part, cases in (
-        ("agent", AGENT),
-        ("retell_llm", RETELL_LLM),
-        ("conversation_flow", CONVERSATION_FLOW),
-    )
-    for name, case in cases.items()
+    f"{part}.{name}": case for part, cases in PARTS.items() for name, case in cases.items()
 }

@@ -6,10 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import anyio
+import pytest
 
 from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import AttemptId, CallJob, JobKind
+from dialer.domain.errors import CallError
 
 KEY = "key_kit_secret"
 CALLER = "+12125550100"
@@ -107,3 +109,10 @@ def phone_body(api: RetellApi) -> bytes:
 
 async def create(api: RetellApi) -> object:
     return await api.create(JobKind.PHONE_CALL, phone_body(api))
+
+
+async def failure(api: RetellApi, *, creates: bool = True) -> CallError:
+    """The error of a create, or of a request that makes no call."""
+    with pytest.raises(CallError) as caught:
+        await (create(api) if creates else api.capacity())
+    return caught.value

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from retell_kit import (
     CONFIG,
     CREATED,
     KEY,
-    Wire,
+    Script,
     answer,
     api_at,
     body_of,
@@ -73,17 +72,17 @@ def test_a_name_that_cannot_be_found_made_no_call() -> None:
 
 
 def test_a_server_that_does_not_speak_tls_got_no_request() -> None:
+    seen: list[bytes] = []
+
     async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wire.requests.append(await reader.read(1000))
+        seen.append(await reader.read(1000))
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
     async def ask() -> None:
-        nonlocal wire
         async with scripted(garbage) as wire, api_at(wire.url.replace("http:", "https:")) as api:
             await _not_started(api)
-        assert all(KEY.encode() not in request for request in wire.requests)
+        assert all(KEY.encode() not in request for request in seen)
 
-    wire = Wire("")
     run_virtual(ask)
 
 
@@ -101,9 +100,10 @@ def test_a_handshake_that_takes_too_long_made_no_call() -> None:
 
 def test_a_request_that_never_got_a_connection_made_no_call() -> None:
     """Both run into the same total timeout, with the same exception: only one of them was sent."""
+    seen: list[bytes] = []
 
     async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        wire.requests.append(await read_request(reader))
+        seen.append(await read_request(reader))
         await reader.read()
 
     async def first(api: RetellApi) -> None:
@@ -111,7 +111,6 @@ def test_a_request_that_never_got_a_connection_made_no_call() -> None:
             await create(api)
 
     async def ask() -> None:
-        nonlocal wire
         connector = aiohttp.TCPConnector(limit=1)
         async with scripted(silence) as wire, aiohttp.ClientSession(connector=connector) as session:
             config = replace(CONFIG, base_url=wire.url)
@@ -119,9 +118,8 @@ def test_a_request_that_never_got_a_connection_made_no_call() -> None:
                 tasks.start_soon(first, RetellApi(session, config))
                 await anyio.sleep(1e-3)
                 tasks.start_soon(_not_started, RetellApi(session, replace(config, timeout_s=60)))
-            assert len(wire.requests) == 1
+            assert len(seen) == 1
 
-    wire = Wire("")
     run_virtual(ask)
 
 
@@ -154,60 +152,59 @@ def test_a_body_that_was_handed_over_is_uncertain_although_no_byte_was_confirmed
     run_virtual(ask)
 
 
-def _kept_then_dropped(wire: Callable[[], Wire]) -> Callable[..., Awaitable[None]]:
+def _kept_then_dropped(seen: list[bytes]) -> Script:
     """The first request of a connection is answered, the second read and the connection reset."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wire().requests.append(await read_request(reader))
+        seen.append(await read_request(reader))
         writer.write(answer("201 Created", CREATED))
-        wire().requests.append(await read_request(reader))
+        seen.append(await read_request(reader))
         writer.transport.abort()
 
     return script
 
 
 def test_a_create_on_a_kept_connection_that_is_dropped_arrives_once() -> None:
+    seen: list[bytes] = []
+
     async def ask() -> None:
-        nonlocal wire
-        async with scripted(_kept_then_dropped(lambda: wire)) as wire, api_at(wire.url) as api:
+        async with scripted(_kept_then_dropped(seen)) as wire, api_at(wire.url) as api:
             await create(api)
             with pytest.raises(CallUncertain):
                 await create(api)
             await anyio.sleep(60)
-            assert (wire.connections, len(wire.requests)) == (1, 2)
+            assert (wire.connections, len(seen)) == (1, 2)
 
-    wire = Wire("")
     run_virtual(ask)
 
 
 def test_aiohttp_sends_a_get_again_on_a_kept_connection_that_is_dropped() -> None:
     """So the test above could fail: this is what happens to a method that aiohttp calls idempotent."""
+    seen: list[bytes] = []
 
     async def ask() -> None:
-        nonlocal wire
-        async with scripted(_kept_then_dropped(lambda: wire)) as wire, api_at(wire.url) as api:
+        async with scripted(_kept_then_dropped(seen)) as wire, api_at(wire.url) as api:
             await create(api)
             assert (await api.capacity()).limit is None
-            assert (wire.connections, len(wire.requests)) == (2, 3)
+            assert (wire.connections, len(seen)) == (2, 3)
 
-    wire = Wire("")
     run_virtual(ask)
 
 
 def test_a_kept_connection_that_the_server_closed_in_time_is_not_used() -> None:
+    seen: list[bytes] = []
+
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        wire.requests.append(await read_request(reader))
+        seen.append(await read_request(reader))
         writer.write(answer("201 Created", CREATED))
 
     async def ask() -> None:
-        nonlocal wire
         async with scripted(once) as wire, api_at(wire.url) as api:
             for _ in range(3):
                 await create(api)
                 await anyio.sleep(0.1)
-            assert (wire.connections, len(wire.requests)) == (3, 3)
+            assert (wire.connections, len(seen)) == (3, 3)
 
-    wire = Wire("")
     run_virtual(ask)
 
 
