@@ -152,7 +152,7 @@ def _take_over_other_libraries(steps: Sequence[Processor], look: Processor, stre
 
 
 class LogObserver:
-    """Writes the engine's events. `show` them to it as an observer: `LogObserver(log, clock).observe`."""
+    """Writes the engine's events; give its `observe` to the engine. `clock` bounds how often it writes."""
 
     def __init__(self, log: Log, clock: Clock) -> None:
         self._log = log
@@ -175,7 +175,7 @@ class LogObserver:
             case AttemptUncertain(why=why):
                 log.warning("attempt.uncertain", **_ids(event), why=why)
             case AttemptParked(why=why):
-                log.error("attempt.parked", **_ids(event), why=why, way_out="dialer resolve")
+                log.error("attempt.parked", **_ids(event), why=why, way_out="dialer status")
             case AttemptClosed():
                 log.info("attempt.closed", **_closed(event))
             case RequestHeld():

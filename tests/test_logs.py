@@ -146,9 +146,7 @@ LEAKS: list[Any] = [
 @pytest.mark.parametrize("value", LEAKS, ids=lambda value: type(value).__name__)
 def test_nothing_leaks_in_any_kind_of_value(format: str, value: Any) -> None:
     stream = io.StringIO()
-    log = log_to(stream, format)
-    log.bind(bound=value).info("a.happened", value=value)
-    log.info(f"b.happened {value}")
+    log_to(stream, format).bind(bound=value).info(f"a.happened {value}", value=value)
     text = stream.getvalue()
     assert "0142" not in text
     assert SECRET not in text

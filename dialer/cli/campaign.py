@@ -229,5 +229,4 @@ def _ask(loaded: "Loaded", leads: Path, campaign: str) -> None:
     lines = ", ".join(settings.from_numbers) or "the numbers in the rows"
     typer.echo(f"This places real calls to the people in {leads} (campaign {campaign})", err=True)
     typer.echo(f"from {lines}, {settings.pace.cps:g} a second, {settings.pace.slots} at once.", err=True)
-    if not typer.confirm("Go on?", err=True):
-        raise typer.Exit(0)
+    typer.confirm("Go on?", err=True, abort=True)

@@ -62,8 +62,18 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)
     except Exception as error:
-        _say_unexpected(error)
+        if _is_broken_pipe(error):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
+        else:
+            _say_unexpected(error)
         sys.exit(exits.FAILED)
+
+
+def _is_broken_pipe(error: Exception) -> bool:
+    """Whoever read our output has gone, as in `dialer results spring | head`: nothing to complain about."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(BrokenPipeError)[1] is None
+    return isinstance(error, BrokenPipeError)
 
 
 def _say(message: str) -> None:
@@ -83,7 +93,7 @@ def _say_unexpected(error: Exception) -> None:
     from dialer.logs import cleaner
 
     clean = cleaner([os.environ.get("RETELL_API_KEY", "")], show_numbers=False)
-    if "--debug" in sys.argv or os.environ.get("DIALER_DEBUG"):
+    if "--debug" in sys.argv or os.environ.get("DIALER_DEBUG", "0") not in ("", "0"):
         print(clean("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
         return
     what = clean(f"{type(error).__name__}: {error}".splitlines()[0])

@@ -8,7 +8,7 @@ import anyio.abc
 
 from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId
 from dialer.domain.screening import Screen
-from dialer.engine.pacing import Pace, Slot, Slots
+from dialer.engine.pacing import Pace, Slot, Slots, acquire
 from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
 
 
@@ -113,7 +113,7 @@ class Dispatcher:
         slot = await self._slots.acquire()
         claimed: Attempt | NothingDue | None = None
         try:
-            await self._permits.acquire_on_behalf_of(slot)
+            await acquire(self._permits, slot)
             try:
                 await self._pace.token()
                 claimed = await self._claim(campaign_id)

@@ -42,10 +42,13 @@ class Pace:
 
     async def gate(self) -> None:
         """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`."""
-        async with self._turn:
-            await self._wait_until(self._next_at)
-            if self._stopped.is_set():
-                raise PaceStopped
+        if self._turn.locked() or self._next_at() > anyio.current_time() or self._stopped.is_set():
+            async with self._turn:
+                await self._wait_until(self._next_at)
+                if self._stopped.is_set():
+                    raise PaceStopped
+                self._sent.append(anyio.current_time())
+        else:  # as always when slots are the bound: nobody waits and nothing is awaited
             self._sent.append(anyio.current_time())
 
     def hold(self, why: str, wait_s: float) -> None:
@@ -68,6 +71,14 @@ class Pace:
         while not self._stopped.is_set() and (wait_s := at() - anyio.current_time()) > 0:
             with anyio.move_on_after(wait_s):
                 await self._stopped.wait()
+
+
+async def acquire(limiter: anyio.CapacityLimiter, borrower: object) -> None:
+    """Borrow from the limiter; without a turn of the loop when there is something left."""
+    try:
+        limiter.acquire_on_behalf_of_nowait(borrower)
+    except anyio.WouldBlock:
+        await limiter.acquire_on_behalf_of(borrower)
 
 
 @dataclass(eq=False, slots=True)
@@ -102,7 +113,7 @@ class Slots:
     async def acquire(self) -> Slot:
         """Wait for a free slot, first come first served."""
         slot = Slot()
-        await self._limiter.acquire_on_behalf_of(slot)
+        await acquire(self._limiter, slot)
         return slot
 
     def take(self) -> Slot:

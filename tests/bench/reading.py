@@ -1,4 +1,4 @@
-"""Reading a lead list with the standard library, for comparison: rows to dictionaries, checked for nothing."""
+"""Reading a lead list with the standard library, for comparison: rows to dictionaries, unchecked."""
 
 import csv
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How much of the slots is used while there is work, in virtual time on the simulator: by webhook, by polling.
+"""How much of the slots is used while there is work, on the simulator in virtual time.
 
 Use is what the simulated account saw: seconds of live calls over slots times seconds, from two mean calls
 after the slots were first full until the last job was begun.
@@ -49,7 +49,7 @@ EPOCH = 1_800_000_000.0
 def measure_slots(report: Report, server: Server, quick: bool) -> None:
     """Section 7. The bare server is not needed."""
     del server
-    calls = 1_000 if quick else 5_000
+    calls = 600 if quick else 5_000
     title = (
         f"7. Slot use: {SLOTS} slots, {calls:,} calls of lognormal length, mean {MEAN_S:g} s, sigma {SIGMA}"
     )

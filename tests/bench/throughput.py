@@ -67,8 +67,8 @@ def fast(quick: bool) -> Plan:
             Variant(SDK_BEST, "sdk_best", share=0.4),
             Variant(SDK_DEFAULT, "sdk_default", share=0.2),
         ),
-        jobs=2_000 if quick else 10_000,
-        rounds=2 if quick else 7,
+        jobs=1_500 if quick else 10_000,
+        rounds=2 if quick else 5,
         in_flight=64,
         latency_s=0.0,
     )
@@ -88,8 +88,8 @@ def slow(quick: bool) -> Plan:
             Variant(SDK_BEST, "sdk_best"),
             Variant(SDK_DEFAULT, "sdk_default", share=0.3),
         ),
-        jobs=2_000 if quick else 10_000,
-        rounds=1 if quick else 5,
+        jobs=1_500 if quick else 10_000,
+        rounds=1 if quick else 3,
         in_flight=SLOW_IN_FLIGHT,
         latency_s=SLOW_LATENCY_S,
     )
@@ -105,8 +105,8 @@ def slow_disk_alone(quick: bool) -> Plan:
             Variant(BARE, "bare"),
             Variant(SDK_BEST, "sdk_best", share=0.4),
         ),
-        jobs=2_000 if quick else 10_000,
-        rounds=1 if quick else 5,
+        jobs=1_500 if quick else 10_000,
+        rounds=1 if quick else 3,
         in_flight=64,
         latency_s=0.0,
     )

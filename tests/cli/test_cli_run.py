@@ -52,6 +52,24 @@ def test_a_campaign_to_its_end_and_what_can_be_asked_then(tmp_path: Path) -> Non
     assert table.out.startswith("seq,kind,")
 
 
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    leads(tmp_path, range(30))
+    run(tmp_path, *KEPT)
+    with subprocess.Popen(
+        [*COMMAND, "results", "leads", "--ledger", "dialer.db"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == exits.FAILED
+
+
 def test_a_results_log_that_was_changed_does_not_verify(tmp_path: Path) -> None:
     leads(tmp_path, range(3))
     run(tmp_path, *KEPT)
@@ -153,5 +171,5 @@ def test_a_terminal_is_asked_before_real_calls(tmp_path: Path) -> None:
     arguments = ("run", "leads.csv", "--from", "+12125550100")
     ended = dialer_on_terminal(*arguments, cwd=tmp_path, env=environ, typed=b"n\n")
     assert "This places real calls" in ended.out
-    assert ended.code == exits.DONE
+    assert ended.code == exits.FAILED
     assert not (tmp_path / "dialer.db").exists()

@@ -2,7 +2,7 @@
 
 import phonenumbers
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dialer.domain.phone import (
@@ -169,6 +169,7 @@ NANP = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(text=NANP, region=REGIONS)
 @example(text="+19005550100", region=None)
 @example(text="+18005550100", region=None)
@@ -193,6 +194,7 @@ def test_the_shortcut_knows_every_area_code_as_the_long_way_does() -> None:
     assert taken > 2000
 
 
+@settings(deadline=None)
 @given(st.text(max_size=120) | st.text("+0123456789 ()-./,;x=\"'eE#\n\u00a0", max_size=40), REGIONS)
 def test_no_text_raises_and_every_number_is_valid(text: str, region: str | None) -> None:
     match parse_number(text, region):

@@ -129,7 +129,17 @@ class _States:
         check_attempt(attempt_was, state)
         if job_state is not None:
             check_job(job_was, job_state)
-        self._states[attempt_id] = state, job_state or job_was
+        job_is = job_state or job_was
+        if job_is not in _jobs_beside(state):
+            raise IllegalTransition(f"a job cannot be {job_is} when its attempt goes to {state}")
+        self._states[attempt_id] = state, job_is
+
+
+def _jobs_beside(state: AttemptState) -> frozenset[JobState]:
+    """What a job may be when its latest attempt is in this state."""
+    if state in CLOSED_ATTEMPTS:
+        return FINAL_JOBS | {JobState.OPEN}
+    return frozenset({JobState.UNKNOWN if state is AttemptState.UNKNOWN else JobState.BUSY})
 
 
 def _moved(each: AttemptUpdate) -> dict[str, Any]:

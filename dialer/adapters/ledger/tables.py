@@ -1,5 +1,6 @@
 """The ledger's tables. A change here needs a migration beside it; a test compares them.
 
+A new word in a column of states or kinds needs one too: an older dialer must refuse what it cannot read.
 Times are Unix seconds (float), so that a number read back is the number written, on every database.
 """
 

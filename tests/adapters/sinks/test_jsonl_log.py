@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.adapters.sinks.jsonl import SYNC_BYTES, TAIL_BYTES, JsonlLog
@@ -76,6 +76,7 @@ def test_a_lost_block_in_the_middle_is_written_again(tmp_path: Path) -> None:
         assert path.read_bytes() == whole
 
 
+@settings(deadline=None)
 @given(cut=st.integers(0, 400), tail=st.binary(max_size=40).filter(lambda tail: b"\n" not in tail))
 def test_any_unfinished_tail_is_cut(tmp_path_factory: pytest.TempPathFactory, cut: int, tail: bytes) -> None:
     path, whole = tmp_path_factory.getbasetemp() / "tail.jsonl", written(1, 5)

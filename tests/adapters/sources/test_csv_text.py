@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from csv_kit import accepted, job, read, read_text, refusal, rejected
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dialer.adapters.sources.csv_file import CsvFile
@@ -155,6 +155,7 @@ FILES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(content=FILES, encoding=st.sampled_from([None, "utf-8", "utf-16", "cp1252", "shift_jis", "utf-7"]))
 @example(content=b'phone,a\n+12125550100,"\n"', encoding=None)
 @example(content=b"phone\r+12125550100\r\n\r", encoding=None)
@@ -183,6 +184,7 @@ def test_any_bytes_are_a_list_or_refused_with_a_message(
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 99), CELL), min_size=1, max_size=20))
 def test_no_row_between_two_good_ones_is_lost(
     tmp_path_factory: pytest.TempPathFactory, leads: list[tuple[int, str]]

@@ -1,0 +1,196 @@
+"""Calls per second: never more than the rate in any sliding second, and nearly all of it."""
+
+from collections.abc import Callable
+from math import ceil
+from random import Random
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dialer.engine.events import Event, RequestHeld
+from dialer.engine.pacing import Pace, PaceStopped
+from dialer.rehearsal.loop import run_virtual
+from dialer.simulator.limits import most_within
+from tests.support.campaigns import in_virtual_time
+
+GUARD_S = 0.005
+ROUNDING_S = 1e-6
+
+
+def paced(cps: float, *, burst_s: float = 0.0, observe: Callable[[Event], None] | None = None) -> Pace:
+    return Pace(cps, burst_s=burst_s, guard_s=GUARD_S, observe=observe or (lambda _: None))
+
+
+async def send_for(
+    pace: Pace, seconds: float, *, lanes: int, claim_s: Callable[[], float] = lambda: 0.0
+) -> list[float]:
+    """When requests left, with so many lanes that claim as the dispatcher's do."""
+    sent: list[float] = []
+
+    async def lane() -> None:
+        while True:
+            await pace.token()
+            await anyio.sleep(claim_s())
+            tasks.start_soon(leave)
+
+    async def leave() -> None:
+        await pace.gate()
+        sent.append(anyio.current_time())
+
+    with anyio.move_on_after(seconds):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(lanes):
+                tasks.start_soon(lane)
+    return sent
+
+
+def worst_second(sent: list[float]) -> int:
+    """Most that left in any second, the one that is just over included."""
+    return most_within(sent, 1.0 + GUARD_S - ROUNDING_S)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    cps=st.floats(0.2, 200.0) | st.integers(1, 200).map(float),
+    burst_s=st.sampled_from([0.0, 0.02, 0.3, 1.0]),
+    jitter=st.floats(0.0, 1.0),
+    seed=st.integers(0, 99),
+)
+def test_never_more_than_the_rate_and_nearly_all_of_it(
+    cps: float, burst_s: float, jitter: float, seed: int
+) -> None:
+    async def main() -> None:
+        chance = Random(seed)
+        lanes = max(2, ceil(cps / 10))
+        seconds = max(10.0, 60 / cps)
+        claim_max_s = jitter * 0.9 * (lanes - 1) / cps
+
+        def claim_s() -> float:
+            return claim_max_s * chance.random()
+
+        sent = await send_for(paced(cps, burst_s=burst_s), seconds, lanes=lanes, claim_s=claim_s)
+        if cps >= 1:
+            assert worst_second(sent) <= ceil(cps)
+        assert most_within(sent, ceil(cps) / cps) <= ceil(cps), "N in N periods, also when the rate is no whole one"
+        assert len(sent) >= 0.99 * cps * (seconds - claim_max_s) - 1
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("cps", [0.25, 0.5, 1.5, 2.5, 7.3])
+@in_virtual_time
+async def test_a_rate_that_is_no_whole_number(cps: float) -> None:
+    sent = await send_for(paced(cps), 200 / cps, lanes=2)
+    assert 0.99 * 200 <= len(sent) <= 201
+    gaps = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
+    assert min(gaps) >= 1 / cps - ROUNDING_S
+
+
+@in_virtual_time
+async def test_even_spacing_unless_a_burst_is_configured() -> None:
+    even = await send_for(paced(20), 0.999, lanes=4)
+    assert most_within(even, 1 / 20 - ROUNDING_S) == 1
+    burst = await send_for(paced(20, burst_s=0.5), 0.999, lanes=4)
+    assert most_within(burst, 1 / 20 - ROUNDING_S) == 10
+    assert len(burst) == 20, "a burst is no way around the rate"
+
+
+@in_virtual_time
+async def test_claims_that_pile_up_do_not_leave_in_a_pile() -> None:
+    pace = paced(5)
+    stuck = anyio.Event()
+    sent: list[float] = []
+
+    async def one() -> None:
+        await pace.token()
+        await stuck.wait()
+        await pace.gate()
+        sent.append(anyio.current_time())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(30):
+            tasks.start_soon(one)
+        await anyio.sleep(10)
+        stuck.set()
+    assert len(sent) == 30
+    assert worst_second(sent) == 5
+
+
+@pytest.mark.parametrize("cps", [1.0, 20.0])
+@in_virtual_time
+async def test_nobody_waits_long_at_the_gate_however_long_it_goes_on(cps: float) -> None:
+    pace, waits = paced(cps), list[float]()
+
+    async def leave() -> None:
+        since = anyio.current_time()
+        await pace.gate()
+        waits.append(anyio.current_time() - since)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5000):
+            await pace.token()
+            tasks.start_soon(leave)
+    assert max(waits) < 2 * GUARD_S, "else claimed attempts gather there, with their slots"
+
+
+@in_virtual_time
+async def test_a_hold_delays_everyone() -> None:
+    events: list[Event] = []
+    pace = paced(10, observe=events.append)
+    sent: list[float] = []
+
+    async def send() -> None:
+        await pace.token()
+        await pace.gate()
+        sent.append(anyio.current_time())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(30):
+            tasks.start_soon(send)
+        await anyio.sleep(1.05)
+        before = len(sent)
+        at = anyio.current_time()
+        pace.hold("429", 7.0)
+        pace.hold("another 429", 3.0)
+        await anyio.sleep(5)
+        pace.hold("yet another", 4.0)
+    assert not [moment for moment in sent if at < moment < at + 9.0], "the longest hold counts"
+    assert (before, len(sent)) == (11, 30)
+    assert worst_second(sent) <= 10
+    assert events == [RequestHeld("429", 7.0), RequestHeld("yet another", 4.0)]
+
+
+@in_virtual_time
+async def test_stop_ends_every_wait_at_the_gate() -> None:
+    pace = paced(1)
+    stopped: list[float] = []
+
+    async def send() -> None:
+        with pytest.raises(PaceStopped):
+            await pace.gate()
+        stopped.append(anyio.current_time())
+
+    await pace.gate()
+    pace.hold("429", 300.0)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(send)
+        await anyio.sleep(2)
+        at = anyio.current_time()
+        pace.stop()
+    assert [moment - at for moment in stopped] == pytest.approx([0] * 5, abs=ROUNDING_S)
+    with pytest.raises(PaceStopped):
+        await pace.gate()
+
+
+@in_virtual_time
+async def test_one_that_is_cancelled_at_the_gate_leaves_it_open() -> None:
+    pace = paced(1)
+    await pace.gate()
+    at = anyio.current_time()
+    with anyio.move_on_after(0.5):
+        await pace.gate()
+    await pace.gate()
+    assert anyio.current_time() - at == pytest.approx(1.0 + GUARD_S, abs=0.001)

@@ -1,0 +1,105 @@
+"""What a run leaves behind, for the checkers: the world, the ledger, the results log, and when what was."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from dialer.adapters.ledger import reads, tables
+from dialer.domain.calls import CampaignId
+from dialer.engine.events import Event
+from dialer.simulator.calls import Call
+from dialer.simulator.report import Report
+from tests.simulation.plan import Plan
+
+
+@dataclass(slots=True)
+class Lived:
+    """A process: the loop's times, and the slots it was given."""
+
+    began: float
+    slots: int
+    ended: float = 0.0
+    crashed: bool = False
+
+
+@dataclass(slots=True)
+class Heard:
+    """What was seen while it happened, each with the loop's time."""
+
+    events: list[tuple[float, Event]] = field(default_factory=list)
+    requests: list[tuple[float, str, str]] = field(default_factory=list)
+    """What was asked of the API and what came of it, when it was answered."""
+    creates: list[float] = field(default_factory=list)
+    """When create requests left."""
+    lives: list[Lived] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    """Why the run could not go on."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    plan: Plan
+    heard: Heard
+    calls: tuple[Call, ...]
+    """Every call of the account, in the order of their creation."""
+    report: Report
+    jobs: list[dict[str, Any]]
+    attempts: list[dict[str, Any]]
+    results: list[dict[str, Any]]
+    """The three tables of the ledger."""
+    balance: list[str]
+    log: bytes
+    wall: Callable[[float], float]
+    """The dialer's wall clock at a time of the loop."""
+    hours: float
+
+    @cached_property
+    def attempt_of(self) -> dict[str, dict[str, Any]]:
+        return {attempt["id"]: attempt for attempt in self.attempts}
+
+    @cached_property
+    def calls_of_job(self) -> dict[int, list[Call]]:
+        """The calls of each job of the ledger, in order."""
+        found: dict[int, list[Call]] = {job["id"]: [] for job in self.jobs}
+        for call in self.calls:
+            attempt = self.attempt_of.get(call.attempt_id or "")
+            if attempt is not None:
+                found[attempt["job_id"]].append(call)
+        return found
+
+    @cached_property
+    def attempts_of_job(self) -> dict[int, list[dict[str, Any]]]:
+        found: dict[int, list[dict[str, Any]]] = {job["id"]: [] for job in self.jobs}
+        for attempt in sorted(self.attempts, key=lambda each: each["number"]):
+            found.setdefault(attempt["job_id"], []).append(attempt)
+        return found
+
+    def trace(self) -> str:
+        """A hash of everything that can be seen of a run."""
+        digest = blake2b(digest_size=16)
+        for at, event in self.heard.events:
+            digest.update(f"{at!r} {event!r}\n".encode())
+        for at, request, answer in self.heard.requests:
+            digest.update(f"{at!r} {request} {answer}\n".encode())
+        digest.update(self.log)
+        return digest.hexdigest()
+
+
+def ledger_tables(conn: sa.Connection, name: str) -> dict[str, Any]:
+    """What `Evidence` takes from the ledger, all of it in one transaction of its own."""
+    with conn.begin():
+        campaigns = reads.campaigns(conn)
+        found: dict[str, Any] = {
+            which: [dict(row) for row in conn.execute(sa.select(table)).mappings()]
+            for which, table in (("jobs", tables.job), ("attempts", tables.attempt))
+        }
+        lines = conn.execute(sa.select(tables.result).order_by(tables.result.c.seq)).mappings()
+        found["results"] = [{**row, "said": orjson.loads(row["line"])} for row in lines]
+        campaign_id = campaigns.get(name, CampaignId(0))
+        problems = reads.balance(conn, name, campaign_id).problems() if name in campaigns else ["no campaign"]
+    return found | {"balance": problems}

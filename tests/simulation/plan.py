@@ -1,0 +1,259 @@
+"""What happens in one run, all of it drawn from one integer before anything starts.
+
+What the account does stays within what the engine is told of it: if keys are ignored, then calls are listed
+and late ones are made within the settle time. Anything else is a set-up in which no client could keep the
+promises.
+"""
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from dialer.domain.outcomes import Outcome
+from dialer.domain.redial import RedialPolicy
+from dialer.domain.screening import Screen
+from dialer.engine.campaign import CampaignConfig
+from dialer.engine.placing import PlacingConfig
+from dialer.engine.tracking import TrackingConfig
+from dialer.simulator.account import Account, ConcurrencyRefusal, RateRefusal
+from dialer.simulator.faults import Faults
+from tests.simulation.crash import Crash, Moment
+from tests.simulation.rows import Rows, draw_readings
+from tests.simulation.wire import Weather
+
+EPOCH_S = 1_800_000_000.0
+FROM_NUMBERS = ("+12125550199", "+13125550199")
+LIVES_MAX = 5
+STEPS_S = (3600.0, -3600.0, 3.0, -3.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One process, from its start to its crash, its stop or the end of its work; then nobody runs."""
+
+    slots: int
+    crash: Crash | None = None
+    stop_after_s: float | None = None
+    down_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """At this time of the loop the network, the faults or the account become so."""
+
+    at: float
+    weather: Weather | None = None
+    faults: Faults | None = None
+    account: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    readings: tuple[Rows, ...]
+    """What each life reads; the last one is read for ever after."""
+    account: Account
+    faults: Faults
+    lives: tuple[Life, ...]
+    """Those of the stormy part. Afterwards faults stop, and the campaign runs to its end."""
+    changes: tuple[Change, ...]
+    steps: tuple[tuple[float, float], ...]
+    """The dialer's wall clock steps: the loop's time, and seconds."""
+    config: CampaignConfig
+    timeout_s: float
+    keepalive: bool
+    hears_webhooks: bool
+    honours_dnc: bool
+    batch_rows: int
+    in_file: bool
+    """The ledger is a file, opened anew by each life; else it stays in memory."""
+    torn_bytes: int
+    """A crash takes so many from the end of the results log."""
+
+
+def draw(seed: int) -> Plan:
+    """The plan of this seed."""
+    chance = Random(f"simulation/{seed}")
+    honoured = chance.random() < 0.5
+    settle_s = chance.choice((5.0, 10.0, 20.0, 30.0))
+    slots = chance.choice((1, 2, 4, 8, 16, 30))
+    account = _account(chance, slots, settle_s, honoured)
+    config = _config(chance, slots, settle_s, account, honoured)
+    faults = _faults(chance, settle_s - account.listing_lag_s, honoured)
+    lives = tuple(_life(chance, slots) for _ in range(chance.randint(1, LIVES_MAX)))
+    horizon_s = chance.choice((60.0, 300.0, 1500.0))
+    readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
+    dnc = frozenset(row.to_number for row in readings[0].jobs if row.to_number and chance.random() < 0.03)
+    return Plan(
+        seed,
+        readings,
+        replace(account, do_not_call=dnc),
+        faults,
+        lives,
+        _changes(chance, account, faults, horizon_s, honoured),
+        _steps(chance, horizon_s),
+        config,
+        timeout_s=chance.choice((10.0, 30.0, 120.0)),
+        keepalive=chance.random() < 0.9,
+        hears_webhooks=chance.random() < 0.6,
+        honours_dnc=chance.random() < 0.3,
+        batch_rows=chance.choice((7, 25, 200)),
+        in_file=chance.random() < 0.1,
+        torn_bytes=chance.choice((0, 0, 1, 40, 700)),
+    )
+
+
+def _account(chance: Random, slots: int, settle_s: float, honoured: bool) -> Account:
+    rate = chance.choice((None, None, 1.0, 5.0))
+    return Account(
+        concurrency_limit=chance.choice((slots, slots + 5, max(1, slots // 2))),
+        reserved_inbound_concurrency=chance.choice((0, 0, 0, 1)) if slots > 4 else 0,
+        concurrency_refusal=chance.choice(list(ConcurrencyRefusal)),
+        calls_per_second=rate,
+        rate_refusal=chance.choice(list(RateRefusal)),
+        idempotency=honoured,
+        listing_lag_s=settle_s * chance.choice((0.0, 0.3, 0.9)),
+        lists_registered=not honoured or chance.random() < 0.7,
+        latency_s=chance.choice((0.0, 0.05, 0.3, 2.0)),
+        ring_s=chance.choice((4.0, 10.0)),
+        talk_s=chance.choice((15.0, 40.0)),
+        no_answer_s=20.0,
+        max_call_s=chance.choice((120.0, 400.0)),
+        webhook_delay_s=chance.choice((0.05, 0.3)),
+    )
+
+
+def _config(chance: Random, slots: int, settle_s: float, account: Account, honoured: bool) -> CampaignConfig:
+    queued_s = slots / (account.calls_per_second or 1.0) + 1
+    return CampaignConfig(
+        cps=chance.choice((0.5, 1.0, 2.5, 5.0, 20.0)),
+        burst_s=chance.choice((0.02, 0.2)),
+        guard_s=0.005,
+        slots=slots,
+        refresh_s=chance.choice((30.0, 120.0)),
+        recover_s=5.0,
+        use_paid_burst=False,
+        in_flight_max=chance.choice((1, 4, 32)),
+        grace_s=chance.choice((1.0, 12.0)),
+        placing=PlacingConfig(
+            settle_s=settle_s,
+            looks_max=chance.randint(1, 4),
+            tries_max=chance.randint(1, 5),
+            backoff_initial_s=1.0,
+            backoff_max_s=chance.choice((10.0, 60.0)),
+            key_lifetime_s=chance.choice((60.0, 3300.0)),
+            # whoever knows that keys are ignored may say so, or not
+            api_honours_key=honoured or chance.random() < 0.7,
+        ),
+        tracking=TrackingConfig(
+            poll_s=chance.choice((3.0, 8.0)),
+            poll_with_webhooks_s=chance.choice((10.0, 30.0)),
+            call_max_s=account.max_call_s + account.no_answer_s + queued_s + 60,
+            missing_s=settle_s,
+        ),
+        redial=_redial(chance),
+        screen=Screen(FROM_NUMBERS[: chance.randint(1, 2)]),
+        limit=None,
+    )
+
+
+def _redial(chance: Random) -> RedialPolicy:
+    soon_s, later_s = chance.choice((20.0, 120.0)), chance.choice((300.0, 1200.0))
+    return RedialPolicy(
+        attempts_max=chance.randint(1, 4),
+        put_back_s=chance.choice((5.0, 30.0)),
+        put_back_max_s=120.0,
+        put_backs_max=chance.choice((3, 20)),
+        delays={
+            Outcome.BUSY: (soon_s, later_s),
+            Outcome.NO_ANSWER: (later_s, later_s * 2),
+            Outcome.VOICEMAIL: (later_s,),
+            Outcome.DECLINED: (later_s,),
+            Outcome.DIAL_FAILED: (soon_s,),
+            Outcome.PROVIDER_UNAVAILABLE: (soon_s, soon_s, later_s),
+            Outcome.SPAM_BLOCKED: (later_s,),
+            Outcome.PLATFORM_FAULT: (soon_s,),
+        },
+    )
+
+
+def _faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
+    """`slack_s`: how late a call may be made and still be listed within the settle time."""
+    create = ("rate_limited", "error_before", "drop_before", "concurrency_refused", "error_after")
+    create += ("drop_after", "unreadable", "stall", "made_late")
+    other = ("read_error", "read_dropped", "analysis_missing", "webhook_reordered")
+    webhook = ("webhook_lost", "webhook_doubled", "webhook_late")
+    chosen = [name for name in (*create, *other, *webhook) if chance.random() < 0.4]
+    ratio = chance.choice((0.0, 0.02, 0.05, 0.1))
+    values: dict[str, Any] = {name: ratio for name in chosen}
+    if honoured and chance.random() < 0.3:
+        values["listing_late"] = ratio
+    return Faults(
+        **values,
+        stall_s=chance.choice((1.0, 15.0, 150.0)),
+        made_late_s=chance.choice((1.0, 12.0, 200.0)) if honoured else min(5.0, slack_s * 0.8),
+        listing_late_s=chance.choice((40.0, 400.0)),
+        webhook_late_s=chance.choice((5.0, 90.0)),
+    )
+
+
+def _life(chance: Random, slots: int) -> Life:
+    crash, stop_after_s = None, None
+    how = chance.random()
+    if how < 0.75:
+        crash = Crash(
+            moment=chance.choice(list(Moment)),
+            nth=chance.choice((chance.randint(1, 6), chance.randint(1, 40), chance.randint(40, 200))),
+            after_s=chance.uniform(0.0, chance.choice((5.0, 120.0))),
+            commits=chance.random() < 0.5,
+        )
+    elif how < 0.9:
+        stop_after_s = chance.uniform(0.0, chance.choice((5.0, 200.0)))
+    return Life(
+        slots=slots if chance.random() < 0.8 else max(1, slots // 2),
+        crash=crash,
+        stop_after_s=stop_after_s,
+        down_s=chance.choice((0.01, 0.5, 3.0, 45.0, 900.0, 4000.0, 9000.0)),
+    )
+
+
+def _changes(
+    chance: Random, account: Account, faults: Faults, horizon_s: float, honoured: bool
+) -> tuple[Change, ...]:
+    changes: list[Change] = []
+    for _ in range(chance.choice((0, 0, 1, 2, 4))):
+        at = chance.uniform(0.0, horizon_s)
+        end = at + chance.choice((0.5, 10.0, 90.0, 700.0))
+        worse, better = _trouble(chance, account, faults, honoured)
+        changes += [replace(worse, at=at), replace(better, at=end)]
+    return tuple(sorted(changes, key=lambda change: change.at))
+
+
+def _trouble(chance: Random, account: Account, faults: Faults, honoured: bool) -> tuple[Change, Change]:
+    """How it begins and how it ends."""
+    calm = Change(0.0, faults=faults)
+    limit = account.concurrency_limit
+    troubles = [
+        (Change(0.0, weather=Weather.REFUSES), Change(0.0, weather=Weather.FINE)),
+        (Change(0.0, faults=Faults(drop_before=1.0, read_dropped=1.0)), calm),
+        (Change(0.0, faults=Faults(error_after=1.0, read_error=1.0)), calm),
+        (Change(0.0, faults=Faults(drop_after=1.0)), calm),
+        (Change(0.0, faults=Faults(rate_limited=1.0)), calm),
+        (Change(0.0, faults=Faults(concurrency_refused=1.0)), calm),
+        (
+            Change(0.0, account=(("concurrency_limit", max(1, limit // 2)),)),
+            Change(0.0, account=(("concurrency_limit", limit),)),
+        ),
+        (Change(0.0, account=(("used_by_others", limit),)), Change(0.0, account=(("used_by_others", 0),))),
+        (Change(0.0, account=(("paid", False),)), Change(0.0, account=(("paid", True),))),
+    ]
+    if honoured:  # what is held may arrive later than any settle time
+        troubles.append((Change(0.0, weather=Weather.HOLDS), Change(0.0, weather=Weather.FINE)))
+    return chance.choice(troubles)
+
+
+def _steps(chance: Random, horizon_s: float) -> tuple[tuple[float, float], ...]:
+    if chance.random() < 0.6:
+        return ()
+    times = sorted(chance.uniform(0.0, horizon_s) for _ in range(chance.randint(1, 3)))
+    return tuple((at, chance.choice(STEPS_S)) for at in times)

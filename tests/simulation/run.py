@@ -1,0 +1,164 @@
+"""One run: the plan of a seed carried out on a virtual clock, and what is left of it afterwards."""
+
+import asyncio
+import gc
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from random import Random
+
+import anyio
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.database import sqlite_engine
+from dialer.domain.lifecycle import JobState
+from dialer.simulator.faults import Faults
+from dialer.simulator.server import Simulator
+from tests.simulation.evidence import Evidence, Heard, Lived, ledger_tables
+from tests.simulation.plan import EPOCH_S, Change, Life, Plan
+from tests.simulation.process import NAME, Parts, World, live
+from tests.simulation.rows import Rows
+from tests.simulation.wire import Weather, WireLoop
+
+LAST_LIVES_MAX = 40
+"""Restarts without faults in which the campaign must reach its end; an account that stops it costs one."""
+LAST_DOWN_S = 30.0
+_PLAIN = Parts()
+
+
+def run(plan: Plan, parts: Parts = _PLAIN) -> Evidence:
+    """Carry the plan out."""
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a crash leaves futures nobody asks for
+    with (
+        tempfile.TemporaryDirectory(prefix="dialer-simulation-") as folder,
+        asyncio.Runner(loop_factory=WireLoop) as runner,
+    ):
+        return runner.run(_run(plan, parts, Path(folder)))
+
+
+class _SteppingClock:
+    """The dialer's wall clock: goes with the loop, but for its steps."""
+
+    def __init__(self, plan: Plan, loop: WireLoop) -> None:
+        self._steps = plan.steps
+        self._loop = loop
+
+    def now(self) -> float:
+        return self.at(self._loop.time())
+
+    def at(self, time: float) -> float:
+        return EPOCH_S + time + sum(seconds for at, seconds in self._steps if at <= time)
+
+
+class _Store:
+    """The ledger's database, which outlives every process."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._kept = None if path is not None else sqlite_engine(None)
+
+    @contextmanager
+    def connect(self) -> Iterator[sa.Connection]:
+        """A process's connection."""
+        engine = self._kept or sqlite_engine(self._path)
+        try:
+            with engine.connect() as conn:
+                yield conn
+        finally:
+            if engine is not self._kept:
+                engine.dispose()
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.dispose()
+
+
+async def _run(plan: Plan, parts: Parts, folder: Path) -> Evidence:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, WireLoop)
+    clock, heard = _SteppingClock(plan, loop), Heard()
+    simulator = Simulator(plan.account, plan.faults, seed=plan.seed, now=lambda: EPOCH_S + loop.time())
+    with ExitStack() as stack:
+        store = _Store(folder / "dialer.db" if plan.in_file else None)
+        stack.callback(store.close)
+        async with simulator:
+            world = World(plan, parts, simulator, clock, folder / "results.jsonl", heard)
+            try:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(_change, plan.changes, simulator, loop)
+                    await _live_all(world, store)
+                    tasks.cancel_scope.cancel()
+                    _calm(world, loop)
+                await _finish(world, store)
+            except Exception as error:
+                heard.troubles.append(_said(error))
+            calls, report = tuple(simulator.calls), simulator.report()
+        with store.connect() as conn:
+            found = ledger_tables(conn, NAME)
+        log = world.log.read_bytes() if world.log.exists() else b""
+    gc.collect(0)
+    return Evidence(plan, heard, calls, report, log=log, wall=clock.at, hours=loop.time() / 3600, **found)
+
+
+async def _change(changes: tuple[Change, ...], simulator: Simulator, loop: WireLoop) -> None:
+    for change in changes:
+        await anyio.sleep(max(0.0, change.at - loop.time()))
+        if change.weather is not None:
+            loop.set_weather(change.weather)
+        if change.faults is not None:
+            simulator.set_faults(**{name: getattr(change.faults, name) for name in Faults.__slots__})
+        if change.account:
+            simulator.set_account(**dict(change.account))
+
+
+def _calm(world: World, loop: WireLoop) -> None:
+    """No more faults, and the account as it was."""
+    loop.set_weather(Weather.FINE)
+    world.simulator.set_faults(**dict.fromkeys(Faults.__slots__, 0))
+    account = world.plan.account
+    world.simulator.set_account(
+        concurrency_limit=account.concurrency_limit,
+        used_by_others=account.used_by_others,
+        paid=account.paid,
+    )
+
+
+async def _live_all(world: World, store: _Store) -> None:
+    for nth, life in enumerate(world.plan.lives):
+        await _live(world, life, world.plan.readings[nth], store, nth)
+        await anyio.sleep(life.down_s)
+
+
+async def _finish(world: World, store: _Store) -> None:
+    """Restart until nothing is open."""
+    last = Life(slots=world.plan.config.slots)
+    for nth in range(LAST_LIVES_MAX):
+        await _live(world, last, world.plan.readings[-1], store, len(world.plan.lives) + nth)
+        with store.connect() as conn:
+            jobs = ledger_tables(conn, NAME)["jobs"]
+        if not any(job["state"] in (JobState.OPEN, JobState.BUSY) for job in jobs):
+            return
+        await anyio.sleep(LAST_DOWN_S)
+
+
+async def _live(world: World, life: Life, rows: Rows, store: _Store, nth: int) -> None:
+    lived = Lived(anyio.current_time(), life.slots)
+    world.heard.lives.append(lived)
+    try:
+        with store.connect() as conn:
+            lived.crashed = not await live(
+                world, life, rows, conn, Random(f"dialer/{world.plan.seed}/{nth}")
+            )
+    finally:
+        lived.ended = anyio.current_time()
+    if lived.crashed and world.plan.torn_bytes and world.log.exists():
+        with world.log.open("r+b") as log:
+            log.truncate(max(0, world.log.stat().st_size - world.plan.torn_bytes))
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_said(each) for each in error.exceptions)
+    return f"{type(error).__name__}: {error}"

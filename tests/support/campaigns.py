@@ -1,0 +1,300 @@
+"""Whole campaigns in virtual time: the real engine, ledger and HTTP client against the real simulator.
+
+    async with world(account, "rate_limited=0.2") as w:
+        await w.run(answering(200), cps=5, slots=10)     # a process that works to the end
+        async with w.running(answering(200)) as p:       # one that does not
+            await anyio.sleep(30)
+            p.stop()                                      # or p.crash()
+        await w.run(answering(200))                      # the next, on the same ledger, in the same world
+
+The account, its calls and the results log outlive a process. Each process that ends is audited: whatever
+happened, the books balance, nothing is leaked and nobody has two calls for one attempt.
+"""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from pathlib import Path
+from random import Random
+from typing import Any, ParamSpec, TypeVar
+
+import anyio
+import orjson
+
+from dialer.adapters.clock import LoopClock
+from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.adapters.retell.answers import parse_event
+from dialer.adapters.retell.client import open_api
+from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.retell.signature import verify
+from dialer.domain.calls import CallNews, CampaignId, RejectedRow
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.results import ResultLine
+from dialer.engine.campaign import Campaign
+from dialer.engine.events import Event
+from dialer.engine.intake import Intake
+from dialer.engine.tally import Tally
+from dialer.ports import CallApi, CampaignCounts, Ledger
+from dialer.rehearsal.loop import run_virtual
+from dialer.simulator.account import Account
+from dialer.simulator.faults import Faults
+from dialer.simulator.people import Behaviour
+from dialer.simulator.report import Report
+from dialer.simulator.server import Simulator
+from dialer.web.server import serve
+from dialer.web.webhooks import PATH, webhook_app
+from tests.support.people import STEADY, Listed, Rows, config
+from tests.support.relay import Relay
+
+EPOCH = 1_800_000_000.0
+NAME = "campaign"
+KEY = STEADY.api_key
+
+P = ParamSpec("P")
+E = TypeVar("E")
+
+
+def in_virtual_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Makes a pytest test of an async one."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        run_virtual(partial(test, *args, **kwargs))
+
+    return run
+
+
+class SteppingClock(LoopClock):
+    """A wall clock that somebody sets in the middle of a run."""
+
+    step_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.step_s
+
+
+@dataclass
+class Log:
+    """The results log, as far as it is written."""
+
+    lines: list[ResultLine] = field(default_factory=list)
+
+    def last_seq(self) -> int:
+        return self.lines[-1].seq if self.lines else 0
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        self.lines += lines
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The lines of that kind, read."""
+        read = [orjson.loads(each.line) for each in self.lines]
+        return [line for line in read if line["kind"] == kind]
+
+
+@dataclass
+class Process:
+    """One process that works on the campaign, while it lasts and afterwards."""
+
+    campaign: Campaign
+    campaign_id: CampaignId
+    ledger: SqlLedger
+    intake: Intake
+    world: "World"
+    tally: Tally
+    events: list[tuple[float, Event]]
+    refused: list[RejectedRow]
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    crashed: bool = False
+    ended_at: float | None = None
+    """The loop's time."""
+
+    def stop(self) -> None:
+        """As SIGTERM does."""
+        self.campaign.stop("interrupted", way_out="run the same command again to go on")
+
+    def crash(self) -> None:
+        """Gone between two instructions: what the ledger's file holds now is all that is left.
+
+        With a ledger in memory what was asked of it in the last moment is still written.
+        """
+        if not self.crashed:
+            self.crashed = True
+            self.world.keep_ledger_as_it_is()
+            self.scope.cancel()
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of that kind."""
+        return [event for _, event in self.events if isinstance(event, kind)]
+
+    async def counts(self) -> CampaignCounts:
+        return await self.ledger.counts(self.campaign_id)
+
+    async def work(self) -> None:
+        with self.scope:
+            await self.campaign.run(self.campaign_id, self.intake)
+        self.ended_at = anyio.current_time()
+
+    async def audit(self) -> None:
+        """What must hold whenever a process has ended by itself."""
+        balance = await self.ledger.balance(NAME, self.campaign_id)
+        assert balance.problems() == []
+        stored = await self.ledger.results_after(self.campaign_id, 0, 1_000_000)
+        assert self.world.log.lines == stored, "the results log has the ledger's lines"
+        assert self.campaign._dispatcher.in_flight == 0, "every permit was given back"
+        unknown = await self.ledger.open_attempts(self.campaign_id, frozenset({AttemptState.UNKNOWN}))
+        assert self.campaign.slots.in_use <= len(unknown), "only unknown attempts may hold slots"
+        if self.campaign.stopping is None and self.campaign._config.limit is None:
+            assert (balance.jobs[JobState.OPEN], balance.jobs[JobState.BUSY]) == (0, 0), "it was not finished"
+
+
+@dataclass
+class World:
+    """The account and whatever outlives a process."""
+
+    sim: Simulator
+    clock: SteppingClock
+    path: Path | None
+    memory: SqlLedger | None
+    base_url: str
+    relay: Relay | None
+    seed: int
+    allows_doubles: bool
+    log: Log = field(default_factory=Log)
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def report(self) -> Report:
+        return self.sim.report()
+
+    def keep_ledger_as_it_is(self) -> None:
+        """From now on the ledger's file is a copy of what it is at this moment."""
+        if self.path is None:
+            return
+        kept = self.path.with_name(f"{len(self.processes)}-{self.path.name.partition('-')[2]}")
+        for end in ("", "-wal"):
+            part = self.path.with_name(self.path.name + end)
+            if part.exists():
+                shutil.copyfile(part, kept.with_name(kept.name + end))
+        self.path = kept
+
+    def hear(self, _: str, news: CallNews) -> None:
+        """A webhook: lost while no process runs."""
+        if self.processes and self.processes[-1].ended_at is None:
+            self.processes[-1].campaign.tracker.heard(news, by_webhook=True)
+
+    async def run(self, rows: Rows = (), **options: Any) -> Process:
+        """A process from its start to its end. `options` as in `running`."""
+        async with self.running(rows, **options) as process:
+            pass
+        return process
+
+    @asynccontextmanager
+    async def running(
+        self,
+        rows: Rows = (),
+        *,
+        source: Listed | None = None,
+        rows_max: int = 200,
+        timeout_s: float = 120.0,
+        sends_key: bool = True,
+        on_event: Callable[[Event], None] | None = None,
+        **overrides: Any,
+    ) -> AsyncIterator[Process]:
+        """A process at work; leaving the context waits for its end. `overrides` as in `people.config`."""
+        async with AsyncExitStack() as stack:
+            ledger = self.memory or await stack.enter_async_context(
+                open_sqlite(self.path, dispatches=True, on_thread=False)
+            )
+            retell = RetellConfig(
+                api_key=KEY,
+                base_url=self.base_url,
+                timeout_s=timeout_s,
+                agent_id="agent_kit",
+                sends_idempotency_key=sends_key,
+            )
+            api = await stack.enter_async_context(open_api(retell, connections_max=100))
+            campaign_id = await ledger.open_campaign(NAME, self.clock.now(), simulated=True)
+            opening = await ledger.balance(NAME, campaign_id)
+            assert opening.problems() == [], "the books balance whenever somebody looks"
+            read = source or Listed(rows)
+            process = self._process(ledger, api, campaign_id, read, rows_max, on_event, config(**overrides))
+            tasks = await stack.enter_async_context(anyio.create_task_group())
+            tasks.start_soon(process.work)
+            yield process
+            while process.ended_at is None:
+                await anyio.sleep(0.1)
+            assert self.allows_doubles or self.report.doubled_calls == 0, "an attempt made two calls"
+            if not process.crashed:
+                await process.audit()
+
+    def _process(
+        self,
+        ledger: SqlLedger,
+        api: CallApi,
+        campaign_id: CampaignId,
+        source: Listed,
+        rows_max: int,
+        on_event: Callable[[Event], None] | None,
+        made: Any,
+    ) -> Process:
+        tally, events, refused = Tally(), list[tuple[float, Event]](), list[RejectedRow]()
+
+        def observe(event: Event) -> None:
+            events.append((anyio.current_time(), event))
+            tally.observe(event)
+            if on_event is not None:
+                on_event(event)
+
+        port: Ledger = ledger
+        chance = Random(f"{self.seed}/{len(self.processes)}")
+        campaign = Campaign(NAME, port, api, self.log, self.clock, chance, made, observe)
+        intake = Intake(
+            port, source, self.clock, rows_max=rows_max, refuse=refused.append, observe=observe
+        )
+        process = Process(campaign, campaign_id, ledger, intake, self, tally, events, refused)
+        self.processes.append(process)
+        return process
+
+
+@asynccontextmanager
+async def world(
+    account: Account = STEADY,
+    faults: str = "",
+    *,
+    seed: int = 1,
+    people: Mapping[str, Behaviour] | None = None,
+    path: Path | None = None,
+    webhooks: bool = False,
+    relayed: bool = False,
+    allows_doubles: bool = False,
+) -> AsyncIterator[World]:
+    """`path`: a folder for the ledger's file; None: in memory. `relayed`: all requests go through a relay."""
+    clock = SteppingClock(EPOCH, asyncio.get_running_loop())
+    sim = Simulator(account, Faults.parse(faults), seed=seed, now=clock.now, people=people)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(sim)
+        relay = await stack.enter_async_context(Relay(sim.url)) if relayed else None
+        memory = None
+        if path is None:
+            memory = await stack.enter_async_context(open_sqlite(None, dispatches=False, on_thread=False))
+        w = World(
+            sim,
+            clock,
+            path and path / "0-ledger.db",
+            memory,
+            relay.url if relay else sim.url,
+            relay,
+            seed,
+            allows_doubles,
+        )
+        if webhooks:
+
+            def signed(header: str | None, body: bytes) -> bool:
+                return header is not None and verify(KEY, header, body, round(clock.now() * 1000))
+
+            app = webhook_app(signed, parse_event, w.hear, body_bytes_max=1_000_000)
+            sim.set_account(webhook_url=await stack.enter_async_context(serve(app, "127.0.0.1:0")) + PATH)
+        yield w
