@@ -26,10 +26,12 @@ class Pace:
 
     def __init__(self, cps: float, *, burst_s: float, guard_s: float, observe: Observe) -> None:
         """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period."""
+        per_period = max(1, ceil(cps))
+        self._sent: deque[float] = deque(maxlen=per_period)
+        self._period_s = per_period / cps + guard_s
         burst = max(1.0, cps * burst_s)
-        self._bucket = AsyncLimiter(burst, burst / cps)
-        self._sent: deque[float] = deque(maxlen=max(1, ceil(cps)))
-        self._period_s = self._sent.maxlen / cps + guard_s if self._sent.maxlen else 0.0
+        # as fast as the gate and no faster, or claimed attempts would gather before it
+        self._bucket = AsyncLimiter(burst, burst * self._period_s / per_period)
         self._held_until = 0.0
         self._stopped = anyio.Event()
         self._observe = observe

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger import reads, tables
 from dialer.domain.calls import CampaignId
-from dialer.engine.events import Event
+from dialer.engine.events import AttemptClaimed, Event
 from dialer.simulator.calls import Call
 from dialer.simulator.report import Report
 from tests.simulation.plan import Plan
@@ -61,6 +61,15 @@ class Evidence:
     @cached_property
     def attempt_of(self) -> dict[str, dict[str, Any]]:
         return {attempt["id"]: attempt for attempt in self.attempts}
+
+    @cached_property
+    def claimed(self) -> dict[str, float]:
+        """The loop's time at which each attempt was claimed, or first resumed if that was never told."""
+        first: dict[str, float] = {}
+        for at, event in self.heard.events:
+            if isinstance(event, AttemptClaimed):
+                first.setdefault(event.attempt.id, at)
+        return first
 
     @cached_property
     def calls_of_job(self) -> dict[int, list[Call]]:

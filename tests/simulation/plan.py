@@ -255,5 +255,5 @@ def _trouble(chance: Random, account: Account, faults: Faults, honoured: bool) -
 def _steps(chance: Random, horizon_s: float) -> tuple[tuple[float, float], ...]:
     if chance.random() < 0.6:
         return ()
-    times = sorted(chance.uniform(0.0, horizon_s) for _ in range(chance.randint(1, 3)))
+    times = sorted(chance.uniform(0.0, horizon_s) for _ in range(chance.choice((1, 3, 12))))
     return tuple((at, chance.choice(STEPS_S)) for at in times)

@@ -66,6 +66,10 @@ class Columns:
     nameless: tuple[int, ...] = field(default=())
     """Columns without a name: a cell there belongs nowhere."""
 
+    def all_need_from_number(self, default_kind: JobKind) -> bool:
+        """True if every row is a phone call and none can say from which number."""
+        return default_kind is JobKind.PHONE_CALL and not self.known.keys() & {"from_number", "kind"}
+
 
 def number_columns(cells: Sequence[str]) -> list[int]:
     """The columns that may hold the number to call: `to_number` alone if there is one."""

@@ -41,6 +41,8 @@ class CsvOptions:
     """For rows that name none."""
     default_timezone: str = "UTC"
     """IANA zone of the times without an offset in rows without a zone."""
+    needs_from_number: bool = False
+    """No line is configured: each phone call's row has to bring its own from-number."""
     check: Check | None = None
     """Asked for each row's content; each problem it finds refuses the row as `bad_content`."""
 
@@ -115,11 +117,17 @@ class CsvFile:
         records.skip(header.lines)
         options = self._options
         columns = read_header(header.cells, self.name, options.default_kind)
+        if options.needs_from_number and columns.all_need_from_number(options.default_kind):
+            raise BadInput(
+                f"{self._path}: there is no number to call from: give --from +1..., set `from_numbers`, "
+                "or add a column from_number"
+            )
         reader = RowReader(
             columns,
             region=options.region,
             zone=options.default_timezone,
             kind=options.default_kind,
+            needs_from_number=options.needs_from_number,
             check=options.check,
         )
         return reader, header.delimiter

@@ -29,7 +29,14 @@ class RowReader:
     """Reads rows by one plan. What a file does not have costs nothing per row."""
 
     def __init__(
-        self, columns: Columns, *, region: str | None, zone: str, kind: JobKind, check: Check | None
+        self,
+        columns: Columns,
+        *,
+        region: str | None,
+        zone: str,
+        kind: JobKind,
+        needs_from_number: bool,
+        check: Check | None,
     ) -> None:
         self._columns = columns
         self._width = len(columns.names)
@@ -41,6 +48,7 @@ class RowReader:
         self._region = region
         self._zone = zone
         self._kind = kind
+        self._needs_from_number = needs_from_number
         self._check = check
 
     def read(self, line: int, cells: list[str]) -> CallJob | RejectedRow:
@@ -93,6 +101,11 @@ class RowReader:
         key = job_id or to_number
         if key is None:
             raise BadCell(RowFault.NO_JOB_ID, "a web call has no number, so it needs a job_id: add one")
+        from_number = self._read("from_number", cells, self._read_from_number)
+        if from_number is None and self._needs_from_number and kind is JobKind.PHONE_CALL:
+            raise BadCell(
+                RowFault.NO_FROM_NUMBER, "the row names no from_number, and no `from_numbers` are configured"
+            )
         zone = self._read("timezone", cells, read_zone)
         not_before, expires_at = self._read_times(cells, zone or self._zone)
         return CallJob(
@@ -102,7 +115,7 @@ class RowReader:
             row=tuple(cells),
             job_id=job_id,
             kind=kind,
-            from_number=self._read("from_number", cells, self._read_from_number),
+            from_number=from_number,
             timezone=zone,
             priority=self._read("priority", cells, read_priority) or 0,
             not_before=not_before,

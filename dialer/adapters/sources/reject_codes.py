@@ -18,6 +18,7 @@ class RowFault(StrEnum):
     NO_JOB_ID = "no_job_id"
     BAD_JOB_ID = "bad_job_id"
     BAD_FROM_NUMBER = "bad_from_number"
+    NO_FROM_NUMBER = "no_from_number"
     UNKNOWN_TIMEZONE = "unknown_timezone"
     BAD_PRIORITY = "bad_priority"
     BAD_TIME = "bad_time"
@@ -46,6 +47,7 @@ REJECT_CODES: Mapping[str, str] = {
     RowFault.NO_JOB_ID: "a web call without job_id: nothing else tells it from the next",
     RowFault.BAD_JOB_ID: "job_id is longer than 200 characters or holds control characters",
     RowFault.BAD_FROM_NUMBER: "from_number is no valid number",
+    RowFault.NO_FROM_NUMBER: "neither the row nor the settings have a number to call from",
     RowFault.UNKNOWN_TIMEZONE: "timezone is no IANA zone",
     RowFault.BAD_PRIORITY: "priority is no whole number from -100 to 100",
     RowFault.BAD_TIME: "not_before or expires_at is no RFC 3339 time, or the row expires before it starts",

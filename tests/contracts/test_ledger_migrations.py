@@ -1,0 +1,112 @@
+"""The migrations end where the tables are."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from ledger_contract import Desk, Store, a_job, raw
+
+from dialer.adapters.ledger import database
+from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.store import open_sqlite
+from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
+from dialer.domain.errors import LedgerError
+
+
+def migrated() -> sa.Engine:
+    engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+    with engine.begin() as conn:
+        database._upgrade(conn)
+    return engine
+
+
+def schema(engine: sa.Engine) -> set[tuple[str, str, str | None]]:
+    """Everything in the database as SQLite keeps it, spaces aside."""
+    with engine.connect() as conn:
+        rows = conn.exec_driver_sql("SELECT type, name, sql FROM sqlite_master").all()
+    return {(kind, name, sql and " ".join(sql.split())) for kind, name, sql in rows}
+
+
+def test_migrating_and_creating_give_the_same_schema() -> None:
+    created, by_steps = sqlite_engine(None, dispatches=True), migrated()
+    try:
+        assert schema(by_steps) == schema(created)
+        partial = {sql for kind, _, sql in schema(by_steps) if kind == "index" and sql and "WHERE" in sql}
+        assert len(partial) == 2
+        with by_steps.connect() as conn:
+            context = MigrationContext.configure(conn, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+            assert context.get_current_revision() == SCHEMA_VERSION
+    finally:
+        created.dispose()
+        by_steps.dispose()
+
+
+def test_the_program_knows_the_newest_migration_and_there_is_one_line_of_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", "dialer.adapters.ledger:migrations")
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_heads() == [SCHEMA_VERSION]
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    assert revisions == sorted(revisions, reverse=True), "versions are compared as words"
+
+
+def test_migrations_do_not_lean_on_tables_that_change() -> None:
+    versions = files("dialer.adapters.ledger") / "migrations" / "versions"
+    texts = [each.read_text() for each in versions.iterdir() if each.name.endswith(".py")]
+    assert texts
+    assert not [text for text in texts if "dialer.adapters" in text]
+
+
+@pytest.fixture
+def older(file: Store) -> Path:
+    """A ledger of a version before the first: the same tables, and a migration that has to run."""
+    file.work(lambda desk: desk.read([a_job(1)]))
+    assert file.path is not None
+    conn = raw(file.path)
+    conn.execute("UPDATE alembic_version SET version_num = '0000'")
+    conn.close()
+    return file.path
+
+
+def test_a_migration_that_fails_changes_nothing(older: Path, file: Store) -> None:
+    def dumped() -> list[str]:
+        conn = raw(older)
+        try:
+            return list(conn.iterdump())
+        finally:
+            conn.close()
+
+    before = dumped()
+    with pytest.raises(Exception, match="0000"):
+        file.work(lambda desk: desk.ask())
+    assert dumped() == before
+
+
+def test_a_look_does_not_migrate_under_a_running_dialer(older: Path, file: Store) -> None:
+    async def look() -> None:
+        async with open_sqlite(older, dispatches=False, on_thread=False):
+            pass
+
+    with dispatcher_lock(older), pytest.raises(LedgerError, match="is in use"):
+        file.run(look)
+
+
+def test_a_file_that_was_migrated_works(file: Store) -> None:
+    assert file.path is not None
+    engine = sa.create_engine(f"sqlite:///{file.path}")
+    with engine.begin() as conn:
+        database._upgrade(conn)
+    engine.dispose()
+
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        await desk.finish(await desk.claim())
+        assert await desk.problems() == []
+
+    file.work(case)

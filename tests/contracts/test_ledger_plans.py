@@ -1,0 +1,121 @@
+"""How the database goes about what happens for every call: by an index, however many jobs there are."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from ledger_contract import NOW, Desk, Store, a_job
+
+from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
+
+Step = tuple[str, str]
+
+
+async def plans(desk: Desk, step: Any) -> list[Step]:
+    """What a step executes, each with its plan."""
+    executed: list[tuple[str, Any]] = []
+
+    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        executed.append((statement, parameters[0] if many else parameters))
+
+    engine = desk.ledger._conn.engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        await step()
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+    def explain(conn: sa.Connection) -> list[Step]:
+        return [
+            (
+                " ".join(statement.split()),
+                "; ".join(
+                    row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                ),
+            )
+            for statement, parameters in executed
+            if not statement.startswith("BEGIN")
+        ]
+
+    return await desk.ledger._read(explain)
+
+
+def plan_of(found: list[Step], words: str) -> str:
+    (plan,) = {plan for statement, plan in found if words in statement}
+    return plan
+
+
+def check(found: list[Step]) -> None:
+    assert found
+    for statement, plan in found:
+        assert "SCAN job" not in plan, (statement, plan)
+        assert "SCAN attempt" not in plan, (statement, plan)
+        assert "TEMP B-TREE" not in plan, (statement, plan)
+
+
+@pytest.fixture
+def inline(file: Store) -> Store:
+    return file
+
+
+def test_adding(inline: Store) -> None:
+    async def case(desk: Desk) -> None:
+        for jobs in ([a_job(1), a_job(2)], [a_job(1, priority=3), a_job(2)]):
+            found = await plans(desk, lambda jobs=jobs: desk.read(jobs))
+            check(found)
+            assert "sqlite_autoindex_job_1 (campaign_id=? AND key=?)" in plan_of(found, "job.key IN")
+            assert "job_number (campaign_id=? AND to_number=?)" in plan_of(found, "job.to_number IN")
+
+    inline.work(case)
+
+
+def test_claiming(inline: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(n, priority=n) for n in range(3)])
+        found = await plans(desk, desk.claim)
+        check(found)
+        due = plan_of(found, "ORDER BY job.due_at")
+        assert due == "SEARCH job USING INDEX job_due (campaign_id=? AND priority=? AND due_at<?)"
+        steps = plan_of(found, "WITH RECURSIVE")
+        for each in ("(campaign_id=?)", "(campaign_id=? AND priority<?)", "(campaign_id=? AND priority=?)"):
+            assert f"job_due {each}" in steps
+        desk.now = NOW - 1
+        check(await plans(desk, desk.ask))
+
+    inline.work(case)
+
+
+def test_moving_on_and_finishing(inline: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(n) for n in range(3)])
+        made = await desk.claim()
+        check(await plans(desk, lambda: desk.move(made, AttemptState.UNCERTAIN)))
+        check(await plans(desk, lambda: desk.move(made, AttemptState.UNKNOWN)))
+        check(await plans(desk, lambda: desk.finish(made, JobState.FAILED)))
+
+    inline.work(case)
+
+
+def test_what_is_open_and_what_came_of_it(inline: Store) -> None:
+    async def case(desk: Desk) -> None:
+        found = await plans(desk, lambda: desk.ledger.open_attempts(desk.campaign_id, OPEN_ATTEMPTS))
+        opened = plan_of(found, "FROM attempt")
+        assert "SEARCH attempt USING INDEX attempt_open (campaign_id=?)" in opened
+        assert "SEARCH job USING INTEGER PRIMARY KEY" in opened
+        found = await plans(desk, lambda: desk.ledger.results_after(desk.campaign_id, 7, 100))
+        check(found)
+        assert "USING PRIMARY KEY (campaign_id=? AND seq>?)" in plan_of(found, "FROM result")
+
+    inline.work(case)
+
+
+def test_counting_reads_each_table_once_from_end_to_end(inline: Store) -> None:
+    """Looking a million jobs up one by one by an index took five times as long."""
+
+    async def case(desk: Desk) -> None:
+        found = await plans(desk, lambda: desk.ledger.counts(desk.campaign_id))
+        scans = [plan for _, plan in found if "SCAN job" in plan or "SCAN attempt" in plan]
+        assert len(scans) == 2
+        assert not [plan for _, plan in found if "job_number" in plan or "autoindex" in plan]
+
+    inline.work(case)

@@ -1,0 +1,96 @@
+"""`python -m tests.simulation`: campaigns with faults and crashes in virtual time, each drawn from a seed."""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.simulation.batch import COUNTED, PROMISED, Summary, reproduce, say, summaries
+from tests.simulation.checks import violations
+from tests.simulation.evidence import Evidence
+from tests.simulation.plan import draw
+from tests.simulation.run import run
+
+PROGRESS_EVERY_S = 10.0
+SHOWN_MAX = 20
+"""Broken runs that are shown; the others are counted."""
+
+
+def main() -> int:
+    """The exit code: 1 if a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=200, help="how many runs")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--seed", type=int, help="this one run only")
+    parser.add_argument("--trace", action="store_true", help="with --seed: everything that happened")
+    parser.add_argument("--hash", action="store_true", help="a hash of each run's trace")
+    options = parser.parse_args()
+    if options.seed is not None and options.trace:
+        return _trace(options.seed)
+    seeds = range(options.first, options.first + options.seeds)
+    return _many(range(options.seed, options.seed + 1) if options.seed is not None else seeds, options)
+
+
+def _many(seeds: range, options: argparse.Namespace) -> int:
+    totals: Counter[str] = Counter()
+    hours, broken = 0.0, 0
+    began = told = time.perf_counter()
+    for nth, one in enumerate(summaries(seeds, min(options.jobs, len(seeds))), start=1):
+        totals += one.totals
+        hours += one.hours
+        if options.hash:
+            say(f"{one.seed} {one.trace}")
+        if one.broken:
+            broken += 1
+            if broken <= SHOWN_MAX:
+                _show(one)
+        if time.perf_counter() - told > PROGRESS_EVERY_S:
+            told = time.perf_counter()
+            say(f"{nth} of {len(seeds)} runs, {totals['crashes']} crashes, {broken} broken")
+    numbers = ", ".join(f"{totals[name]} {name}" for name in COUNTED)
+    say(f"{numbers}, {hours:.0f} virtual hours in {time.perf_counter() - began:.0f} s")
+    say(", ".join(f"{totals[name]} {name}" for name in PROMISED))
+    say(f"{broken} runs broke a promise" if broken else "every promise held")
+    return 1 if broken else 0
+
+
+def _show(one: Summary) -> None:
+    say(f"seed {one.seed}:")
+    for check, problem in one.broken[:5]:
+        say(f"  {check}: {problem}")
+    say(f"  {reproduce(one.seed)}")
+
+
+def _trace(seed: int) -> int:
+    plan = draw(seed)
+    seen = run(plan)
+    say(f"account {plan.account}\nfaults {plan.faults}\nconfig {plan.config}\ntimeout {plan.timeout_s} s")
+    for line in _lines(seen):
+        say(line)
+    broken = violations(seen)
+    for check, problem in broken:
+        say(f"BROKEN {check}: {problem}")
+    return 1 if broken else 0
+
+
+def _lines(seen: Evidence) -> list[str]:
+    """Everything in the order of the loop's time."""
+    found: list[tuple[float, str]] = []
+    for life in seen.heard.lives:
+        found.append((life.began, f"PROCESS starts with {life.slots} slots"))
+        found.append((life.ended, "PROCESS crashed" if life.crashed else "PROCESS ended"))
+    found += [(change.at, f"CHANGE {change}") for change in seen.plan.changes]
+    found += [(at, f"CLOCK steps by {seconds} s") for at, seconds in seen.plan.steps]
+    found += [(at, f"event {event}") for at, event in seen.heard.events]
+    found += [(at, f"asked {request}: {answer}") for at, request, answer in seen.heard.requests]
+    for call in seen.calls:
+        what = f"{call.call_id} of {call.attempt_id} to {call.to_number}"
+        found.append((call.created_at, f"WORLD made {what}, listed at {call.listed_at:.3f}"))
+        if call.ended_at is not None:
+            found.append((call.ended_at, f"WORLD ended {what}: {call.status} {call.reason}"))
+    return [f"{at:12.4f} {line}" for at, line in sorted(found, key=lambda each: each[0])]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The promises, one function each: what a run left behind that breaks it, in plain words; empty if it holds."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from math import ceil
+from typing import Any
+
+import orjson
+
+from dialer.domain.calls import CallJob
+from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
+from dialer.domain.outcomes import Outcome
+from dialer.simulator.calls import Call, Kind
+from tests.simulation.evidence import Evidence
+
+LATE_S = 0.001
+"""Times went through milliseconds, or through a float of Unix seconds."""
+_FINAL = {state.value for state in FINAL_JOBS}
+
+Check = Callable[[Evidence], list[str]]
+
+
+def one_call_per_attempt(seen: Evidence) -> list[str]:
+    """Never twice: an attempt makes one call at most, and a person is rung once per attempt that counts."""
+    per_attempt = Counter(call.attempt_id for call in seen.calls)
+    problems = [f"attempt {who} made {many} calls" for who, many in per_attempt.items() if many > 1]
+    for job in seen.jobs:
+        rings = sum(call.rung for call in seen.calls_of_job[job["id"]])
+        counted = [
+            attempt
+            for attempt in seen.attempts_of_job[job["id"]]
+            if attempt["state"] not in (AttemptState.UNSPENT, AttemptState.REFUSED)
+        ]
+        if rings > len(counted):
+            problems.append(f"job {job['key']} rang {rings} times in {len(counted)} attempts that count")
+    return problems
+
+
+def no_more_at_once(seen: Evidence) -> list[str]:
+    """Never over: a new call finds a free slot among those that its process was given."""
+    changes: list[tuple[float, int, Call]] = []
+    for call in seen.calls:
+        if call.takes_slot:
+            changes.append((call.created_at, 1, call))
+            if call.ended_at is not None:
+                changes.append((call.ended_at, -1, call))
+    problems, live = [], 0
+    for at, by, call in sorted(changes, key=lambda change: change[:2]):
+        live += by
+        if by > 0 and live > (slots := _slots(seen, call)):
+            problems.append(f"{live} calls at once at {at:.3f}, with {slots} slots")
+    return problems
+
+
+def _slots(seen: Evidence, call: Call) -> int:
+    """What the process had that claimed the attempt, or a later one, until the call was made."""
+    attempt = seen.attempt_of.get(call.attempt_id or "")
+    lives = [life for life in seen.heard.lives if life.began <= call.created_at]
+    if attempt is not None:
+        lives = [life for life in lives if life.ended >= seen.claimed[attempt["id"]]]
+    return max((life.slots for life in lives), default=0)
+
+
+def no_faster(seen: Evidence) -> list[str]:
+    """Never over: no sliding second holds more requests than the rate, counted as we send."""
+    cps = seen.plan.config.cps
+    most = ceil(cps)
+    width_s = max(1.0, most / cps)
+    sent = sorted(seen.heard.creates)
+    return [
+        f"{most + 1} creates from {first:.4f} to {last:.4f}, at {cps} a second"
+        for first, last in zip(sent, sent[most:], strict=False)
+        if last - first < width_s
+    ]
+
+
+def one_final_result_each(seen: Evidence) -> list[str]:
+    """Never lost: each row is a job, and each job has its one last word, or is unknown."""
+    problems = []
+    keys = Counter(job["key"] for job in seen.jobs)
+    numbers = Counter(job["to_number"] for job in seen.jobs if job["to_number"])
+    for row in seen.plan.readings[-1].jobs:
+        many = numbers[row.to_number] if row.to_number else keys[row.key]
+        if many != 1:
+            problems.append(f"line {row.line} is {many} jobs in the ledger")
+    given = {row.key for reading in seen.plan.readings for row in reading.rows if isinstance(row, CallJob)}
+    problems += [f"job {key} came from nowhere" for key in keys if key not in given]
+    last_words = Counter(line["job_id"] for line in seen.results if line["kind"] == "job")
+    parked = {line["job_id"] for line in seen.results if line["kind"] == "unknown"}
+    for job in seen.jobs:
+        state, words = job["state"], last_words[job["id"]]
+        if words != (state in _FINAL):
+            problems.append(f"job {job['key']} is {state} and has {words} final results")
+        if state not in _FINAL and not (state == JobState.UNKNOWN and job["id"] in parked):
+            problems.append(f"job {job['key']} ends as {state}")
+    return problems
+
+
+def log_is_the_ledger(seen: Evidence) -> list[str]:
+    """Sequence numbers without gaps or repeats, and the log holds every line of the ledger."""
+    numbers = [line["seq"] for line in seen.results]
+    problems = []
+    if numbers != list(range(1, len(numbers) + 1)):
+        problems.append(f"the ledger's sequence numbers are not 1 to {len(numbers)}")
+    lines = seen.log.split(b"\n")
+    if lines.pop() != b"":
+        problems.append("the log ends in the middle of a line")
+    stored = [bytes(line["line"]) for line in seen.results]
+    if lines != stored:
+        place = next(
+            (nth for nth, pair in enumerate(zip(lines, stored, strict=False)) if pair[0] != pair[1]),
+            min(len(lines), len(stored)),
+        )
+        problems.append(f"log and ledger ({len(lines)} and {len(stored)} lines) differ from line {place + 1}")
+    if any(orjson.loads(line)["seq"] != line_of["seq"] for line, line_of in zip(stored, seen.results, strict=True)):
+        problems.append("a line's own sequence number is not the ledger's")
+    return problems
+
+
+def ledger_knows_each_call(seen: Evidence) -> list[str]:
+    """Each call is its attempt's call or its attempt is unknown; the ledger has no call that is not there."""
+    problems = []
+    for call in seen.calls:
+        attempt = seen.attempt_of.get(call.attempt_id or "")
+        if attempt is None:
+            problems.append(f"{call.call_id} belongs to no attempt")
+        elif attempt["call_id"] != call.call_id and attempt["state"] != AttemptState.UNKNOWN:
+            problems.append(f"{call.call_id} is not the call of its attempt, which is {attempt['state']}")
+    made = {call.call_id for call in seen.calls}
+    held = Counter(attempt["call_id"] for attempt in seen.attempts if attempt["call_id"])
+    problems += [f"the ledger's {call_id} was never made" for call_id in held if call_id not in made]
+    problems += [f"{many} attempts have {call_id}" for call_id, many in held.items() if many > 1]
+    return problems
+
+
+def only_when_allowed(seen: Evidence) -> list[str]:
+    """Nobody is called before `not_before` or from `expires_at` on, by the dialer's wall clock."""
+    versions: dict[str, list[CallJob]] = {}
+    for reading in seen.plan.readings:
+        for row in reading.jobs:
+            versions.setdefault(row.key, []).append(row)
+    late_s = LATE_S + max(seen.plan.faults.made_late_s if seen.plan.faults.made_late else 0.0, 0.0)
+    problems = []
+    for job in seen.jobs:
+        for call in seen.calls_of_job[job["id"]]:
+            if call.kind is not Kind.DIALLED:
+                continue
+            at = seen.wall(call.created_at)
+            if not any(
+                (row.not_before or 0.0) <= at + LATE_S
+                and (row.expires_at is None or seen.wall(max(0.0, call.created_at - late_s)) < row.expires_at)
+                for row in versions[job["key"]]
+            ):
+                problems.append(f"job {job['key']} was called at {call.created_at:.3f}, outside of its time")
+    return problems
+
+
+def redials_wait(seen: Evidence) -> list[str]:
+    """No redial before its delay has passed, and no more attempts than the policy says."""
+    policy, problems = seen.plan.config.redial, []
+    for job in seen.jobs:
+        if len(job["history"].split()) > policy.attempts_max:
+            problems.append(f"job {job['key']} has {job['history']!r}, more than {policy.attempts_max} attempts")
+        history: list[Outcome] = []
+        due: Mapping[str, Any] | None = None
+        calls = {call.attempt_id: call for call in seen.calls_of_job[job["id"]]}
+        for attempt in seen.attempts_of_job[job["id"]]:
+            call = calls.get(attempt["id"])
+            if call is not None and due is not None and not _waited(seen, due["call"], call, due["delay_s"]):
+                problems.append(f"job {job['key']} was redialled at {call.created_at:.3f}, too soon")
+            if attempt["state"] == AttemptState.ENDED and call is not None and call.kind is Kind.DIALLED:
+                outcome = Outcome(attempt["outcome"])
+                delays = policy.delays.get(outcome, ())
+                repeats = history.count(outcome)
+                due = {"call": call, "delay_s": delays[repeats] if repeats < len(delays) else 1e9}
+                history.append(outcome)
+    return problems
+
+
+def _waited(seen: Evidence, earlier: Call, later: Call, delay_s: float) -> bool:
+    """Whether the wall clock may have shown the delay between the end of one and the other."""
+    if earlier.ended_at is None or earlier.ended_at > later.created_at:
+        return False
+    times = [earlier.ended_at, later.created_at]
+    times += [
+        near
+        for at, _ in seen.plan.steps
+        if times[0] < at <= times[1]
+        for near in (max(times[0], at - 1e-6), at)
+    ]
+    shown = [seen.wall(at) for at in sorted(times)]
+    highest = [max(shown[nth:]) for nth in range(len(shown))]
+    return max(high - low for high, low in zip(highest, shown, strict=True)) >= delay_s - LATE_S
+
+
+def it_ends(seen: Evidence) -> list[str]:
+    """Everything ends, in bounded time and without falling over."""
+    return list(seen.heard.troubles)
+
+
+def balance_closes(seen: Evidence) -> list[str]:
+    """What `dialer verify` adds up."""
+    return list(seen.balance)
+
+
+CHECKS: tuple[Check, ...] = (
+    one_call_per_attempt,
+    no_more_at_once,
+    no_faster,
+    one_final_result_each,
+    log_is_the_ledger,
+    ledger_knows_each_call,
+    only_when_allowed,
+    redials_wait,
+    it_ends,
+    balance_closes,
+)
+
+
+def violations(seen: Evidence) -> list[tuple[str, str]]:
+    """Every broken promise: the checker's name and what it says."""
+    return [(check.__name__, problem) for check in CHECKS for problem in check(seen)]
