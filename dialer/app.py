@@ -212,8 +212,8 @@ async def _check_log(ledger: Ledger, campaign_id: CampaignId, sink: ResultSink, 
     last = sink.last_seq()
     if last and not await ledger.results_after(campaign_id, last - 1, 1):
         raise BadInput(
-            f"results log {path} ends with line {last}, which this ledger does not have: it belongs to another "
-            "ledger. Give this campaign another --results or --campaign, or move the log away"
+            f"results log {path} ends with line {last}, which this ledger does not have: it belongs to "
+            "another ledger. Give this campaign another --results or --campaign, or move the log away"
         )
 
 
