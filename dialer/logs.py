@@ -152,14 +152,19 @@ def _take_over_other_libraries(steps: Sequence[Processor], look: Processor, stre
 
 
 class LogObserver:
-    """Writes the engine's events; give its `observe` to the engine. `clock` bounds how often it writes."""
+    """Writes the engine's events; give its `observe` to the engine.
 
-    def __init__(self, log: Log, clock: Clock) -> None:
+    `held_each_s`: seconds of `clock` between lines that say that the API holds us.
+    """
+
+    def __init__(self, log: Log, clock: Clock, *, held_each_s: float = HELD_EACH_S) -> None:
         self._log = log
         self._clock = clock
+        self._held_each_s = held_each_s
         self._intake_logged = 0
         self._held_logged_at = float("-inf")
         self._held_unlogged = 0
+        self._slots = float("inf")
 
     def observe(self, event: Event) -> None:
         """Write one event, if it is worth a line."""
@@ -180,8 +185,8 @@ class LogObserver:
                 log.info("attempt.closed", **_closed(event))
             case RequestHeld():
                 self._held(event)
-            case SlotsChanged(slots=slots, why=why):
-                log.info("slots.changed", slots=slots, why=why)
+            case SlotsChanged():
+                self._slots_changed(event)
             case CampaignStopping(why=why, way_out=way_out, account=account):
                 log.error("campaign.stopping", why=why, way_out=way_out, account=account)
             case _:
@@ -203,10 +208,16 @@ class LogObserver:
             rejected=counts.rejected,
         )
 
+    def _slots_changed(self, event: SlotsChanged) -> None:
+        """Fewer slots are news; that they come back, one by one, is not."""
+        write = self._log.info if event.slots < self._slots else self._log.debug
+        write("slots.changed", slots=event.slots, why=event.why)
+        self._slots = event.slots
+
     def _held(self, event: RequestHeld) -> None:
         """At most one line in `HELD_EACH_S`; it says how many came before it unwritten."""
         now = self._clock.now()
-        if now - self._held_logged_at < HELD_EACH_S:
+        if now - self._held_logged_at < self._held_each_s:
             self._held_unlogged += 1
             return
         self._log.warning(

@@ -50,19 +50,24 @@ def next_working_morning(now: float, zone: ZoneInfo) -> float:
     return datetime.combine(day, WORK_BEGINS, zone).timestamp()
 
 
+def has_own_ledger(loaded: Loaded) -> bool:
+    """Whether a simulation keeps its ledger in the place of its own, where it begins anew each time."""
+    return loaded.origins["ledger.url"] == "default"
+
+
 def fresh_places(loaded: Loaded) -> Settings:
     """The settings for a simulation: places of its own where none were named, a webhook receiver, a number.
 
     What an earlier simulation left in those places is removed, since its simulated world is gone.
     """
-    settings, origins = loaded.settings, loaded.origins
+    settings = loaded.settings
     changed: dict[str, object] = {}
-    if origins["ledger.url"] == "default":
+    if has_own_ledger(loaded):
         ledger = SIMULATED_DIR / "dialer.db"
         for path in (ledger, *(ledger.with_name(ledger.name + end) for end in ("-wal", "-shm"))):
             path.unlink(missing_ok=True)
         changed["ledger"] = settings.ledger.model_copy(update={"url": str(ledger)})
-        if origins["results.dir"] == "default":
+        if loaded.origins["results.dir"] == "default":
             for path in (*SIMULATED_DIR.glob("*.jsonl"), *SIMULATED_DIR.glob("*.rejects.csv")):
                 path.unlink()
             changed["results"] = settings.results.model_copy(update={"dir": str(SIMULATED_DIR)})

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from dialer.domain.calls import JobKind
 from dialer.domain.errors import BadInput
-from dialer.settings import FIELDS, KEY, VARIABLES, Loaded, Settings, allowed, load, variable
+from dialer.settings import Loaded, Settings, load
+from dialer.settings.catalogue import FIELDS, KEY, VARIABLES, variable
+from dialer.settings.problems import allowed
 
 KEY_VALUE = "key_0123456789abcdef"
 

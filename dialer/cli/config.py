@@ -59,7 +59,8 @@ def config(
 
 def visible_values(loaded: "Loaded") -> dict[str, Any]:
     """Every setting by its dotted name, as it may be shown: no key, no password."""
-    from dialer.settings import KEY, without_password
+    from dialer.settings.catalogue import KEY
+    from dialer.settings.problems import without_password
 
     values: dict[str, Any] = {}
     for dotted in loaded.origins:
@@ -97,7 +98,7 @@ def _as_text(value: Any) -> str:
 
 def template_lines() -> Iterator[str]:
     """The TOML file with every setting commented out at its default."""
-    from dialer.settings import FIELDS, KEY, SECTIONS
+    from dialer.settings.catalogue import FIELDS, KEY, SECTIONS
 
     yield from (f"# {line}" for line in TEMPLATE_HEAD)
     section = ""
@@ -115,7 +116,8 @@ def template_lines() -> Iterator[str]:
 
 
 def _template_entry(dotted: str, key: str) -> Iterator[str]:
-    from dialer.settings import FIELDS, allowed
+    from dialer.settings.catalogue import FIELDS
+    from dialer.settings.problems import allowed
 
     field = FIELDS[dotted]
     default = field.get_default(call_default_factory=True)

@@ -8,6 +8,8 @@ BAD_INPUT: Final = 2
 ACCOUNT_REFUSED: Final = 3
 NOT_BALANCED: Final = 4
 INTERRUPTED: Final = 130
+READER_GONE: Final = 141
+"""Whoever read our output went away, as in `dialer results spring | head`. What a shell makes of SIGPIPE."""
 
 MEANINGS: Final = {
     DONE: "done",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from dialer.cli import exits, flags, words
-from dialer.domain.errors import DialerError
+from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import rfc3339
 
@@ -50,6 +50,8 @@ def check(
 ) -> None:
     """Read LEADS as run would, call nobody, and say what would be called and what is wrong.
 
+    Exit code 2 if not one row can be called.
+
     Examples
 
       dialer check leads.csv
@@ -69,6 +71,8 @@ def check(
         typer.echo(words.as_json(_check_as_dict(report)))
     else:
         words.print_aligned(_check_lines(report))
+    if not report.people:
+        raise BadInput(f"{leads}: not one row can be called")
 
 
 def status(
@@ -155,6 +159,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
         yield sys.stdout
+        sys.stdout.flush()
         return
     part = output.with_name(output.name + ".part")
     try:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -61,19 +61,27 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)
+    except SystemExit as ended:
+        if _is_broken_pipe(ended.__context__):  # typer makes an exit of it
+            _end_unread()
+        raise
     except Exception as error:
         if _is_broken_pipe(error):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
-        else:
-            _say_unexpected(error)
+            _end_unread()
+        _say_unexpected(error)
         sys.exit(exits.FAILED)
 
 
-def _is_broken_pipe(error: Exception) -> bool:
-    """Whoever read our output has gone, as in `dialer results spring | head`: nothing to complain about."""
-    if isinstance(error, ExceptionGroup):
+def _is_broken_pipe(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
         return error.split(BrokenPipeError)[1] is None
     return isinstance(error, BrokenPipeError)
+
+
+def _end_unread() -> NoReturn:
+    """End without a word: nobody would read it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
+    sys.exit(exits.READER_GONE)
 
 
 def _say(message: str) -> None:

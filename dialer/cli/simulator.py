@@ -32,6 +32,9 @@ Cps = Annotated[
     float | None,
     typer.Option("--cps", metavar="N", min=0.01, rich_help_panel=ACCOUNT, help="Calls per second; no limit."),
 ]
+Unpaid = Annotated[
+    bool, typer.Option("--unpaid", rich_help_panel=ACCOUNT, help="Answer 402, as if a bill were open.")
+]
 WebhookUrl = Annotated[
     str | None,
     typer.Option("--webhook-url", metavar="URL", rich_help_panel=ACCOUNT, help="Where to send events."),
@@ -65,6 +68,7 @@ def simulator(
     report: Report = None,
     concurrency: Concurrency = 20,
     cps: Cps = None,
+    unpaid: Unpaid = False,
     webhook_url: WebhookUrl = None,
     latency: Latency = 0.0,
     listing_lag: ListingLag = 0.0,
@@ -88,18 +92,22 @@ def simulator(
     account = Account(
         concurrency_limit=concurrency,
         calls_per_second=cps,
+        paid=not unpaid,
         webhook_url=webhook_url,
         latency_s=latency,
         listing_lag_s=listing_lag,
         idempotency=not ignore_keys,
     )
-    seen = _serve(account, parse_faults(faults), host, port, seed, speed)
+    _tell(_serve(account, parse_faults(faults), host, port, seed, speed), report)
+
+
+def _tell(seen: str, report: Path | None) -> None:
     typer.echo(seen)
-    if report is not None:
-        try:
+    try:
+        if report is not None:
             report.write_text(seen + "\n")
-        except OSError as error:
-            raise DialerError(f"--report: {report} cannot be written: {error.strerror}") from None
+    except OSError as error:
+        raise DialerError(f"--report: {report} cannot be written: {error.strerror}") from None
 
 
 def parse_faults(text: str) -> "Faults":

@@ -19,7 +19,7 @@ def exit_code(summary: "Summary") -> int:
     return exits.FAILED if summary.stopped else exits.DONE
 
 
-def as_json(summary: "Summary") -> bytes:
+def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
     """One JSON object; `next` is what to do about what is left."""
     intake, counts = summary.intake, summary.counts
     shown: dict[str, Any] = {
@@ -37,13 +37,13 @@ def as_json(summary: "Summary") -> bytes:
         "stopped": summary.stopped,
         "interrupted": summary.interrupted,
         "account_refused": summary.account_refused,
-        "next": list(next_steps(summary)),
+        "next": list(next_steps(summary, begins_anew=begins_anew)),
         "exit_code": exit_code(summary),
     }
     return words.as_json(shown)
 
 
-def lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
+def lines(summary: "Summary", *, begins_anew: bool = False) -> Iterator[tuple[str, str, str]]:
     """Label, text and style of each line, for people."""
     intake, counts = summary.intake, summary.counts
     yield "campaign", summary.campaign, "bold"
@@ -58,22 +58,28 @@ def lines(summary: "Summary") -> Iterator[tuple[str, str, str]]:
         yield "rejected", str(summary.rejects), ""
     if summary.stopped and not summary.interrupted:
         yield "stopped", summary.stopped, "red"
-    for step in next_steps(summary):
+    for step in next_steps(summary, begins_anew=begins_anew):
         yield "next", step, "yellow"
 
 
-def next_steps(summary: "Summary") -> Iterator[str]:
-    """What to do about what is left; nothing if nothing is."""
+def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str]:
+    """What to do about what is left; nothing if nothing is.
+
+    `begins_anew`: the same command would not go on with this campaign; see `simulation.has_own_ledger`.
+    """
     jobs = summary.counts.jobs
     still_open = jobs.get(JobState.OPEN, 0) + jobs.get(JobState.BUSY, 0)
     if summary.stopped and not summary.interrupted and summary.way_out:
         yield summary.way_out
     if still_open:
-        yield f"{words.count(still_open)} still open: run the same command again to go on"
+        again = "a simulation begins anew each time, unless it is given a --ledger to keep"
+        go_on = again if begins_anew else "run the same command again to go on"
+        yield f"{words.count(still_open)} still open: {go_on}"
     if unknown := jobs.get(JobState.UNKNOWN, 0):
         yield (
             f"{words.count(unknown)} unknown: a call may have been made and nobody could tell; "
             "they are not called again by themselves"
         )
     if summary.intake.rejected:
-        yield "mend the rejected rows and run the same command again: only they are added"
+        mended = "" if begins_anew else ": only they are added"
+        yield f"mend the rejected rows and run the same command again{mended}"

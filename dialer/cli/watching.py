@@ -22,7 +22,9 @@ from dialer.settings import Settings
 REDRAWN_EVERY_S = 0.25
 LINE_EVERY_S = 5.0
 VIRTUAL_REDRAWN_EVERY_S = 60.0
-VIRTUAL_LINE_EVERY_S = 900.0
+VIRTUAL_LINE_EVERY_S = 3600.0
+VIRTUAL_COUNTERS_EVERY_S = 3600.0
+VIRTUAL_HELD_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
@@ -83,7 +85,13 @@ class Watch:
     @property
     def observers(self) -> list[Observe]:
         """For the engine's events."""
-        return [self.tally.observe, logs.LogObserver(self.log, self._clock).observe, self._observe]
+        held_each_s = self._every(logs.HELD_EACH_S, VIRTUAL_HELD_EVERY_S)
+        log = logs.LogObserver(self.log, self._clock, held_each_s=held_each_s)
+        return [self.tally.observe, log.observe, self._observe]
+
+    def _every(self, real_s: float, virtual_s: float) -> float:
+        """Seconds on the campaign's clock that are `real_s` for those who watch, however fast it goes."""
+        return virtual_s if self._speed is None else real_s * max(self._speed, 1.0)
 
     def _observe(self, event: Event) -> None:
         if self._progress is not None:
@@ -106,8 +114,10 @@ class Watch:
             self._counted()
 
     async def _count(self) -> None:
+        counters_s = self._settings.logs.counters_s
+        every_s = self._every(counters_s, max(counters_s, VIRTUAL_COUNTERS_EVERY_S))
         while True:
-            await anyio.sleep(self._settings.logs.counters_s)
+            await anyio.sleep(every_s)
             self._counted()
 
     def _counted(self) -> None:
@@ -115,13 +125,13 @@ class Watch:
 
     async def _show(self, progress: ProgressView) -> None:
         if self._screen.is_terminal:
-            every_s = VIRTUAL_REDRAWN_EVERY_S if self._speed is None else REDRAWN_EVERY_S * self._speed
+            every_s = self._every(REDRAWN_EVERY_S, VIRTUAL_REDRAWN_EVERY_S)
             with Live(console=self._screen, auto_refresh=False, transient=True) as live:
                 while True:
                     live.update(progress.render(), refresh=True)
                     await anyio.sleep(every_s)
         elif self._lines_to is not None:
-            every_s = VIRTUAL_LINE_EVERY_S if self._speed is None else LINE_EVERY_S * max(self._speed, 1.0)
+            every_s = self._every(LINE_EVERY_S, VIRTUAL_LINE_EVERY_S)
             while True:
                 await anyio.sleep(every_s)
                 self._lines_to.print(progress.line())

@@ -72,6 +72,7 @@ class Lives:
     def stop(self) -> None:
         """End every life that only waits; what it waits for is in the ledger. Requests under way go on."""
         self._stopped = True
+        self._tracker.stop()
         for scope in self._resting:
             scope.cancel()
 
@@ -99,9 +100,9 @@ class Lives:
     async def watch_parked(self, attempt: Attempt, every_s: float) -> None:
         """Look for an unknown attempt in the background; found, it goes on as any other."""
         with self._tracker.follow(attempt) as followed, self._rest():
-            while not followed.found.is_set():
+            while followed.news is None:
                 with anyio.move_on_after(every_s):
-                    await followed.found.wait()
+                    await followed.until_found()
                 try:
                     await self._tracker.look(followed)
                 except CallError:
@@ -184,14 +185,12 @@ class Lives:
         return await self._track(replace(attempt, state=AttemptState.PLACED), followed)
 
     async def _track(self, attempt: Attempt, followed: Followed) -> Attempt | None:
-        with self._rest():
-            await followed.over.wait()
-        if not followed.over.is_set():
-            return None
-        if followed.lost or followed.news is None:
+        await followed.over.wait()
+        if followed.lost:
             return await self._park(attempt, "the API does not know the call id any more")
-        await self._ended(attempt, followed.news)
-        return None
+        if followed.news is not None and followed.news.is_over:
+            await self._ended(attempt, followed.news)
+        return None  # else a stop let it go: the next process follows it
 
     async def _ended(self, attempt: Attempt, news: CallNews) -> None:
         meaning = classify(news.status, news.reason)

@@ -124,6 +124,7 @@ class Dispatcher:
             if not isinstance(claimed, Attempt):
                 self._slots.release(slot)
         if isinstance(claimed, Attempt):
+            self._slots.fill(slot)
             self._start(claimed, slot, lambda: self._permits.release_on_behalf_of(slot))
             return None
         return claimed

@@ -29,7 +29,7 @@ class Pace:
         per_period = max(1, ceil(cps))
         self._sent: deque[float] = deque(maxlen=per_period)
         self._period_s = per_period / cps + guard_s
-        burst = max(1.0, cps * burst_s)
+        burst = 1.0 + cps * burst_s  # beyond the one, what makes up for timers that fire late
         # as fast as the gate and no faster, or claimed attempts would gather before it
         self._bucket = AsyncLimiter(burst, burst * self._period_s / per_period)
         self._held_until = 0.0
@@ -87,6 +87,9 @@ async def acquire(limiter: anyio.CapacityLimiter, borrower: object) -> None:
 class Slot:
     """The place of one call, from before its request until it has ended."""
 
+    has_call: bool = False
+    """An attempt was claimed for it."""
+
 
 class Slots:
     """Calls at once: the lowest of what is configured, what the account leaves us and what it just showed."""
@@ -98,6 +101,7 @@ class Slots:
         self._burst = burst
         self._observe = observe
         self._limiter = anyio.CapacityLimiter(configured)
+        self._calls = 0
         self._account: int | None = None
         self._ceiling: int | None = None
         self._shrunk_at = 0.0
@@ -118,9 +122,15 @@ class Slots:
         await acquire(self._limiter, slot)
         return slot
 
+    def fill(self, slot: Slot) -> None:
+        """An attempt was claimed for the slot: until its release it counts as a call of ours."""
+        slot.has_call = True
+        self._calls += 1
+
     def take(self) -> Slot:
         """A slot for a call that exists already, even over the limit."""
         slot = Slot()
+        self.fill(slot)
         limit = self._limiter.total_tokens
         self._limiter.total_tokens = max(limit, self.in_use + 1)
         self._limiter.acquire_on_behalf_of_nowait(slot)
@@ -129,6 +139,7 @@ class Slots:
 
     def release(self, slot: Slot) -> None:
         """The call has ended, or there will be none."""
+        self._calls -= slot.has_call
         self._limiter.release_on_behalf_of(slot)
 
     def account_says(self, capacity: Capacity) -> None:
@@ -138,13 +149,13 @@ class Slots:
         limit = capacity.limit
         if self._burst and capacity.burst_limit is not None:
             limit = max(limit, capacity.burst_limit)
-        others = max(0, (capacity.in_use or 0) - self.in_use)
+        others = max(0, (capacity.in_use or 0) - self._calls)
         self._account = limit - capacity.reserved_inbound - others
         self._apply("the account's limit")
 
     def shrink(self) -> None:
         """The account refused a call for want of room: no more at once than were going on."""
-        self._ceiling = max(1, min(self.in_use, self.limit) - 1)
+        self._ceiling = max(1, min(self._calls, self.limit) - 1)
         self._shrunk_at = anyio.current_time()
         self._apply("the account is full")
 

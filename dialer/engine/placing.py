@@ -111,6 +111,8 @@ class Placer:
             if error.limit is Limit.CONCURRENCY:
                 return self._put_back(error)
             self._pace.hold(str(error), self._backoff_s(error, 1))
+            if self._config.tries_max <= 1:
+                return self._put_back(error)
             return await self._try_again(attempt)
 
     async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
@@ -133,7 +135,7 @@ class Placer:
             return seconds
 
         retrying = AsyncRetrying(
-            stop=stop_after_attempt(max(1, self._config.tries_max - 1)),
+            stop=stop_after_attempt(self._config.tries_max - 1),
             wait=wait_s,
             retry=retry_if_exception(
                 lambda error: isinstance(error, CallNotStarted) and error.limit is not Limit.CONCURRENCY
@@ -163,27 +165,26 @@ class Placer:
         Raises `AccountBlocked`, `PaceStopped`: the attempt stays uncertain.
         """
         age = self._age_of(attempt)
-        sent_at = attempt.last_sent_at
-        repeats = True
-        for _ in range(self._config.looks_max):
-            news = await self._look(followed, sent_at)
+        repeats, looks = True, 0
+        while looks < self._config.looks_max:
+            news = await self._look(followed)
             if news is not None:
                 return Placed(news, adopted=True)
-            sent_at = self._clock.now()
+            looks += 1
             if repeats and self._key_lives(age):
                 answer = await self._repeat(attempt, age)
                 if isinstance(answer, Placed):
                     return answer
                 why = answer.why
                 repeats = not isinstance(answer, Refused)
+                looks -= isinstance(answer, PutBack)  # it was not carried out: deferring is not failing
         return Parked(why)
 
-    async def _look(self, followed: Followed, sent_at: float) -> CallNews | None:
+    async def _look(self, followed: Followed) -> CallNews | None:
         """Wait the settle time, then look until somebody could."""
-        # the wall clock may have stepped back since: never wait longer than the settle time
-        left = min(self._config.settle_s, sent_at + self._config.settle_s - self._clock.now())
-        with anyio.move_on_after(max(0.0, left)):
-            await followed.found.wait()
+        # by the loop's clock and from now on: only now no request is under way any more
+        with anyio.move_on_after(self._config.settle_s):
+            await followed.until_found()
         failures = 0
         while True:
             try:
@@ -193,7 +194,9 @@ class Placer:
                 plain = CallNotStarted(str(error), limit=Limit.CONNECTION)
                 await anyio.sleep(self._backoff_s(plain, min(failures, 16)))
 
-    async def _repeat(self, attempt: Attempt, age: Callable[[], float]) -> Placed | Refused | Parked:
+    async def _repeat(
+        self, attempt: Attempt, age: Callable[[], float]
+    ) -> Placed | Refused | PutBack | Parked:
         """Send the stored bytes once more. Whatever the answer, the first request may have made a call."""
         await self._pace.gate()
         if not self._key_lives(age):
@@ -205,7 +208,7 @@ class Placer:
             return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
         except CallNotStarted as error:
             self._pace.hold(str(error), self._backoff_s(error, 1))
-            return Parked(str(error))
+            return self._put_back(error)
         except CallRefused as error:
             return Refused(str(error))
         except CallUncertain as error:
@@ -213,7 +216,8 @@ class Placer:
             return Parked(str(error))
 
     def _key_lives(self, age: Callable[[], float]) -> bool:
-        return self._config.api_honours_key and age() < self._config.key_lifetime_s
+        # claimed in the future: the clock was set back, and nobody knows how old the key is
+        return self._config.api_honours_key and 0.0 <= age() < self._config.key_lifetime_s
 
     def _age_of(self, attempt: Attempt) -> Callable[[], float]:
         """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""

@@ -43,15 +43,31 @@ class Followed:
     """The loop's time."""
     call_id: CallId | None = None
     news: CallNews | None = None
-    found: anyio.Event = field(default_factory=anyio.Event)
-    """Set by the first news: the call exists."""
     over: anyio.Event = field(default_factory=anyio.Event)
-    """Set when the call is over, or lost."""
+    """Set when the call is over, or lost, or nobody follows any more."""
     lost: bool = False
     """The API does not know the call id, long after any call would have ended."""
     looking: anyio.Event | None = None
     """Set by the sweep that has looked for the attempt."""
     look_error: CallError | None = None
+    _found: anyio.Event | None = None
+
+    async def until_found(self) -> None:
+        """Wait for the first news: the call exists."""
+        if self.news is None:
+            self._found = self._found or anyio.Event()
+            await self._found.wait()
+
+    def tell(self, news: CallNews) -> None:
+        """Take news in, unless it was over before."""
+        if self.over.is_set():
+            return
+        self.news = news
+        if news.is_over:
+            self.over.set()
+        for waiting in (self._found, self.looking):
+            if waiting is not None:
+                waiting.set()
 
 
 class Tracker:
@@ -64,12 +80,21 @@ class Tracker:
         self._by_call: dict[CallId, Followed] = {}
         self._wake = anyio.Event()
         self._webhook_at: float | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Let everybody go who waits for a call to be over."""
+        self._stopped = True
+        for followed in self._by_attempt.values():
+            followed.over.set()
 
     @contextmanager
     def follow(self, attempt: Attempt) -> Iterator[Followed]:
         """Follow from before the request until the attempt is closed: news may come before the answer."""
         followed = Followed(attempt.id, anyio.current_time())
         self._by_attempt[attempt.id] = followed
+        if self._stopped:
+            followed.over.set()
         if attempt.call_id is not None:
             self.placed(followed, attempt.call_id)
         try:
@@ -95,13 +120,7 @@ class Tracker:
             return False
         if followed.call_id is None:
             self.placed(followed, news.call_id)
-        followed.found.set()
-        if not followed.over.is_set():
-            followed.news = news
-            if news.is_over:
-                followed.over.set()
-            if followed.looking is not None:
-                followed.looking.set()
+        followed.tell(news)
         return True
 
     async def look(self, followed: Followed) -> CallNews | None:

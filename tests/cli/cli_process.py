@@ -1,12 +1,16 @@
 """Runs the real command in a process of its own, with an environment of its own."""
 
+import json
 import os
 import pty
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 COMMAND = (sys.executable, "-m", "dialer")
 TIMEOUT_S = 60
@@ -50,9 +54,16 @@ def dialer(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> 
 
 
 def dialer_on_terminal(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, typed: bytes = b""
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    typed: bytes = b"",
+    interrupt_at: bytes | None = None,
 ) -> Ended:
-    """With a terminal of 80 columns for stdin, stdout and stderr alike; everything is in `out`."""
+    """With a terminal of 80 columns for stdin, stdout and stderr alike; everything is in `out`.
+
+    `interrupt_at`: once this was said, it is sent SIGINT, as by Ctrl-C.
+    """
     ours, theirs = pty.openpty()
     terminal = {"TERM": "xterm-256color", **(env or {})}
     with subprocess.Popen(
@@ -64,9 +75,56 @@ def dialer_on_terminal(
         try:
             while part := os.read(ours, READ_BYTES):
                 said += part
+                if interrupt_at is not None and interrupt_at in said:
+                    process.send_signal(signal.SIGINT)
+                    interrupt_at = None
         except OSError:  # Linux says so when the other end is closed
             pass
         finally:
             os.close(ours)
         code = process.wait(TIMEOUT_S)
     return Ended(code, said.decode(), "")
+
+
+@dataclass(slots=True)
+class Served:
+    """A pretended Retell in a process of its own."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def settings(self, **more: str) -> dict[str, str]:
+        """The environment of a command that is to call it."""
+        return {
+            "RETELL_API_KEY": "sim-key",
+            "DIALER_RETELL__BASE_URL": self.url,
+            "DIALER_TRACKING__POLL_S": "0.2",
+            "DIALER_PLACING__SETTLE_S": "1",
+            **more,
+        }
+
+    def report(self) -> dict[str, Any]:
+        """Stop it; what it has seen."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=TIMEOUT_S)
+        assert (self.process.returncode, err) == (0, "")
+        report: dict[str, Any] = json.loads(out)
+        return report
+
+
+@contextmanager
+def simulator(*arguments: str, cwd: Path) -> Iterator[Served]:
+    """`dialer simulator`, at work."""
+    with subprocess.Popen(
+        [*COMMAND, "simulator", "--port", "0", *arguments],
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield Served(process, process.stdout.readline().strip())
+        finally:
+            process.kill()

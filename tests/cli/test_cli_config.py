@@ -8,7 +8,8 @@ import pytest
 from cli_process import dialer
 
 from dialer.cli.config import template_lines
-from dialer.settings import FIELDS, KEY, Settings, load
+from dialer.settings import Settings, load
+from dialer.settings.catalogue import FIELDS, KEY
 
 COMMITTED = Path(__file__).parents[2] / "config" / "dialer.toml"
 KEY_VALUE = "key_0123456789abcdef"

@@ -94,6 +94,12 @@ def test_completion(shell: str, tmp_path: Path) -> None:
     assert "dialer" in ended.out
 
 
+def test_completion_can_be_shown(tmp_path: Path) -> None:
+    ended = dialer("--show-completion", "bash", cwd=tmp_path)
+    assert ended.code == 0
+    assert "complete -o default -F _dialer_completion dialer" in ended.out
+
+
 def test_completion_knows_the_commands(tmp_path: Path) -> None:
     environ = {"_DIALER_COMPLETE": "complete_bash", "COMP_WORDS": "dialer s", "COMP_CWORD": "1"}
     ended = dialer(cwd=tmp_path, env=environ)

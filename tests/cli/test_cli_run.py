@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cli_process import COMMAND, TIMEOUT_S, dialer, dialer_on_terminal, environment
@@ -67,7 +68,19 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
-    assert process.returncode == exits.FAILED
+    assert process.returncode == exits.READER_GONE
+
+
+def test_counters_come_as_often_as_people_want_them(tmp_path: Path) -> None:
+    """Not each simulated minute: the redials of this campaign go on for hours."""
+    leads(tmp_path, range(30, 48))
+    _, summary, err = run(tmp_path)
+    counted = [line for line in err.splitlines() if "counters.counted" in line]
+    hours = cast(float, summary["seconds"]) / 3600
+    assert hours > 2
+    assert len(counted) == int(hours) + 1, "each simulated hour, and once at the end"
+    ended = dialer("run", "leads.csv", "--simulate", "--speed", "10000", "--json", cwd=tmp_path)
+    assert ended.err.count("counters.counted") == 1
 
 
 def test_a_results_log_that_was_changed_does_not_verify(tmp_path: Path) -> None:
@@ -122,9 +135,9 @@ def test_lines_of_progress_where_there_is_no_terminal(tmp_path: Path) -> None:
         json.loads(line)
 
 
-def test_interrupted_and_resumed(tmp_path: Path) -> None:
+def test_what_is_said_of_a_simulation_that_was_interrupted(tmp_path: Path) -> None:
     leads(tmp_path, range(30))
-    arguments = ["run", "leads.csv", "--simulate", "--speed", "5", *KEPT, "--json"]
+    arguments = ["run", "leads.csv", "--simulate", "--speed", "5", "--json"]
     with subprocess.Popen(
         [*COMMAND, *arguments],
         cwd=tmp_path,
@@ -138,9 +151,13 @@ def test_interrupted_and_resumed(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == exits.INTERRUPTED, err
-    assert json.loads(out)["interrupted"] is True
+    summary = json.loads(out)
+    assert summary["interrupted"] is True
+    assert "a simulation begins anew each time" in summary["next"][0]
     assert "Traceback" not in err
-    assert dialer("verify", *KEPT, cwd=tmp_path).code == exits.DONE
+    assert (
+        dialer("verify", "--ledger", "simulated/dialer.db", "--results", "simulated", cwd=tmp_path).code == 0
+    )
 
 
 @pytest.mark.parametrize(("name", "says"), [("none.csv", "none.csv"), ("empty.csv", "empty")])
@@ -165,11 +182,23 @@ def test_check_says_what_is_wrong(tmp_path: Path) -> None:
     assert [row["line"] for row in shown["first_rejected"]] == [4, 5]
 
 
+def test_check_of_leads_of_whom_nobody_can_be_called(tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text("phone_number\n123\nnone\n")
+    ended = dialer("check", "leads.csv", "--json", cwd=tmp_path)
+    assert ended.code == exits.BAD_INPUT
+    assert ended.err == "error: leads.csv: not one row can be called\n"
+    assert json.loads(ended.out)["rejected"] == 2
+
+
 def test_a_terminal_is_asked_before_real_calls(tmp_path: Path) -> None:
     leads(tmp_path, range(2))
     environ = {"RETELL_API_KEY": "key_0123456789abcdef"}
     arguments = ("run", "leads.csv", "--from", "+12125550100")
     ended = dialer_on_terminal(*arguments, cwd=tmp_path, env=environ, typed=b"n\n")
     assert "This places real calls" in ended.out
+    assert "not confirmed: nobody was called" in ended.out
     assert ended.code == exits.FAILED
-    assert not (tmp_path / "dialer.db").exists()
+    ended = dialer_on_terminal(*arguments, cwd=tmp_path, env=environ, interrupt_at=b"Go on?")
+    assert ended.out.endswith("nobody was called\r\n")
+    assert ended.code == exits.INTERRUPTED
+    assert [path.name for path in tmp_path.iterdir()] == ["leads.csv"]

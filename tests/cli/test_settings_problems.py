@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from dialer.domain.errors import BadInput
-from dialer.settings import VARIABLES, load
+from dialer.settings import load
+from dialer.settings.catalogue import VARIABLES
 
 
 def written(tmp_path: Path, text: str) -> Path:

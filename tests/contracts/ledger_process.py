@@ -38,14 +38,13 @@ async def work(path: Path, dispatches: bool) -> None:
 
 
 @contextmanager
-def process(path: Path, command: str, user: int | None = None) -> Iterator[subprocess.Popen[str]]:
+def process(path: Path, command: str) -> Iterator[subprocess.Popen[str]]:
     """The process; killed with -9 at the end, whatever it does."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", __file__, str(path), command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        user=user,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     try:
@@ -55,9 +54,9 @@ def process(path: Path, command: str, user: int | None = None) -> Iterator[subpr
         child.communicate(timeout=LINE_S_MAX)
 
 
-def said(path: Path, command: str, user: int | None = None) -> tuple[str, str]:
+def said(path: Path, command: str) -> tuple[str, str]:
     """What a process that comes to its own end says, on stdout and stderr."""
-    with process(path, command, user) as child:
+    with process(path, command) as child:
         return child.communicate(timeout=LINE_S_MAX)
 
 

@@ -15,8 +15,6 @@ from dialer.domain.screening import Dial, Drop, Screen, Verdict, Wait
 from dialer.ports import NothingDue
 
 
-
-
 def holding(until: float) -> Screen:
     return judging(lambda job: Wait(until, "calling hours"))
 

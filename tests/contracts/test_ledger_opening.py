@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, raw
-from ledger_process import said
 
 from dialer.adapters.ledger.store import open_sqlite
 from dialer.domain.calls import Attempt
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
+from dialer.ports import NothingDue
 
 either = pytest.mark.parametrize("dispatches", [True, False], ids=["to dial", "to look"])
 PAGE_BYTES = 4096
@@ -22,7 +22,7 @@ def refusal(path: Path, dispatches: bool = True) -> str:
     """What opening says; it must leave the folder as it was, locks aside."""
 
     def seen() -> dict[str, bytes]:
-        around = path.parent if path.parent.is_dir() else path.parent.parent
+        around = next(each for each in path.parents if each.is_dir())
         return {
             each.name: each.read_bytes()
             for each in around.iterdir()
@@ -123,7 +123,7 @@ def test_a_database_that_is_not_a_ledger(tmp_path: Path, dispatches: bool, table
     assert "not a ledger of dialer" in refusal(path, dispatches)
 
 
-def test_a_database_that_is_not_a_ledger_keeps_its_journal(tmp_path: Path) -> None:
+def test_a_database_that_is_not_a_ledger_is_left_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     conn = raw(path)
     conn.execute("CREATE TABLE customer (id)")
@@ -132,11 +132,9 @@ def test_a_database_that_is_not_a_ledger_keeps_its_journal(tmp_path: Path) -> No
 
 
 @either
-@pytest.mark.parametrize("page", [0, 1])
-def test_a_ledger_whose_beginning_is_damaged(ledger: Path, dispatches: bool, page: int) -> None:
-    _overwrite(ledger, page * PAGE_BYTES + (100 if page == 0 else 0))
-    message = refusal(ledger, dispatches)
-    assert "is damaged" in message or page == 1
+def test_a_ledger_whose_beginning_is_damaged(ledger: Path, dispatches: bool) -> None:
+    _overwrite(ledger, 100)
+    assert "is damaged" in refusal(ledger, dispatches)
 
 
 def _overwrite(path: Path, at: int) -> None:
@@ -172,37 +170,25 @@ def test_a_damaged_page_is_an_error_where_it_is_met(ledger: Path, file: Store, w
     async def case(desk: Desk) -> None:
         with pytest.raises(LedgerError, match="malformed"):
             await desk.ledger.counts(desk.campaign_id)
-        claimed = 0
-        with pytest.raises(LedgerError, match="malformed"):
-            while isinstance(await desk.ask(), Attempt):
-                claimed += 1
-        states = frozenset({AttemptState.CLAIMED})
+        claimed = await _claim_until(desk, "malformed")
         assert await desk.sql("SELECT count(*) FROM attempt") == [(claimed,)]
-        if claimed and page == pages[-1]:
-            assert len(await desk.ledger.open_attempts(desk.campaign_id, states)) == claimed
 
     file.work(case)
 
 
-NOBODY = 65534
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody or to mount")
-
-
-@as_root
-def test_a_read_only_file_as_an_ordinary_user(ledger: Path) -> None:
-    for each in (ledger.parent, *ledger.parent.parents):
-        if each.stat().st_uid == os.geteuid() and each.name.startswith(("pytest-", "test_")):
-            each.chmod(0o755)
+@either
+def test_a_file_that_may_not_be_written(ledger: Path, dispatches: bool) -> None:
+    ledger.chmod(0o444)
+    ledger.parent.chmod(0o555)
     try:
-        out, error = said(ledger, "dial", user=NOBODY)
-    except PermissionError:
-        pytest.skip("nobody may not run this Python")
-    if "No module named" in error or "Permission denied" in error and "ledger" not in error:
-        pytest.skip("nobody may not read this Python")
-    assert out == ""
-    assert f"ledger {ledger}: its lock file cannot be written" in error
-    out, error = said(ledger, "look", user=NOBODY)
-    assert out == "spring 0\n" or f"ledger {ledger} cannot be" in error
+        if os.access(ledger, os.W_OK):
+            pytest.skip("this user may write everywhere")
+        assert "cannot be" in refusal(ledger, dispatches)
+    finally:
+        ledger.parent.chmod(0o755)
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
 
 
 @pytest.fixture
@@ -226,12 +212,17 @@ def test_a_read_only_disk(small_disk: Path) -> None:
     assert "cannot be" in refusal(small_disk / "ledger.db", dispatches=False)
 
 
-async def _until_full(desk: Desk) -> int:
-    claimed = 0
-    with pytest.raises(LedgerError, match="full"):
-        while isinstance(await desk.ask(), Attempt):
-            claimed += 1
-    return claimed
+async def _claim_until(desk: Desk, error_says: str) -> int:
+    """How many could be claimed before it failed."""
+    claimed: list[Attempt | NothingDue] = []
+
+    async def claim_all() -> None:
+        while isinstance(one := await desk.ask(), Attempt):
+            claimed.append(one)
+
+    with pytest.raises(LedgerError, match=error_says):
+        await claim_all()
+    return len(claimed)
 
 
 async def _is_whole(desk: Desk, claimed: int) -> None:
@@ -249,7 +240,7 @@ def test_a_full_disk(small_disk: Path) -> None:
         await desk.read([a_job(n) for n in range(300)])
         free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
         filler.write_bytes(b"x" * (free - 100_000))
-        claimed = await _until_full(desk)
+        claimed = await _claim_until(desk, "full")
         assert claimed
         await _is_whole(desk, claimed)
         filler.unlink()
@@ -264,7 +255,7 @@ def test_a_database_that_may_not_grow(store: Store) -> None:
         await desk.read([a_job(n) for n in range(300)])
         ((pages,),) = await desk.sql("PRAGMA page_count")
         await desk.sql(f"PRAGMA max_page_count = {pages + 3}")
-        claimed = await _until_full(desk)
+        claimed = await _claim_until(desk, "full")
         assert claimed
         await _is_whole(desk, claimed)
         await desk.sql("PRAGMA max_page_count = 1000000")

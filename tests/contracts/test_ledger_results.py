@@ -87,9 +87,7 @@ async def history(desk: Desk) -> None:
     await desk.to_state(AttemptState.CLAIMED)
     await desk.to_state(AttemptState.UNKNOWN)
     await desk.finish(await desk.claim(), JobState.OPEN, outcome=Outcome.BUSY, due_at=NOW + 60)
-    await desk.claimed_keys(
-        judging(lambda job: Drop(JobState[("SKIPPED", "EXPIRED")[job.id % 2]], "a rule"))
-    )
+    await desk.claimed_keys(judging(lambda job: Drop(JobState[("SKIPPED", "EXPIRED")[job.id % 2]], "a rule")))
 
 
 def test_counts_of_a_history(store: Store) -> None:
@@ -187,7 +185,9 @@ def test_open_attempts_after_reopening_are_what_was_stored(kept: Store) -> None:
         async with kept.desk() as desk:
             await history(desk)
             before = await desk.ledger.open_attempts(desk.campaign_id, states)
-            bodies = await desk.sql("SELECT body FROM attempt WHERE closed_at IS NULL ORDER BY claimed_at, id")
+            bodies = await desk.sql(
+                "SELECT body FROM attempt WHERE closed_at IS NULL ORDER BY claimed_at, id"
+            )
         async with kept.desk() as desk:
             after = await desk.ledger.open_attempts(desk.campaign_id, states)
             assert after == before

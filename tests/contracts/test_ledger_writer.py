@@ -31,22 +31,29 @@ def breaking(error: BaseException) -> Any:
 def test_what_breaks_the_writer_reaches_all_who_wait(store: Store) -> None:
     answers: list[Any] = []
 
+    async def shielded(desk: Desk) -> None:
+        # as the dispatcher claims: a stop must not take the answer from it
+        with anyio.CancelScope(shield=True), anyio.fail_after(WAIT_S_MAX):
+            answers.extend(await together(desk.ask, desk.ask))
+
+    async def break_it(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.ledger._call, breaking(Fatal()))
+            tasks.start_soon(shielded, desk)
+
     async def case() -> None:
+        desks: list[Desk] = []
         with pytest.raises(BaseExceptionGroup) as caught:
-            async with store.desk() as desk:
-                await desk.read([a_job(1)])
-
-                async def shielded() -> None:
-                    # as the dispatcher claims: a stop must not take the answer from it
-                    with anyio.CancelScope(shield=True), anyio.fail_after(WAIT_S_MAX):
-                        answers.extend(await together(desk.ask, desk.ask))
-
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(desk.ledger._call, breaking(Fatal()))
-                    tasks.start_soon(shielded)
+            await at_desk(desks)
         assert caught.value.subgroup(Fatal)
         with pytest.raises(LedgerError, match="closed"):
-            await desk.ask()
+            await desks[0].ask()
+
+    async def at_desk(desks: list[Desk]) -> None:
+        async with store.desk() as desk:
+            desks.append(desk)
+            await break_it(desk)
 
     store.run(case)
     assert [type(each) for each in answers] == [LedgerError, LedgerError]
@@ -130,11 +137,10 @@ def test_leaving_while_others_wait(store: Store) -> None:
             answers.extend(await together(*(desk.ask for _ in range(3))))
 
     async def case() -> None:
-        async with anyio.create_task_group() as outside:
-            async with store.desk() as desk:
-                await desk.read([a_job(n) for n in range(3)])
-                outside.start_soon(ask, desk)
-                await anyio.lowlevel.checkpoint()
+        async with anyio.create_task_group() as outside, store.desk() as desk:
+            await desk.read([a_job(n) for n in range(3)])
+            outside.start_soon(ask, desk)
+            await anyio.lowlevel.checkpoint()
 
     store.run(case)
     assert {type(each) for each in answers} <= {Attempt, LedgerError}

@@ -19,7 +19,11 @@ class Bench:
         self.slots = Slots(configured, recover_s=5.0, burst=burst, observe=self.events.append)
 
     async def fill(self, many: int) -> list[Slot]:
-        return [await self.slots.acquire() for _ in range(many)]
+        """So many calls that go on."""
+        held = [await self.slots.acquire() for _ in range(many)]
+        for slot in held:
+            self.slots.fill(slot)
+        return held
 
 
 @in_virtual_time
@@ -69,6 +73,21 @@ async def test_a_refusal_shrinks_to_what_was_going_on_and_it_recovers_one_by_one
         (8, "recovering"),
         (10, "recovering"),
     ]
+
+
+@in_virtual_time
+async def test_a_slot_that_only_waits_for_a_job_is_no_call() -> None:
+    bench = Bench(10)
+    await bench.fill(4)
+    waiting = [await bench.slots.acquire() for _ in range(3)]
+    bench.slots.account_says(Capacity(limit=10, in_use=7))
+    assert bench.slots.limit == 7, "three calls are not ours"
+    bench.slots.shrink()
+    assert bench.slots.limit == 3
+    for slot in waiting:
+        bench.slots.release(slot)
+    bench.slots.shrink()
+    assert bench.slots.limit == 2
 
 
 @in_virtual_time

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -21,7 +22,7 @@ Check = Callable[[Evidence], list[str]]
 
 
 def one_call_per_attempt(seen: Evidence) -> list[str]:
-    """Never twice: an attempt makes one call at most, and a person is rung once per attempt that counts."""
+    """Never twice: one call per attempt, one ring per attempt that counts, one call at a time per job."""
     per_attempt = Counter(call.attempt_id for call in seen.calls)
     problems = [f"attempt {who} made {many} calls" for who, many in per_attempt.items() if many > 1]
     for job in seen.jobs:
@@ -33,6 +34,9 @@ def one_call_per_attempt(seen: Evidence) -> list[str]:
         ]
         if rings > len(counted):
             problems.append(f"job {job['key']} rang {rings} times in {len(counted)} attempts that count")
+        for earlier, later in pairwise(seen.calls_of_job[job["id"]]):
+            if earlier.ended_at is None or earlier.ended_at > later.created_at:
+                problems.append(f"job {job['key']} was called at {later.created_at:.3f} during a call")
     return problems
 
 

@@ -57,12 +57,12 @@ class _Store:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._kept = None if path is not None else sqlite_engine(None)
+        self._kept = None if path is not None else sqlite_engine(None, dispatches=True)
 
     @contextmanager
     def connect(self) -> Iterator[sa.Connection]:
         """A process's connection."""
-        engine = self._kept or sqlite_engine(self._path)
+        engine = self._kept or sqlite_engine(self._path, dispatches=True)
         try:
             with engine.connect() as conn:
                 yield conn

@@ -1,5 +1,6 @@
 """Opening the ledger's database: pragmas, the one dispatcher's lock, migrations."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -43,9 +44,11 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
     try:
         with engine.connect() as conn:
             _prepare(conn, path, dispatches)
-    except sa.exc.DBAPIError as error:
+            if dispatches:
+                _write_ahead(conn)
+    except (sa.exc.DBAPIError, sqlite3.Error) as error:
         engine.dispose()
-        raise LedgerError(_explain(path, error)) from error
+        raise LedgerError(_explain(path, str(getattr(error, "orig", error)))) from error
     except BaseException:
         engine.dispose()
         raise
@@ -56,7 +59,6 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions begin where we say so
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "cache_size=-16384",
@@ -64,6 +66,13 @@ def _set_pragmas(connection: Any, _record: object) -> None:
         "journal_size_limit=67108864",
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _write_ahead(conn: sa.Connection) -> None:
+    # it stays with the file: not before we know that the file is ours, and not within a transaction
+    cursor = conn.connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.close()
 
 
@@ -127,8 +136,7 @@ def _no_ledger(path: Path) -> str:
     )
 
 
-def _explain(path: Path | None, error: sa.exc.DBAPIError) -> str:
-    said = str(error.orig)
+def _explain(path: Path | None, said: str) -> str:
     if "not a database" in said or "malformed" in said:
         return f"ledger {path} is damaged or is not a SQLite file ({said}): restore it from a back-up"
     if path is not None and not path.parent.is_dir():

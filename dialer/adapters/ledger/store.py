@@ -1,5 +1,6 @@
 """The ledger as the engine sees it: each method is one operation for the one writer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -44,7 +45,7 @@ class SqlLedger:
         self._conn = conn
         self._on_thread = on_thread
         self._limiter = anyio.CapacityLimiter(1)
-        self._waiting: list[tuple[Operation, anyio.Event]] = []
+        self._waiting: list[tuple[Operation, asyncio.Future[None]]] = []
         self._wake = anyio.Event()
         self._closed = False
 
@@ -138,10 +139,11 @@ class SqlLedger:
         """What is submitted is carried out, also if its caller is cancelled while it waits."""
         if self._closed:
             raise LedgerError(CLOSED)
-        operation, done = Operation(group, payload), anyio.Event()
+        # a bare future: three of these are on the way of every call
+        operation, done = Operation(group, payload), asyncio.get_running_loop().create_future()
         self._waiting.append((operation, done))
         self._wake.set()
-        await done.wait()
+        await done
         if operation.error is not None:
             raise operation.error
         return operation.answer
@@ -158,7 +160,7 @@ class SqlLedger:
             self._closed = True
             for operation, done in self._waiting:
                 operation.error = LedgerError(CLOSED)
-                done.set()
+                _wake_up(done)
 
     async def _write_some(self) -> None:
         group = self._waiting[:OPERATIONS_MAX]
@@ -166,13 +168,18 @@ class SqlLedger:
             await self._commit([operation for operation, _ in group])
         del self._waiting[: len(group)]
         for _, done in group:
-            done.set()
+            _wake_up(done)
 
     async def _commit(self, operations: list[Operation]) -> None:
         if self._on_thread:
             await anyio.to_thread.run_sync(commit, self._conn, operations, limiter=self._limiter)
         else:
             commit(self._conn, operations)
+
+
+def _wake_up(done: asyncio.Future[None]) -> None:
+    if not done.done():  # its caller was cancelled while it waited
+        done.set_result(None)
 
 
 @asynccontextmanager

@@ -1,0 +1,117 @@
+"""All settings together, and each by its name in the TOML file and in the environment."""
+
+import re
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Union, get_args, get_origin
+
+from pydantic import SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from dialer.settings.sections import (
+    Call,
+    Campaign,
+    Intake,
+    LedgerSection,
+    Logs,
+    Pace,
+    Placing,
+    Redial,
+    Results,
+    Retell,
+    Section,
+    Shutdown,
+    Tracking,
+    Webhooks,
+)
+
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+class Settings(BaseSettings):
+    """All settings. Making one reads nothing: `load` does."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, case_sensitive=True
+    )
+
+    retell_api_key: SecretStr | None = None
+    """The API's key. From the environment or the secrets directory only."""
+    from_numbers: tuple[str, ...] = ()
+    """Numbers to call from, E.164; a row's own goes before them."""
+    retell: Retell = Retell()
+    call: Call = Call()
+    pace: Pace = Pace()
+    placing: Placing = Placing()
+    tracking: Tracking = Tracking()
+    intake: Intake = Intake()
+    redial: Redial = Redial()
+    campaign: Campaign = Campaign()
+    ledger: LedgerSection = LedgerSection()
+    results: Results = Results()
+    webhooks: Webhooks = Webhooks()
+    logs: Logs = Logs()
+    shutdown: Shutdown = Shutdown()
+
+    @field_validator("from_numbers")
+    @classmethod
+    def _are_e164(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [str(at) for at, number in enumerate(numbers, 1) if not E164.fullmatch(number)]
+        if bad:
+            which = f"number {bad[0]}" if len(bad) == 1 else f"numbers {', '.join(bad)}"
+            raise ValueError(
+                f"{which} of {len(numbers)}: not E.164, which is + and 7 to 15 digits, not 0 first"
+            )
+        return numbers
+
+    @field_validator("retell_api_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[!-~]+", key.get_secret_value()):
+            raise ValueError("has a space or another character that no key has")
+        return key
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is given: `load` reads the sources itself, to know where each value came from."""
+        return (init_settings,)
+
+
+KEY = "retell_api_key"
+SECTIONS: Mapping[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+FIELDS: Mapping[str, FieldInfo] = {
+    **{name: field for name, field in Settings.model_fields.items() if name not in SECTIONS},
+    **{
+        f"{name}.{key}": field
+        for name, model in SECTIONS.items()
+        for key, field in model.model_fields.items()
+    },
+}
+"""Every setting by its dotted name, in order."""
+
+
+def variable(dotted: str) -> str:
+    """The environment variable of a setting."""
+    return KEY.upper() if dotted == KEY else f"DIALER_{dotted.upper().replace('.', '__')}"
+
+
+VARIABLES: Mapping[str, str] = {variable(dotted): dotted for dotted in FIELDS}
+
+
+def kinds(field: FieldInfo) -> list[object]:
+    """The plain types behind an annotation: `int, str` of `int | str | None`, `tuple` of `tuple[str]`."""
+    is_union = get_origin(field.annotation) in (UnionType, Union)
+    plain = get_args(field.annotation) if is_union else (field.annotation,)
+    return [get_origin(kind) or kind for kind in plain if kind is not NoneType]

@@ -1,0 +1,244 @@
+"""The tables of settings: each with its bounds, its default and, as its docstring, what it is for people."""
+
+import difflib
+import ipaddress
+import re
+import zoneinfo
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from dialer.domain.calls import JobKind
+
+HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):([0-9]{1,5})")
+
+
+def _real_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = difflib.get_close_matches(name, zoneinfo.available_timezones(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"is not an IANA time zone such as 'America/Chicago'{hint}") from None
+    return name
+
+
+class Section(BaseModel):
+    """A table of the TOML file. The docstrings of its fields are their descriptions, for people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Retell(Section):
+    """The voice API."""
+
+    base_url: str = "https://api.retellai.com"
+    """Where the API is. Plain http only to this machine, since the key travels with every request."""
+    timeout_s: Annotated[float, Field(ge=1, le=600)] = 120.0
+    """Seconds to wait for one answer; after that a call may exist and is looked for."""
+    connections_max: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Connections at once."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise ValueError("is not a URL such as https://api.retellai.com") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise ValueError("is not a URL such as https://api.retellai.com")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("may hold a host, a port and a path, but no user, password, ? or #")
+        if parts.scheme == "http" and not is_loopback(host):
+            raise ValueError("is plain http to another machine: the key would travel in clear; use https")
+        return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Call(Section):
+    """What every call gets unless its row says otherwise."""
+
+    kind: JobKind = JobKind.PHONE_CALL
+    """What a row becomes."""
+    agent_id: Annotated[str | None, Field(min_length=1, examples=["agent_0123456789"])] = None
+    """The agent that talks; unset: the one bound to the from-number."""
+    agent_version: Annotated[int | str | None, Field(examples=[3])] = None
+    """The agent's version, a number or a tag; unset: the API's choice."""
+    agent_override: dict[str, Any] = Field(default_factory=dict)
+    """Changes to the agent for these calls only, passed on as they are."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """Kept with every call and given back by the API; a row's own values go before these."""
+    ignore_e164_validation: bool = False
+    """Have the API take numbers that are not E.164, for custom telephony."""
+    honor_internal_dnc: bool = False
+    """Have the API refuse contacts that its own list marks do-not-call."""
+
+    @field_validator("agent_version", mode="before")
+    @classmethod
+    def _number_if_it_is_one(cls, version: object) -> object:
+        return (
+            int(version) if isinstance(version, str) and version.isascii() and version.isdigit() else version
+        )
+
+
+class Pace(Section):
+    """How fast and how many at once. The account's limits are the ceiling over all of it."""
+
+    cps: Annotated[float, Field(ge=0.01, le=1000)] = 1.0
+    """Calls per second, in any sliding second."""
+    burst_s: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """Seconds' worth of calls that may go at once after a pause."""
+    guard_s: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """Seconds added to each sliding second, since the way to the API jitters."""
+    slots: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Calls at once; the account's own limit, less what others use, goes before it when it is lower."""
+    refresh_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """Seconds between looks at the account's concurrency."""
+    use_paid_burst: bool = False
+    """Go above the account's concurrency into paid burst; costs extra for the whole call."""
+
+
+class Placing(Section):
+    """How one call is asked for, and what is done when the answer is not clear."""
+
+    settle_s: Annotated[float, Field(ge=1, le=3600)] = 20.0
+    """Seconds to wait before looking for an uncertain call; longer than the API's listing lag."""
+    looks_max: Annotated[int, Field(ge=1, le=100)] = 4
+    """Looks for an uncertain call before it is parked as unknown."""
+    in_flight_max: Annotated[int, Field(ge=1, le=10_000)] = 64
+    """Create requests at once."""
+    tries_max: Annotated[int, Field(ge=1, le=100)] = 6
+    """Tries after a 429 or a refused connection before the job is put back."""
+    backoff_initial_s: Annotated[float, Field(ge=0.01, le=3600)] = 1.0
+    """Seconds of the first wait between tries when the API names none; doubles each time."""
+    backoff_max_s: Annotated[float, Field(ge=0.01, le=3600)] = 60.0
+    """Seconds of the longest wait between tries."""
+    put_back_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+    """Seconds until a job that was put back is due again."""
+    key_lifetime_s: Annotated[float, Field(ge=0, le=86_400)] = 3300.0
+    """Seconds for which a repeat under the same key is safe; the API forgets a key after an hour."""
+    api_honours_key: bool = True
+    """Whether the API keeps idempotency keys; false: an uncertain call is looked for, never sent again."""
+
+
+class Tracking(Section):
+    """How the end of a call is noticed."""
+
+    poll_s: Annotated[float, Field(ge=0.1, le=600)] = 2.0
+    """Seconds between looks at the live calls."""
+    poll_with_webhooks_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
+    """Seconds between looks while webhooks arrive."""
+    call_max_s: Annotated[float, Field(ge=60, le=86_400)] = 7500.0
+    """Seconds of the longest possible call, ringing included; a call unheard of for so long is over."""
+
+
+class Intake(Section):
+    """How leads are read."""
+
+    region: Annotated[str | None, Field(examples=["US"])] = None
+    """ISO 3166 region, such as US, of numbers without a +; unset: every number needs its +."""
+    encoding: Annotated[str | None, Field(examples=["cp1252"])] = None
+    """The file's text encoding, such as cp1252; unset: found out."""
+    batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Rows taken into the ledger in one transaction."""
+    timezone: str = "UTC"
+    """IANA zone of times in the leads that name none."""
+
+    _zone = field_validator("timezone")(_real_zone)
+
+    @field_validator("region")
+    @classmethod
+    def _is_region(cls, region: str | None) -> str | None:
+        if region is None:
+            return None
+        import phonenumbers  # slow to load, and needed only here
+
+        if region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+            hint = "; the United Kingdom is GB" if region.upper() == "UK" else ""
+            raise ValueError(f"is not an ISO 3166 region such as US{hint}")
+        return region.upper()
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            "".encode(encoding or "utf-8")
+        except LookupError:
+            raise ValueError("is not a text encoding such as utf-8, cp1252 or utf-16") from None
+        return encoding
+
+
+class Redial(Section):
+    """Whether a person is called again."""
+
+    attempts_max: Annotated[int, Field(ge=1, le=100)] = 3
+    """Attempts that count, for one job, the first included."""
+
+
+class Campaign(Section):
+    """What holds for the campaign as a whole."""
+
+    timezone: str = "America/New_York"
+    """IANA zone of the campaign's own times."""
+
+    _zone = field_validator("timezone")(_real_zone)
+
+
+class LedgerSection(Section):
+    """The one memory of what was done."""
+
+    url: Annotated[str, Field(min_length=1)] = "./dialer.db"
+    """A path for SQLite, or a URL such as postgresql://host/name."""
+
+
+class Results(Section):
+    """The results log."""
+
+    dir: Annotated[str, Field(min_length=1)] = "./results"
+    """Directory for results and rejected rows."""
+
+
+class Webhooks(Section):
+    """News from the API as it happens; polling stays the floor under it."""
+
+    listen: Annotated[str | None, Field(examples=["127.0.0.1:8080"])] = None
+    """HOST:PORT to take webhooks on; unset: none are taken."""
+    body_bytes_max: Annotated[int, Field(ge=1000, le=100_000_000)] = 1_000_000
+    """Bytes of the largest webhook that is read."""
+
+    @field_validator("listen")
+    @classmethod
+    def _is_address(cls, listen: str | None) -> str | None:
+        found = HOST_PORT.fullmatch(listen) if listen is not None else None
+        if listen is not None and (found is None or int(found[1]) > 65_535):
+            raise ValueError("is not HOST:PORT such as 127.0.0.1:8080")
+        return listen
+
+
+class Logs(Section):
+    """What is written to stderr."""
+
+    format: Literal["auto", "json", "console"] = "auto"
+    """auto: console on a terminal, else one JSON object a line."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important that is written."""
+    show_numbers: bool = False
+    """Write phone numbers whole; otherwise their last four digits are hidden."""
+    counters_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """Seconds between lines with the counters; in a simulation too, they are seconds of the real clock."""
+
+
+class Shutdown(Section):
+    """The way down when asked to stop."""
+
+    grace_s: Annotated[float, Field(ge=0, le=3600)] = 12.0
+    """Seconds to let requests under way be answered; the next start resumes what is still open."""

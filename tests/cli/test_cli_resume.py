@@ -1,0 +1,51 @@
+"""A campaign is stopped in the middle and the same command is given again, all of it as real processes."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+from cli_process import COMMAND, TIMEOUT_S, dialer, environment, simulator
+
+from dialer.cli import exits
+
+STOPPED_WITHIN_S = 15
+PLACED_BEFORE_STOP = 8
+NUMBERS = [f"+12125550{ending}" for ending in range(100, 130)]
+"""All of them answer."""
+RUN = ("run", "leads.csv", "--from", "+12125550199", "--cps", "10", "--json", "--log-level", "debug")
+
+
+def test_interrupted_and_resumed(tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text("\n".join(["phone_number", *NUMBERS]) + "\n")
+    with simulator("--speed", "60", "--latency", "30", cwd=tmp_path) as retell:
+        env = retell.settings()
+        with subprocess.Popen(
+            [*COMMAND, *RUN],
+            cwd=tmp_path,
+            env=environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            placed = 0
+            while placed < PLACED_BEFORE_STOP:
+                placed += json.loads(process.stderr.readline())["event"] == "call.placed"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=STOPPED_WITHIN_S)
+        assert process.returncode == exits.INTERRUPTED, err
+        stopped = json.loads(out)
+        assert stopped["interrupted"] is True
+        assert 0 < stopped["jobs"]["open"] + stopped["jobs"]["busy"] < len(NUMBERS)
+        assert stopped["next"][0].endswith("run the same command again to go on")
+        assert dialer("verify", cwd=tmp_path).code == exits.DONE
+
+        ended = dialer(*RUN, cwd=tmp_path, env=env)
+        assert ended.code == exits.DONE, ended.err
+        assert json.loads(ended.out)["jobs"]["done"] == len(NUMBERS)
+        assert dialer("verify", cwd=tmp_path).code == exits.DONE
+        report = retell.report()
+    assert report["doubled_calls"] == 0
+    assert report["calls_per_number"] == dict.fromkeys(NUMBERS, 1)
+    assert TIMEOUT_S > STOPPED_WITHIN_S

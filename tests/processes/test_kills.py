@@ -1,0 +1,20 @@
+"""kill -9 at moments that a seed names, and everyone is called exactly once all the same."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.processes.killing import kill_rounds, totals
+
+ROUNDS, LEADS, SEED = 6, 60, 3
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_everyone_is_called_once(tmp_path: Path) -> None:
+    killed = kill_rounds(tmp_path, ROUNDS, LEADS, SEED, lambda told: None)
+    said = "\n".join(totals(killed, LEADS))
+    assert killed.rounds == ROUNDS, said
+    # else it proves nothing
+    assert killed.seen["resumed"] > 0, said
+    assert killed.seen["adopted"] > 0, said
+    assert killed.report["faults"]["drop_after"] > 0, said

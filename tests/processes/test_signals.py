@@ -1,0 +1,95 @@
+"""SIGTERM and SIGINT stop politely, a second one at once; SIGSTOP only takes time."""
+
+import signal
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from tests.processes.places import SPEED, Place, campaign, everyone_once
+from tests.processes.programs import Program, wait_for
+
+LEADS = 30
+SLOW_S = 1.0
+STOPPED_MAX_S = 15.0
+AT_ONCE_MAX_S = 1.5
+UNDER_WAY = 5
+FROZEN_S = 1.5
+"""Longer than the shortest timeout."""
+
+
+def requests_under_way(place: Place, program: Program) -> int:
+    """Wait until there are some, and calls beside them."""
+    program.until("attempt.claimed", UNDER_WAY)
+    wait_for(lambda: place.attempts("claimed") >= UNDER_WAY, "requests under way")
+    return place.attempts("claimed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopped_politely_every_request_gets_its_answer(number: signal.Signals, tmp_path: Path) -> None:
+    slow = ("--latency", str(SLOW_S * SPEED))
+    with campaign(tmp_path, LEADS, *slow) as (account, place):
+        with place.run(env={"DIALER_PLACING__IN_FLIGHT_MAX": "8"}) as program:
+            requests_under_way(place, program)
+            program.signal(number)
+            program.until("campaign.stopping")
+            done = program.ended(STOPPED_MAX_S)
+            assert done.code == 130, done.said
+            assert program.logged("attempt.uncertain") == []
+        assert (done.summary["interrupted"], done.summary["stopped"]) == (True, "interrupted")
+        assert done.summary["next"]
+        assert "Traceback" not in done.err
+        # every answer is written down; what had not left went back
+        assert place.attempts("claimed", "uncertain", "unknown") == 0
+        assert place.attempts("placed", "ended") == done.summary["calls"] >= UNDER_WAY
+        assert place.ask("verify", "leads").code == 0
+
+        with place.run() as program:
+            again = program.ended()
+            assert again.code == 0, again.said
+            assert program.logged("attempt.uncertain") == []
+        everyone_once(place, account.report(), LEADS)
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with campaign(tmp_path, LEADS, "--latency", str(4 * SPEED)) as (account, place):
+        with place.run() as program:
+            flying = requests_under_way(place, program)
+            program.signal(signal.SIGINT)
+            program.until("campaign.stopping")
+            program.signal(signal.SIGINT)
+            done = program.ended(AT_ONCE_MAX_S)
+            assert done.code == 130, done.said
+        assert place.attempts("claimed") >= flying, "it did not wait for them"
+        again = place.run_to_end()
+        assert again.code == 0, again.said
+        everyone_once(place, account.report(), LEADS)
+
+
+def test_a_signal_while_it_starts_loses_nothing(tmp_path: Path) -> None:
+    with campaign(tmp_path, LEADS) as (account, place):
+        with place.run() as program:
+            wait_for(place.database.exists, "the ledger is there")
+            program.signal(signal.SIGTERM)
+            done = program.ended(STOPPED_MAX_S)
+            assert done.code in (130, -signal.SIGTERM), done.said
+        assert place.run_to_end().code == 0
+        everyone_once(place, account.report(), LEADS)
+
+
+@pytest.mark.slow
+def test_frozen_past_every_timeout_and_thawed(tmp_path: Path) -> None:
+    """While it is frozen its requests are answered, run into their timeout, and the calls end."""
+    with campaign(tmp_path, LEADS, "--latency", str(0.3 * SPEED)) as (account, place):
+        with place.run(env={"DIALER_RETELL__TIMEOUT_S": "1"}) as program:
+            for calls in (UNDER_WAY, 3 * UNDER_WAY):
+                program.until("call.placed", calls)
+                program.signal(signal.SIGSTOP)
+                Event().wait(FROZEN_S)
+                wait_for(lambda: account.live() == 0, "all calls are over")
+                program.signal(signal.SIGCONT)
+            done = program.ended()
+            assert done.code == 0, done.said
+        everyone_once(place, account.report(), LEADS)

@@ -1,0 +1,229 @@
+"""A calm campaign, and engines that lack one rule each: what the checkers are tried on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import anyio
+import orjson
+
+from dialer.adapters.sinks.jsonl import JsonlLog
+from dialer.domain.calls import Attempt, CallId, CallJob, CallNews, CampaignId, IntakeId, OpenJob
+from dialer.domain.errors import CallUncertain
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.outcomes import Outcome
+from dialer.domain.redial import Again, Final, RedialPolicy
+from dialer.domain.results import ResultLine
+from dialer.domain.screening import Dial, Screen
+from dialer.engine.campaign import Campaign
+from dialer.engine.pacing import Slot
+from dialer.engine.placing import Placement
+from dialer.ports import Finish, IntakeCounts, ResultSink
+from dialer.simulator.account import Account
+from dialer.simulator.faults import Faults
+from tests.simulation.crash import CrashingLedger
+from tests.simulation.plan import EPOCH_S, FROM_NUMBERS, Life, Plan, draw
+from tests.simulation.rows import Rows
+
+LEADS = 20
+
+
+def calm_plan(*, slots: int = 20, **changes: Any) -> Plan:
+    """One life, without faults or a crash unless `changes` has them, and the run to the end behind it."""
+    plan = draw(1)
+    numbers = [f"+121255501{three * 3:02d}" for three in range(LEADS)]
+    rows = tuple(CallJob(key=number, to_number=number, line=line) for line, number in enumerate(numbers, 2))
+    config = plan.config
+    calm = replace(
+        plan,
+        readings=(Rows(rows),) * 2,
+        account=Account(concurrency_limit=30, listing_lag_s=10.0, talk_s=30.0, max_call_s=120.0),
+        faults=Faults(),
+        lives=(Life(slots),),
+        changes=(),
+        steps=(),
+        config=replace(
+            config,
+            cps=5.0,
+            slots=slots,
+            in_flight_max=20,
+            placing=replace(config.placing, settle_s=15.0, looks_max=3, tries_max=3),
+            tracking=replace(config.tracking, poll_s=5.0, call_max_s=300.0),
+            redial=replace(config.redial, attempts_max=3),
+            screen=Screen(FROM_NUMBERS[:1]),
+        ),
+        hears_webhooks=False,
+        in_file=False,
+    )
+    return replace(calm, **changes)
+
+
+def bounded_rows(*, not_before_s: float | None = None, expires_s: float | None = None) -> tuple[Rows, Rows]:
+    """The calm plan's rows, with times that count from the start."""
+    opens = None if not_before_s is None else EPOCH_S + not_before_s
+    closes = None if expires_s is None else EPOCH_S + expires_s
+    rows = calm_plan().readings[0].jobs
+    reading = Rows(tuple(replace(row, not_before=opens, expires_at=closes) for row in rows))
+    return reading, reading
+
+
+# --- placing --------------------------------------------------------------------------------------------
+
+
+def repeats_at_once(campaign: Campaign) -> None:
+    """An uncertain request goes out again without a look, under another key."""
+    placer = campaign._lives._placer
+    real = placer.send
+
+    async def send(attempt: Attempt) -> Placement | CallUncertain:
+        answer = await real(attempt)
+        if not isinstance(answer, CallUncertain):
+            return answer
+        body = orjson.loads(attempt.body) | {"idempotency_key": f"again-{attempt.id}"}
+        return await real(replace(attempt, body=orjson.dumps(body)))
+
+    placer.send = send  # type: ignore[method-assign]
+
+
+def forgets_what_was_under_way(campaign: Campaign) -> None:
+    """After a restart an attempt without an answer counts as never made."""
+    lives = campaign._lives
+    real = lives.resume
+
+    async def resume(attempt: Attempt) -> Attempt | None:
+        if attempt.state is not AttemptState.CLAIMED:
+            return await real(attempt)
+        now = lives._clock.now()
+        await lives._ledger.finish(
+            Finish(attempt, AttemptState.UNSPENT, Outcome.NOT_RUNG, now, JobState.OPEN, now, (), [_line(attempt)])
+        )
+        return None
+
+    lives.resume = resume  # type: ignore[method-assign]
+
+
+def _line(attempt: Attempt) -> Mapping[str, Any]:
+    return {"kind": "attempt", "attempt_id": attempt.id}
+
+
+# --- pacing and slots -----------------------------------------------------------------------------------
+
+
+def has_no_pace(campaign: Campaign) -> None:
+    campaign.pace.gate = anyio.lowlevel.checkpoint  # type: ignore[method-assign]
+    campaign.pace.token = anyio.lowlevel.checkpoint  # type: ignore[method-assign]
+
+
+def has_no_slots(campaign: Campaign) -> None:
+    async def acquire() -> Slot:
+        await anyio.lowlevel.checkpoint()
+        return Slot()
+
+    campaign.slots.acquire = acquire  # type: ignore[method-assign]
+    campaign.slots.take = Slot  # type: ignore[method-assign]
+    campaign.slots.release = lambda slot: None  # type: ignore[method-assign]
+
+
+# --- tracking -------------------------------------------------------------------------------------------
+
+
+def takes_an_answer_for_an_end(campaign: Campaign) -> None:
+    """A call that is going on counts as over."""
+    real = campaign.tracker.heard
+
+    def heard(news: CallNews, *, by_webhook: bool = False) -> bool:
+        return real(replace(news, status="ended") if news.status == "ongoing" else news, by_webhook=by_webhook)
+
+    campaign.tracker.heard = heard  # type: ignore[method-assign]
+
+
+def never_listens(campaign: Campaign) -> None:
+    async def run(on_error: object) -> None:
+        del on_error
+        await anyio.sleep_forever()
+
+    campaign.tracker.run = run  # type: ignore[method-assign]
+
+
+# --- rules ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LawlessScreen(Screen):
+    def judge(self, open_job: OpenJob, now: float) -> Dial:
+        del open_job, now
+        return Dial(self.from_numbers[0])
+
+
+@dataclass(frozen=True, slots=True)
+class EagerRedial(RedialPolicy):
+    def decide(
+        self, outcome: Outcome, history: tuple[Outcome, ...], now: float, expires_at: float | None
+    ) -> Again | Final:
+        after = RedialPolicy.decide(self, outcome, history, now, expires_at)
+        return Again(now + 1.0) if isinstance(after, Again) else after
+
+
+# --- the ledger and the log -----------------------------------------------------------------------------
+
+
+class SilentLedger(CrashingLedger):
+    """Closes jobs without a word."""
+
+    async def finish(self, finish: Finish) -> None:
+        await super().finish(replace(finish, lines=finish.lines[:1]))
+
+
+class MixedUpLedger(CrashingLedger):
+    """Writes down another call than the one that was made."""
+
+    async def finish(self, finish: Finish) -> None:
+        news = finish.news and replace(finish.news, call_id=CallId(f"{finish.news.call_id}-or-so"))
+        await super().finish(replace(finish, news=news))
+
+
+class MiscountingLedger(CrashingLedger):
+    """Believes it has read a row more than it has."""
+
+    async def add(
+        self, intake_id: IntakeId, campaign_id: CampaignId, jobs: Sequence[CallJob], counts: Any, now: float
+    ) -> Any:
+        def more(added: Any) -> IntakeCounts:
+            counted: IntakeCounts = counts(added)
+            return replace(counted, rows=counted.rows + 1)
+
+        return await super().add(intake_id, campaign_id, jobs, more, now)
+
+    async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
+        await super().end_intake(intake_id, replace(counts, rows=counts.rows + 1))
+
+
+class StutteringSink(ResultSink):
+    """Writes its last line twice."""
+
+    def __init__(self, log: JsonlLog) -> None:
+        self._log = log
+
+    def last_seq(self) -> int:
+        return self._log.last_seq()
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        await self._log.append(lines)
+        with self._log.path.open("ab") as log:
+            log.write(lines[-1].line + b"\n")
+
+
+class ForgetfulSink(ResultSink):
+    """Writes the first lines it is given and no more."""
+
+    def __init__(self, log: JsonlLog) -> None:
+        self._log = log
+        self._seq = 0
+
+    def last_seq(self) -> int:
+        return self._seq
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        if self._seq == 0:
+            await self._log.append(lines)
+        self._seq = lines[-1].seq
