@@ -31,16 +31,7 @@ from dialer.ports import IntakeCounts
 SECRET = "key_12125550100_secret"
 NUMBER = "+12125550142"
 JOB = OpenJob(JobId(1), CampaignId(1), CallJob(key=NUMBER, to_number=NUMBER, line=17), due_at=0.0, claims=0)
-ATTEMPT = Attempt(
-    AttemptId("att_1"),
-    JOB,
-    1,
-    AttemptState.CLAIMED,
-    "+12125550100",
-    b"{}",
-    claimed_at=100.0,
-    last_sent_at=100.0,
-)
+ATTEMPT = Attempt(AttemptId("att_1"), JOB, 1, AttemptState.CLAIMED, "+12125550100", b"{}", 100.0, 100.0)
 NEWS = CallNews(CallId("call_1"), "ended", reason="user_hangup", duration_s=31.5)
 CLOSED = AttemptClosed(
     ATTEMPT, AttemptState.ENDED, Outcome.REACHED, JobState.DONE, due_at=None, news=NEWS, error=None, at=145.25
@@ -284,6 +275,12 @@ def test_held_requests_are_told_once_a_second() -> None:
         observer.observe(RequestHeld("429", 0.1))
         clock.at += 0.125
     assert [line["unlogged"] for line in lines(stream)] == [0, 7, 7, 7]
+
+
+def test_that_slots_come_back_is_no_news() -> None:
+    changes = [SlotsChanged(slots, "") for slots in (20, 4, 5, 6, 20, 19)]
+    assert [line["slots"] for line in observed(*changes, level="info")] == [20, 4, 19]
+    assert len(observed(*changes)) == len(changes)
 
 
 def test_counters_have_their_metric_names() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from dialer.cli import exits, words
 from dialer.cli.run_options import RunOptions
+from dialer.cli.summary import as_json, exit_code, lines
 from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def run(**given: Any) -> None:
     if simulation is None and not options.yes:
         _ask(loaded.settings, options.leads, options.name)
     summary = _run(_calm_on_terminal(loaded), options, simulation)
-    _finish(summary, as_json=options.json, begins_anew=_begins_anew(loaded, simulation))
+    _print(summary, loaded, options, simulation)
+    raise typer.Exit(exit_code(summary))
 
 
 def _run(loaded: "Loaded", options: RunOptions, simulation: "Simulation | None") -> "Summary":
@@ -50,21 +52,16 @@ def _run(loaded: "Loaded", options: RunOptions, simulation: "Simulation | None")
     return app.run_campaign(loaded, request, observers=watch.observers, view=watch.view)
 
 
-def _begins_anew(loaded: "Loaded", simulation: "Simulation | None") -> bool:
-    """Whether the same command would begin a new campaign instead of going on with this one."""
+def _print(
+    summary: "Summary", loaded: "Loaded", options: RunOptions, simulation: "Simulation | None"
+) -> None:
     from dialer.simulation import has_own_ledger
 
-    return simulation is not None and has_own_ledger(loaded)
-
-
-def _finish(summary: "Summary", *, as_json: bool, begins_anew: bool) -> None:
-    from dialer.cli import summary as shown
-
-    if as_json:
-        typer.echo(shown.as_json(summary, begins_anew=begins_anew))
+    begins_anew = simulation is not None and has_own_ledger(loaded)
+    if options.json:
+        typer.echo(as_json(summary, begins_anew=begins_anew))
     else:
-        words.print_aligned(shown.lines(summary, begins_anew=begins_anew))
-    raise typer.Exit(shown.exit_code(summary))
+        words.print_aligned(lines(summary, simulated=simulation is not None, begins_anew=begins_anew))
 
 
 def _calm_on_terminal(loaded: "Loaded") -> "Loaded":

@@ -22,7 +22,9 @@ TEMPLATE_HEAD = (
 
 Template = Annotated[
     bool,
-    typer.Option("--template", help="Print a TOML file with every setting at its default, to start from."),
+    typer.Option(
+        "--template", metavar="", help="Print a TOML file with every setting at its default, to start from."
+    ),
 ]
 
 

@@ -90,7 +90,9 @@ LogLevel = Annotated[
         "--log-level", metavar="LEVEL", rich_help_panel=OUTPUT, help="debug, info, warning or error."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", rich_help_panel=OUTPUT, help="Print JSON, for programs.")]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", rich_help_panel=OUTPUT, help="Print JSON, for programs.")
+]
 
 
 def settings(config: Path | None, secrets_dir: Path | None, given: Mapping[str, Any]) -> "Loaded":

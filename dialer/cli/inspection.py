@@ -29,7 +29,7 @@ class Form(StrEnum):
 
 
 Leads = Annotated[Path, typer.Argument(metavar="LEADS", show_default=False, help="CSV file to look at.")]
-OneOrAll = Annotated[str | None, typer.Argument(metavar="[CAMPAIGN]", help="One campaign; else all.")]
+OneOrAll = Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="One campaign; else all.")]
 One = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="The campaign's name.")]
 Format = Annotated[Form, typer.Option("--format", help="JSON lines, or a table for a spreadsheet.")]
 Output = Annotated[
@@ -84,6 +84,8 @@ def status(
 ) -> None:
     """Show where campaigns stand, also while they run.
 
+    It only reads.
+
     Examples
 
       dialer status
@@ -112,6 +114,8 @@ def results(
 ) -> None:
     """Write a campaign's results again from the ledger.
 
+    As JSON lines they are byte for byte what the results log holds.
+
     Examples
 
       dialer results spring > spring.jsonl
@@ -132,7 +136,10 @@ def verify(
     secrets_dir: flags.SecretsDir = None,
     json: flags.Json = False,
 ) -> None:
-    """Add campaigns up: every row that went in has one result or is open. Exit code 4 if not.
+    """Add campaigns up: every row that went in has one result or is open.
+
+    The results log is compared with the ledger, line by line. Exit code 4 if
+    anything does not add up.
 
     Examples
 
@@ -178,7 +185,10 @@ def _check_lines(report: "CheckReport") -> Lines:
     yield "leads", str(report.leads), "bold"
     yield "rows", f"{words.count(intake.rows)}, {words.count(intake.rejected)} rejected", ""
     yield "to call", words.count(report.people), ""
-    yield "from", ", ".join(report.from_numbers) or "the numbers in the rows", ""
+    if report.from_numbers:
+        yield "from", ", ".join(report.from_numbers), ""
+    else:
+        yield "from", "none set: run needs --from, unless each row has its from_number", "yellow"
     yield "pace", f"{report.cps:g} a second, {report.slots} at once: {words.span(report.pace_s)} or more", ""
     if report.rejected:
         yield "rejected", words.counts(report.rejected), "yellow"

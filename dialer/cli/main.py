@@ -34,11 +34,16 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", metavar="", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Show the stack trace of an unexpected error; also DIALER_DEBUG=1."),
+        typer.Option(
+            "--debug", metavar="", help="Show the stack trace of an unexpected error; also DIALER_DEBUG=1."
+        ),
     ] = False,
 ) -> None:
     """Call the people on a list through the Retell API: never twice, never lost, never over the limits."""

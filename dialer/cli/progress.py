@@ -25,7 +25,7 @@ from dialer.engine.events import (
     RequestHeld,
     SlotsChanged,
 )
-from dialer.engine.tally import Tally
+from dialer.engine.tally import PACE_WINDOW_S, Tally
 from dialer.ports import CampaignCounts
 
 ENDS_KEPT_MAX = 500
@@ -64,7 +64,19 @@ def snapshot_of(tally: Tally, before: CampaignCounts, now: float, slots: tuple[i
 class ProgressView:
     """Draws one campaign. It takes the engine's events, the tally of them, and a snapshot when it draws."""
 
-    def __init__(self, campaign: str, tally: Tally, snapshot: Callable[[], Snapshot], zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        campaign: str,
+        tally: Tally,
+        snapshot: Callable[[], Snapshot],
+        zone: ZoneInfo,
+        *,
+        speed: float | None = 1.0,
+        pace_window_s: float = PACE_WINDOW_S,
+    ) -> None:
+        """`speed`: of the campaign's clock, None if it is virtual. `pace_window_s`: on that clock."""
+        self._speed = speed
+        self._pace_window_s = pace_window_s
         self._campaign = campaign
         self._tally = tally
         self._snapshot = snapshot
@@ -111,6 +123,8 @@ class ProgressView:
         lines.add_row("calls", f"{self._calls(at)}   {self._ahead(at)}".rstrip())
         if outcomes := words.counts(self._tally.closed):
             lines.add_row("outcomes", Text(outcomes))
+        if self._speed != 1.0:
+            lines.add_row("clock", self._clock(at))
         for label, text, style in self._troubles(at):
             lines.add_row(label, Text(text, style=style))
         return lines
@@ -132,7 +146,14 @@ class ProgressView:
         return words.count(at.jobs) + ("" if self._tally.intake_complete else ", reading")
 
     def _calls(self, at: Snapshot) -> str:
-        return f"{at.slots_in_use} of {at.slots} slots   {self._tally.per_second(at.now):.1f} a second"
+        return f"{at.slots_in_use} of {at.slots} slots   {self._per_second(at):.1f} a second"
+
+    def _per_second(self, at: Snapshot) -> float:
+        return self._tally.per_second(at.now, self._pace_window_s)
+
+    def _clock(self, at: Snapshot) -> str:
+        how = "as fast as it can" if self._speed is None else f"{self._speed:g} times faster"
+        return f"{words.weekday_moment(at.now, self._zone)}, simulated, {how}"
 
     def _troubles(self, at: Snapshot) -> Iterator[tuple[str, str, str]]:
         """Label, text and style of each thing that is not as it should be."""
@@ -152,7 +173,7 @@ class ProgressView:
             return ""
         while self._due and self._due[0] <= at.now:
             heapq.heappop(self._due)
-        is_idle = at.slots_in_use == 0 and self._tally.intake_complete and not self._tally.per_second(at.now)
+        is_idle = at.slots_in_use == 0 and self._tally.intake_complete and not self._per_second(at)
         if is_idle and self._due:
             return f"next call due at {words.moment(self._due[0], at.now, self._zone)}"
         if len(self._ends) < ENDS_FOR_RATE_MIN or at.now <= self._ends[0]:

@@ -30,11 +30,14 @@ CampaignName = Annotated[
 Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, help="Stop after so many attempts.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Place real calls without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Place real calls without asking.")]
 Simulate = Annotated[
     bool,
     typer.Option(
-        "--simulate", rich_help_panel=flags.REHEARSAL, help="Call simulated people on a simulated API."
+        "--simulate",
+        metavar="",
+        rich_help_panel=flags.REHEARSAL,
+        help="Call simulated people on a simulated API.",
     ),
 ]
 Speed = Annotated[

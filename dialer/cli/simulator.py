@@ -30,10 +30,13 @@ Concurrency = Annotated[
 ]
 Cps = Annotated[
     float | None,
-    typer.Option("--cps", metavar="N", min=0.01, rich_help_panel=ACCOUNT, help="Calls per second; no limit."),
+    typer.Option(
+        "--cps", metavar="N", min=0.01, rich_help_panel=ACCOUNT, help="Calls per second; else no limit."
+    ),
 ]
 Unpaid = Annotated[
-    bool, typer.Option("--unpaid", rich_help_panel=ACCOUNT, help="Answer 402, as if a bill were open.")
+    bool,
+    typer.Option("--unpaid", metavar="", rich_help_panel=ACCOUNT, help="Answer 402, as if a bill were open."),
 ]
 WebhookUrl = Annotated[
     str | None,
@@ -50,7 +53,8 @@ ListingLag = Annotated[
     ),
 ]
 IgnoreKeys = Annotated[
-    bool, typer.Option("--ignore-keys", rich_help_panel=WRONG, help="Do not keep idempotency keys.")
+    bool,
+    typer.Option("--ignore-keys", metavar="", rich_help_panel=WRONG, help="Do not keep idempotency keys."),
 ]
 FaultList = Annotated[
     str,
@@ -83,7 +87,7 @@ def simulator(
     Examples
 
       dialer simulator --cps 5 --concurrency 10
-      dialer simulator --faults rate_limited=0.2,drop_after=0.05 --report seen.json
+      dialer simulator --faults rate_limited=0.2 --report seen.json
       RETELL_API_KEY=sim-key DIALER_RETELL__BASE_URL=http://127.0.0.1:8787 \
         dialer run leads.csv --from +12125550100
     """

@@ -43,7 +43,9 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
     return words.as_json(shown)
 
 
-def lines(summary: "Summary", *, begins_anew: bool = False) -> Iterator[tuple[str, str, str]]:
+def lines(
+    summary: "Summary", *, simulated: bool = False, begins_anew: bool = False
+) -> Iterator[tuple[str, str, str]]:
     """Label, text and style of each line, for people."""
     intake, counts = summary.intake, summary.counts
     yield "campaign", summary.campaign, "bold"
@@ -51,7 +53,8 @@ def lines(summary: "Summary", *, begins_anew: bool = False) -> Iterator[tuple[st
     yield "rows", f"{words.count(intake.rows)}{rejected}", ""
     yield "jobs", words.counts(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
-    yield "calls", f"{words.count(counts.calls)} in {words.span(summary.seconds)}", ""
+    how = " simulated" if simulated else ""
+    yield "calls", f"{words.count(counts.calls)}{how} in {words.span(summary.seconds)}", ""
     yield "ledger", summary.ledger, ""
     yield "results", str(summary.results), ""
     if summary.rejects is not None:

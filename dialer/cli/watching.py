@@ -15,7 +15,7 @@ from dialer.adapters.clock import SystemClock
 from dialer.app import Running
 from dialer.cli.progress import ProgressView, snapshot_of
 from dialer.engine.events import Event, Observe
-from dialer.engine.tally import Tally
+from dialer.engine.tally import PACE_WINDOW_S, Tally
 from dialer.ports import Clock
 from dialer.settings import Settings
 
@@ -93,6 +93,10 @@ class Watch:
         """Seconds on the campaign's clock that are `real_s` for those who watch, however fast it goes."""
         return virtual_s if self._speed is None else real_s * max(self._speed, 1.0)
 
+    @property
+    def _redrawn_every_s(self) -> float:
+        return self._every(REDRAWN_EVERY_S, VIRTUAL_REDRAWN_EVERY_S)
+
     def _observe(self, event: Event) -> None:
         if self._progress is not None:
             self._progress.observe(event)
@@ -104,7 +108,14 @@ class Watch:
             self.tally, running.before, running.clock.now(), running.slots()
         )
         zone = ZoneInfo(self._settings.campaign.timezone)
-        self._progress = ProgressView(running.campaign, self.tally, snapshot, zone)
+        self._progress = ProgressView(
+            running.campaign,
+            self.tally,
+            snapshot,
+            zone,
+            speed=self._speed,
+            pace_window_s=max(PACE_WINDOW_S, self._redrawn_every_s),
+        )
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._count)
@@ -125,11 +136,10 @@ class Watch:
 
     async def _show(self, progress: ProgressView) -> None:
         if self._screen.is_terminal:
-            every_s = self._every(REDRAWN_EVERY_S, VIRTUAL_REDRAWN_EVERY_S)
             with Live(console=self._screen, auto_refresh=False, transient=True) as live:
                 while True:
                     live.update(progress.render(), refresh=True)
-                    await anyio.sleep(every_s)
+                    await anyio.sleep(self._redrawn_every_s)
         elif self._lines_to is not None:
             every_s = self._every(LINE_EVERY_S, VIRTUAL_LINE_EVERY_S)
             while True:

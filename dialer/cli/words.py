@@ -42,6 +42,11 @@ def moment(at: float, now: float, zone: ZoneInfo) -> str:
     return f"{then:%a %H:%M}" if 0 < (then.date() - today.date()).days < 7 else f"{then:%Y-%m-%d %H:%M}"
 
 
+def weekday_moment(at: float, zone: ZoneInfo) -> str:
+    """`Mon 14:05` in that zone. Unix seconds."""
+    return f"{datetime.fromtimestamp(at, zone):%a %H:%M}"
+
+
 def print_aligned(lines: Iterable[tuple[str, str, str]]) -> None:
     """Print lines of a label, a text and the text's style, the texts below each other.
 

@@ -88,6 +88,7 @@ class Campaign:
         self._lives_tasks: anyio.abc.TaskGroup | None = None
         self._background: anyio.abc.TaskGroup | None = None
         self._intake: Intake | None = None
+        self._reading = anyio.CancelScope()
         self.stopping: CampaignStopping | None = None
         self.pace = Pace(config.cps, burst_s=config.burst_s, guard_s=config.guard_s, observe=observe)
         self.slots = Slots(
@@ -129,13 +130,13 @@ class Campaign:
         """
         self._intake = intake
         async with anyio.create_task_group() as self._background:
-            await self._refresh_slots()
             self._background.start_soon(self.tracker.run, self._on_blocked)
             self._background.start_soon(self._keep_slots)
             self._background.start_soon(self._give_back_slots)
             self._background.start_soon(self._follow_results, campaign_id)
             async with anyio.create_task_group() as self._lives_tasks:
                 await self._resume(campaign_id)
+                await self._refresh_slots()
                 if self.stopping is None:
                     self._lives_tasks.start_soon(self._take_in, campaign_id)
                     await self._dispatcher.run(campaign_id)
@@ -147,16 +148,18 @@ class Campaign:
         if self.stopping is not None:
             return
         self.stopping = CampaignStopping(why, way_out, account)
-        self._observe(self.stopping)
+        self._reading.cancel()
         self._dispatcher.stop()
         self.pace.stop()
         self._lives.stop()
         if self._lives_tasks is not None:
             self._lives_tasks.cancel_scope.deadline = anyio.current_time() + self._config.grace_s
+        self._observe(self.stopping)
 
     async def _take_in(self, campaign_id: CampaignId) -> None:
         assert self._intake is not None  # noqa: S101 - set by run
-        await self._intake.run(campaign_id, self._due.now)
+        with self._reading:
+            await self._intake.run(campaign_id, self._due.now)
 
     async def _resume(self, campaign_id: CampaignId) -> None:
         """Go on with what an earlier process left open; it takes its slots before anything new."""

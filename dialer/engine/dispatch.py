@@ -11,6 +11,9 @@ from dialer.domain.screening import Screen
 from dialer.engine.pacing import Pace, Slot, Slots, acquire
 from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
 
+LOOK_AGAIN_S = 60.0
+"""Between two looks at the clock while nothing is due: it may have been set, or the machine have slept."""
+
 
 class Due:
     """When the ledger is worth asking again: at a time, or when somebody has news of work."""
@@ -31,13 +34,19 @@ class Due:
         self._news.set()
         self._news = anyio.Event()
 
-    async def wait(self, next_due_at: float | None) -> None:
-        """Wait for that time (None: for ever) or for news."""
-        news = self._news
-        self._next_at = min(self._next_at, math.inf if next_due_at is None else next_due_at)
-        with anyio.move_on_after(max(0.0, self._next_at - self._clock.now())):
-            await news.wait()
-        if not news.is_set():
+    def asking(self) -> anyio.Event:
+        """Taken before the ledger is asked: news that comes before its answer is news too."""
+        return self._news
+
+    async def wait(self, next_due_at: float | None, asked: anyio.Event) -> None:
+        """Wait for that time (None: for ever) or for news since `asked`."""
+        due_at = math.inf if next_due_at is None else next_due_at
+        self._next_at = min(self._next_at, due_at)
+        # look again after each sleep: timers may fire early, and the clock may be set
+        while not asked.is_set() and (left_s := due_at - self._clock.now()) > 0:
+            with anyio.move_on_after(min(left_s, LOOK_AGAIN_S)):
+                await asked.wait()
+        if not asked.is_set():
             self._next_at = math.inf
 
 
@@ -101,22 +110,28 @@ class Dispatcher:
                 self._tasks.start_soon(self._lane, campaign_id, self._tasks)
 
     async def _lane(self, campaign_id: CampaignId, tasks: anyio.abc.TaskGroup) -> None:
-        while self._left is None or self._left > 0:
+        while not self._stopped and (self._left is None or self._left > 0):
+            asked = self._due.asking()
             nothing = await self._one(campaign_id)
             if nothing is not None:
                 if self._idle(nothing.next_due_at):
                     tasks.cancel_scope.cancel()
-                await self._due.wait(nothing.next_due_at)
+                await self._due.wait(nothing.next_due_at, asked)
 
     async def _one(self, campaign_id: CampaignId) -> NothingDue | None:
-        """Take capacity, claim a job with it and start it; or give the capacity back."""
+        """Take capacity, claim a job with it and start it; or give the capacity back.
+
+        None: a job was started, or none may be any more.
+        """
         slot = await self._slots.acquire()
         claimed: Attempt | NothingDue | None = None
         try:
             await acquire(self._permits, slot)
             try:
-                await self._pace.token()
+                token = await self._pace.token()
                 claimed = await self._claim(campaign_id)
+                if not isinstance(claimed, Attempt):
+                    self._pace.give_back(token)
             finally:
                 if not isinstance(claimed, Attempt):
                     self._permits.release_on_behalf_of(slot)
@@ -129,10 +144,10 @@ class Dispatcher:
             return None
         return claimed
 
-    async def _claim(self, campaign_id: CampaignId) -> Attempt | NothingDue:
+    async def _claim(self, campaign_id: CampaignId) -> Attempt | NothingDue | None:
         if self._left is not None:
             if self._left <= 0:
-                return NothingDue(None)
+                return None  # another lane took the last one
             self._left -= 1
         request = ClaimRequest(campaign_id, self._new_id(), self._clock.now(), self._screen(), self._encode)
         # what was claimed must be started, also when we are stopped meanwhile

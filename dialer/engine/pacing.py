@@ -31,16 +31,26 @@ class Pace:
         self._period_s = per_period / cps + guard_s
         burst = 1.0 + cps * burst_s  # beyond the one, what makes up for timers that fire late
         # as fast as the gate and no faster, or claimed attempts would gather before it
-        self._bucket = AsyncLimiter(burst, burst * self._period_s / per_period)
+        self._spacing_s = self._period_s / per_period
+        self._bucket = AsyncLimiter(burst, burst * self._spacing_s)
+        self._unused: float | None = None
         self._held_until = 0.0
         self._stopped = anyio.Event()
         self._observe = observe
         self._turn = anyio.Lock(fast_acquire=True)
 
-    async def token(self) -> None:
-        """Wait for a place in the line's schedule."""
+    async def token(self) -> float:
+        """Wait for a place in the line's schedule; gives its time."""
         await self._wait_until(lambda: self._held_until)
+        unused, self._unused = self._unused, None
+        if unused is not None and anyio.current_time() < unused + self._spacing_s:
+            return unused
         await self._bucket.acquire()
+        return anyio.current_time()
+
+    def give_back(self, token: float) -> None:
+        """No job was there for it: until the next place comes, this one may still be taken."""
+        self._unused = token
 
     async def gate(self) -> None:
         """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`."""

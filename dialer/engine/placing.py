@@ -140,7 +140,7 @@ class Placer:
             retry=retry_if_exception(
                 lambda error: isinstance(error, CallNotStarted) and error.limit is not Limit.CONCURRENCY
             ),
-            sleep=anyio.sleep,
+            sleep=_at_the_gate,
             reraise=True,
         )
         try:
@@ -223,3 +223,7 @@ class Placer:
         """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""
         age, since = self._clock.now() - attempt.claimed_at, anyio.current_time()
         return lambda: max(self._clock.now() - attempt.claimed_at, age + anyio.current_time() - since)
+
+
+async def _at_the_gate(_: float) -> None:
+    """The next try waits there for the line, which is held as long: a stop reaches it there."""

@@ -187,7 +187,10 @@ class Tracker:
                 await self._get(each, each.call_id, now)
 
     async def _get(self, followed: Followed, call_id: CallId, now: float) -> None:
-        news = await self._api.get(call_id)
+        try:
+            news = await self._api.get(call_id)
+        except (CallNotStarted, CallUncertain, CallRefused):
+            return  # the next sweep asks again; the others need not wait for this one
         if news is not None:
             self.heard(news)
         elif now - followed.since > self._config.call_max_s:

@@ -1,8 +1,12 @@
-"""What a piece of work takes of the wall clock and of the processors."""
+"""What a piece of work takes: of the wall clock, of the processors, of memory."""
 
 import resource
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+_STATUS = Path("/proc/self/status")
 
 
 def spend(work: Callable[[], object]) -> dict[str, float]:
@@ -12,3 +16,12 @@ def spend(work: Callable[[], object]) -> dict[str, float]:
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
     cpu_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return {"seconds": seconds, "cpu_s": cpu_s}
+
+
+def peak_mib() -> float:
+    """The most memory that this process ever had resident."""
+    if _STATUS.exists():
+        # not ru_maxrss: on Linux that begins with what the parent had when it started us
+        lines = _STATUS.read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)

@@ -80,7 +80,9 @@ def _memory(report: Report, server: Server, folder: Path, few: Path, many: Path,
         )
         figures[what] = {"peak_mib": peaks, "ratio": ratio, "rows_per_second": rows / seconds}
     report.table(["", f"{FEW_ROWS:,} rows", f"{rows:,} rows", "ratio", "rows/s"], table)
-    report.note("whole process (ru_maxrss). intake: `run` with no attempt allowed, file to ledger on disk")
+    report.note(
+        "the whole process, at its peak. intake: `run` with no attempt allowed, file to ledger on disk"
+    )
     report.figures["3"] = figures
     for what, figure in figures.items():
         name, bound = f"memory_{what}", MEMORY_RATIO_WANTED

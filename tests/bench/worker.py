@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.bench.spending import peak_mib
+
 Measurement = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -33,4 +35,5 @@ def measurement(name: str) -> Measurement:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(measurement(sys.argv[1])(json.loads(sys.argv[2]))) + "\n")
+    measured = measurement(sys.argv[1])(json.loads(sys.argv[2]))
+    sys.stdout.write(json.dumps({**measured, "peak_mib": peak_mib()}) + "\n")

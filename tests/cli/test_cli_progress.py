@@ -25,6 +25,7 @@ from dialer.ports import CampaignCounts, IntakeCounts
 
 NOON_S = 1_763_398_800.0
 """2025-11-17 12:00 in New York."""
+NEW_YORK = ZoneInfo("America/New_York")
 NUMBER = "+12125550142"
 JOB = OpenJob(JobId(1), CampaignId(1), CallJob(key=NUMBER, to_number=NUMBER), due_at=0.0, claims=0)
 
@@ -39,6 +40,7 @@ class Scene:
 
     now: float = NOON_S
     slots: tuple[int, int] = (18, 20)
+    zone: ZoneInfo = NEW_YORK
     tally: Tally = field(default_factory=Tally)
     before: CampaignCounts = field(
         default_factory=lambda: CampaignCounts(
@@ -52,7 +54,7 @@ class Scene:
     )
 
     def __post_init__(self) -> None:
-        self.view = ProgressView("spring", self.tally, self.snapshot, ZoneInfo("America/New_York"))
+        self.view = ProgressView("spring", self.tally, self.snapshot, self.zone)
         self.tell(IntakeProgressed(IntakeCounts(rows=3000, new=2000, same=1000), complete=True))
 
     def snapshot(self) -> Snapshot:
@@ -102,6 +104,20 @@ def test_while_the_leads_are_read() -> None:
     scene = Scene()
     scene.tell(IntakeProgressed(IntakeCounts(rows=200, new=200), complete=False))
     assert "100 of 1,200, reading" in scene.drawn()
+
+
+def test_a_simulation_shows_its_clock() -> None:
+    scene = Scene()
+    assert "simulated" not in scene.drawn()
+    for speed, says in ((900.0, "900 times faster"), (None, "as fast as it can")):
+        scene.view = ProgressView(
+            "spring", scene.tally, scene.snapshot, scene.zone, speed=speed, pace_window_s=225.0
+        )
+        assert f"clock      Mon 12:00, simulated, {says}" in scene.drawn()
+    for _ in range(90):
+        scene.call(Outcome.REACHED, JobState.DONE)
+    scene.now += 100.0
+    assert "0.5 a second" in scene.drawn(), "over the time between two drawings, not the last ten seconds"
 
 
 def test_when_only_redials_are_left() -> None:

@@ -79,7 +79,6 @@ def test_settings_that_cannot_work(retell: Served, tmp_path: Path, toml: str, sa
     ended = run(tmp_path, retell, "--config", "dialer.toml")
     assert ended.code == exits.BAD_INPUT
     assert ended.err.startswith(f"error: {says}")
-    assert not (tmp_path / "results").exists()
 
 
 def _no_ledger_at_all(path: Path) -> None:
@@ -118,6 +117,17 @@ def test_a_ledger_that_cannot_be_used(
     assert ended.code == exits.FAILED
     assert "dialer.db" in ended.err
     assert [part for part in says if part not in ended.err] == []
+
+
+def test_no_number_to_call_from(retell: Served, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_bytes(NUMBERS)
+    ended = run(tmp_path, retell)
+    assert ended.code == exits.BAD_INPUT
+    assert [
+        part for part in ("--from", "`from_numbers`", "a column from_number") if part not in ended.err
+    ] == []
+    status = dialer("status", "--json", cwd=tmp_path)
+    assert sum(json.loads(status.out)[0]["jobs"].values()) == 0, "nothing was taken in"
 
 
 def test_a_key_that_is_refused(retell: Served, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from cli_process import COMMAND, TIMEOUT_S, dialer, environment, simulator
+from cli_process import COMMAND, dialer, environment, simulator
 
 from dialer.cli import exits
 
@@ -37,7 +37,8 @@ def test_interrupted_and_resumed(tmp_path: Path) -> None:
         assert process.returncode == exits.INTERRUPTED, err
         stopped = json.loads(out)
         assert stopped["interrupted"] is True
-        assert 0 < stopped["jobs"]["open"] + stopped["jobs"]["busy"] < len(NUMBERS)
+        assert stopped["jobs"]["busy"] > 0, "calls go on without us"
+        assert stopped["jobs"]["open"] > 0
         assert stopped["next"][0].endswith("run the same command again to go on")
         assert dialer("verify", cwd=tmp_path).code == exits.DONE
 
@@ -47,5 +48,4 @@ def test_interrupted_and_resumed(tmp_path: Path) -> None:
         assert dialer("verify", cwd=tmp_path).code == exits.DONE
         report = retell.report()
     assert report["doubled_calls"] == 0
-    assert report["calls_per_number"] == dict.fromkeys(NUMBERS, 1)
-    assert TIMEOUT_S > STOPPED_WITHIN_S
+    assert report["calls_per_number"] == {"1": len(NUMBERS)}

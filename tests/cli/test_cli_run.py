@@ -128,7 +128,7 @@ def test_lines_of_progress_where_there_is_no_terminal(tmp_path: Path) -> None:
     leads(tmp_path, range(30, 48))
     ended = dialer("run", "leads.csv", "--simulate", "--speed", "max", cwd=tmp_path)
     assert ended.code == exits.DONE
-    assert "0 of 18 final" in ended.out
+    assert "11:00   3 of 18 final" in ended.out
     assert "next call due at 1" in ended.out
     assert "\x1b" not in ended.said
     for line in ended.err.splitlines():
@@ -176,6 +176,7 @@ def test_check_says_what_is_wrong(tmp_path: Path) -> None:
     ended = dialer("check", "leads.csv", cwd=tmp_path)
     assert ended.code == exits.DONE
     assert "4, 2 rejected" in ended.out
+    assert "run needs --from" in ended.out
     assert "line 4 " in ended.out
     shown = json.loads(dialer("check", "leads.csv", "--json", cwd=tmp_path).out)
     assert (shown["to_call"], shown["rejected"]) == (2, 2)

@@ -70,12 +70,24 @@ def test_a_campaign_that_is_done() -> None:
     ]
 
 
+def test_simulated_calls_are_called_so() -> None:
+    assert ("calls", "2,390 simulated in 2 h 05 min", "") in list(summary.lines(DONE, simulated=True))
+
+
 def test_what_is_left_is_said_with_what_to_do() -> None:
     steps = list(summary.next_steps(LEFT))
     assert steps[0] == "42 still open: run the same command again to go on"
     assert steps[1].startswith("1 unknown: a call may have been made")
     assert steps[2].startswith("mend the rejected rows")
     assert ("rejected", "results/spring.rejects.csv", "") in list(summary.lines(LEFT))
+
+
+def test_a_simulation_that_begins_anew_is_not_said_to_go_on() -> None:
+    steps = list(summary.next_steps(INTERRUPTED, begins_anew=True))
+    assert (
+        steps[0] == "42 still open: a simulation begins anew each time, unless it is given a --ledger to keep"
+    )
+    assert "only they are added" not in steps[2]
 
 
 def test_why_it_stopped_comes_first() -> None:

@@ -105,8 +105,11 @@ def test_an_error_of_the_database_is_one_of_each_callers_own(kept: Store) -> Non
         await desk.sql("PRAGMA busy_timeout = 1")
         other = raw(kept.path)
         other.execute("BEGIN IMMEDIATE")
+        begun: list[object] = []
+        sa.event.listen(desk.ledger._conn, "before_cursor_execute", lambda *given: begun.append(given[2]))
         answers = await together(desk.ask, desk.ask, desk.ask)
         other.close()
+        assert begun == ["BEGIN IMMEDIATE"]  # waited for once, not once for each
         assert [type(each) for each in answers] == [LedgerError] * 3
         assert len({id(each) for each in answers}) == 3
         assert all(isinstance(each.__cause__, sa.exc.OperationalError) for each in answers)

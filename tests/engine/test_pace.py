@@ -118,6 +118,23 @@ async def test_even_spacing_unless_a_burst_is_configured() -> None:
 
 
 @in_virtual_time
+async def test_a_token_that_found_no_job_is_good_until_the_next_one_comes() -> None:
+    pace = paced(0.1)
+    pace.give_back(await pace.token())
+    await anyio.sleep(7)
+    await pace.token()
+    assert anyio.current_time() == pytest.approx(7), "nobody waits for a place that was not used"
+    await pace.token()
+    assert anyio.current_time() == pytest.approx(10, abs=0.1), "the schedule is the same"
+    pace.give_back(await pace.token())
+    await anyio.sleep(30)
+    since = anyio.current_time()
+    for _ in range(3):
+        await pace.token()
+    assert anyio.current_time() - since == pytest.approx(20, abs=0.1), "it does not come on top"
+
+
+@in_virtual_time
 async def test_claims_that_pile_up_do_not_leave_in_a_pile() -> None:
     pace = paced(5)
     stuck = anyio.Event()

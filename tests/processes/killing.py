@@ -13,7 +13,7 @@ from threading import Event
 from time import perf_counter
 from typing import Any
 
-from tests.processes.places import Place, campaign, everyone_once
+from tests.processes.places import campaign, each_called_once, numbers
 from tests.processes.programs import Program
 
 FAULTS = "drop_after=0.12,error_after=0.12,drop_before=0.05,error_before=0.05,unreadable=0.05,only_first=3"
@@ -23,8 +23,10 @@ SPEED = 60.0
 STARTING_S = 1.5
 """Within this a process has begun to dial."""
 JITTER_S = 0.06
-MOMENT_S_MAX = 4.0
+MOMENT_S_MAX = 6.0
 """How long a moment is waited for; then it is killed where it stands."""
+LAST_S_MAX = 900.0
+"""For what is left after the last kill."""
 MOMENTS = {
     "starting": 2,
     "attempt.claimed": 4,
@@ -52,8 +54,9 @@ class Killed:
 
 def kill_rounds(folder: Path, rounds: int, leads: int, seed: int, told: Callable[[str], None]) -> Killed:
     """Kill so often, then let it come to its end. AssertionError: a promise was broken."""
+    people = numbers(leads)
     killed, dice, began = Killed(seed), Random(seed), perf_counter()
-    with campaign(folder, leads, *ACCOUNT, "--seed", str(seed), speed=SPEED) as (account, place):
+    with campaign(folder, people, *ACCOUNT, "--seed", str(seed), speed=SPEED) as (account, place):
         each = max(2, leads // rounds)
         for _ in range(rounds):
             with place.run("--cps", f"{each / 2:g}") as program:
@@ -62,11 +65,11 @@ def kill_rounds(folder: Path, rounds: int, leads: int, seed: int, told: Callable
             killed.seen += _counted(program)
             told(f"{killed.rounds} of {rounds}: killed at {moment}")
         with place.run() as program:
-            done = program.ended()
+            done = program.ended(LAST_S_MAX)
         killed.seen += _counted(program)
         assert done.code == 0, done.said
         killed.report = account.report()
-        everyone_once(place, killed.report, leads)
+        each_called_once(place, killed.report, people)
         killed.seen["lines"] = len(place.lines())
     killed.seconds = perf_counter() - began
     return killed
@@ -75,7 +78,7 @@ def kill_rounds(folder: Path, rounds: int, leads: int, seed: int, told: Callable
 def _kill_somewhere(program: Program, dice: Random, each: int) -> str:
     """Kill it at a moment that the dice name; what moment it was."""
     moment = dice.choices(list(MOMENTS), list(MOMENTS.values()))[0]
-    count = 1 if moment == "attempt.uncertain" else dice.randint(1, each)
+    count = 1 if moment == "attempt.uncertain" else dice.randint(1, max(2, each // 2))
     wait_s = dice.uniform(0.0, STARTING_S if moment == "starting" else JITTER_S)
     if moment != "starting" and program.reached(moment, count, MOMENT_S_MAX) is None:
         moment = "later"  # it did not come to that any more

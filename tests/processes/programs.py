@@ -89,10 +89,10 @@ class Program:
 
     def printed(self, within_s: float = EVENT_S_MAX) -> str:
         """The first line on stdout."""
-        with self._news:
-            if not self._news.wait_for(lambda: self.out, within_s):
-                raise AssertionError(f"nothing was printed in {within_s:g} s; {self._tail()}")
-            return self.out[0].strip()
+        wait_for(lambda: self.out or self._process.poll() is not None, "something is printed", within_s)
+        if not self.out:
+            raise AssertionError(f"it ended without a word; {self._tail()}")
+        return self.out[0].strip()
 
     def until(self, event: str, count: int = 1, within_s: float = EVENT_S_MAX) -> list[dict[str, Any]]:
         """Wait until the log has so many lines of that event; fails if the process ends before."""

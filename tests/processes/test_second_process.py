@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.places import campaign, everyone_once
+from tests.processes.places import campaign, each_called_once, numbers
 
-LEADS = 40
+PEOPLE = numbers(40)
 
 
 @pytest.mark.slow
 def test_a_second_process_is_refused_and_questions_are_answered(tmp_path: Path) -> None:
-    with campaign(tmp_path, LEADS, "--concurrency", "4") as (account, place):
+    with campaign(tmp_path, PEOPLE, "--concurrency", "4") as (account, place):
         with place.run() as first:
             first.until("attempt.closed", 2)
             for more in ((), ("--campaign", "another")):
@@ -35,11 +35,11 @@ def test_a_second_process_is_refused_and_questions_are_answered(tmp_path: Path) 
             assert [line["seq"] for line in map(json.loads, results.out.splitlines())]
             done = first.ended()
             assert done.code == 0, done.said
-        everyone_once(place, account.report(), LEADS)
+        each_called_once(place, account.report(), PEOPLE)
 
 
 def test_the_lock_goes_with_the_process(tmp_path: Path) -> None:
-    with campaign(tmp_path, LEADS, "--concurrency", "4") as (_, place), place.run() as first:
+    with campaign(tmp_path, PEOPLE, "--concurrency", "4") as (_, place), place.run() as first:
         first.until("attempt.claimed")
         first.killed()
         with place.run() as second:

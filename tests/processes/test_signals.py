@@ -6,10 +6,10 @@ from threading import Event
 
 import pytest
 
-from tests.processes.places import SPEED, Place, campaign, everyone_once
+from tests.processes.places import SPEED, Place, campaign, each_called_once, numbers
 from tests.processes.programs import Program, wait_for
 
-LEADS = 30
+PEOPLE = numbers(30)
 SLOW_S = 1.0
 STOPPED_MAX_S = 15.0
 AT_ONCE_MAX_S = 1.5
@@ -29,7 +29,7 @@ def requests_under_way(place: Place, program: Program) -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_politely_every_request_gets_its_answer(number: signal.Signals, tmp_path: Path) -> None:
     slow = ("--latency", str(SLOW_S * SPEED))
-    with campaign(tmp_path, LEADS, *slow) as (account, place):
+    with campaign(tmp_path, PEOPLE, *slow) as (account, place):
         with place.run(env={"DIALER_PLACING__IN_FLIGHT_MAX": "8"}) as program:
             requests_under_way(place, program)
             program.signal(number)
@@ -49,12 +49,12 @@ def test_stopped_politely_every_request_gets_its_answer(number: signal.Signals, 
             again = program.ended()
             assert again.code == 0, again.said
             assert program.logged("attempt.uncertain") == []
-        everyone_once(place, account.report(), LEADS)
+        each_called_once(place, account.report(), PEOPLE)
 
 
 @pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with campaign(tmp_path, LEADS, "--latency", str(4 * SPEED)) as (account, place):
+    with campaign(tmp_path, PEOPLE, "--latency", str(4 * SPEED)) as (account, place):
         with place.run() as program:
             flying = requests_under_way(place, program)
             program.signal(signal.SIGINT)
@@ -65,24 +65,24 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         assert place.attempts("claimed") >= flying, "it did not wait for them"
         again = place.run_to_end()
         assert again.code == 0, again.said
-        everyone_once(place, account.report(), LEADS)
+        each_called_once(place, account.report(), PEOPLE)
 
 
 def test_a_signal_while_it_starts_loses_nothing(tmp_path: Path) -> None:
-    with campaign(tmp_path, LEADS) as (account, place):
+    with campaign(tmp_path, PEOPLE) as (account, place):
         with place.run() as program:
             wait_for(place.database.exists, "the ledger is there")
             program.signal(signal.SIGTERM)
             done = program.ended(STOPPED_MAX_S)
             assert done.code in (130, -signal.SIGTERM), done.said
         assert place.run_to_end().code == 0
-        everyone_once(place, account.report(), LEADS)
+        each_called_once(place, account.report(), PEOPLE)
 
 
 @pytest.mark.slow
 def test_frozen_past_every_timeout_and_thawed(tmp_path: Path) -> None:
     """While it is frozen its requests are answered, run into their timeout, and the calls end."""
-    with campaign(tmp_path, LEADS, "--latency", str(0.3 * SPEED)) as (account, place):
+    with campaign(tmp_path, PEOPLE, "--latency", str(0.3 * SPEED)) as (account, place):
         with place.run(env={"DIALER_RETELL__TIMEOUT_S": "1"}) as program:
             for calls in (UNDER_WAY, 3 * UNDER_WAY):
                 program.until("call.placed", calls)
@@ -92,4 +92,4 @@ def test_frozen_past_every_timeout_and_thawed(tmp_path: Path) -> None:
                 program.signal(signal.SIGCONT)
             done = program.ended()
             assert done.code == 0, done.said
-        everyone_once(place, account.report(), LEADS)
+        each_called_once(place, account.report(), PEOPLE)

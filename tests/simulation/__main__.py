@@ -81,7 +81,7 @@ def _lines(seen: Evidence) -> list[str]:
         found.append((life.began, f"PROCESS starts with {life.slots} slots"))
         found.append((life.ended, "PROCESS crashed" if life.crashed else "PROCESS ended"))
     found += [(change.at, f"CHANGE {change}") for change in seen.plan.changes]
-    found += [(at, f"CLOCK steps by {seconds} s") for at, seconds in seen.plan.steps]
+    found += [(at, f"CLOCK steps by {seconds} s") for at, seconds in seen.steps]
     found += [(at, f"event {event}") for at, event in seen.heard.events]
     found += [(at, f"asked {request}: {answer}") for at, request, answer in seen.heard.requests]
     for call in seen.calls:

@@ -95,7 +95,9 @@ def forgets_what_was_under_way(campaign: Campaign) -> None:
             return await real(attempt)
         now = lives._clock.now()
         await lives._ledger.finish(
-            Finish(attempt, AttemptState.UNSPENT, Outcome.NOT_RUNG, now, JobState.OPEN, now, (), [_line(attempt)])
+            Finish(
+                attempt, AttemptState.UNSPENT, Outcome.NOT_RUNG, now, JobState.OPEN, now, (), [_line(attempt)]
+            )
         )
         return None
 
@@ -110,8 +112,12 @@ def _line(attempt: Attempt) -> Mapping[str, Any]:
 
 
 def has_no_pace(campaign: Campaign) -> None:
+    async def token() -> float:
+        await anyio.lowlevel.checkpoint()
+        return 0.0
+
     campaign.pace.gate = anyio.lowlevel.checkpoint  # type: ignore[method-assign]
-    campaign.pace.token = anyio.lowlevel.checkpoint  # type: ignore[method-assign]
+    campaign.pace.token = token  # type: ignore[method-assign]
 
 
 def has_no_slots(campaign: Campaign) -> None:
@@ -132,7 +138,9 @@ def takes_an_answer_for_an_end(campaign: Campaign) -> None:
     real = campaign.tracker.heard
 
     def heard(news: CallNews, *, by_webhook: bool = False) -> bool:
-        return real(replace(news, status="ended") if news.status == "ongoing" else news, by_webhook=by_webhook)
+        return real(
+            replace(news, status="ended") if news.status == "ongoing" else news, by_webhook=by_webhook
+        )
 
     campaign.tracker.heard = heard  # type: ignore[method-assign]
 

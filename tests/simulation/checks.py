@@ -1,4 +1,4 @@
-"""The promises, one function each: what a run left behind that breaks it, in plain words; empty if it holds."""
+"""The promises, one function each: what breaks it, in plain words; empty if it holds."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -116,7 +116,10 @@ def log_is_the_ledger(seen: Evidence) -> list[str]:
             min(len(lines), len(stored)),
         )
         problems.append(f"log and ledger ({len(lines)} and {len(stored)} lines) differ from line {place + 1}")
-    if any(orjson.loads(line)["seq"] != line_of["seq"] for line, line_of in zip(stored, seen.results, strict=True)):
+    if any(
+        orjson.loads(line)["seq"] != line_of["seq"]
+        for line, line_of in zip(stored, seen.results, strict=True)
+    ):
         problems.append("a line's own sequence number is not the ledger's")
     return problems
 
@@ -164,7 +167,9 @@ def redials_wait(seen: Evidence) -> list[str]:
     policy, problems = seen.plan.config.redial, []
     for job in seen.jobs:
         if len(job["history"].split()) > policy.attempts_max:
-            problems.append(f"job {job['key']} has {job['history']!r}, more than {policy.attempts_max} attempts")
+            problems.append(
+                f"job {job['key']} has {job['history']!r}, more than {policy.attempts_max} attempts"
+            )
         history: list[Outcome] = []
         due: Mapping[str, Any] | None = None
         calls = {call.attempt_id: call for call in seen.calls_of_job[job["id"]]}
@@ -187,10 +192,7 @@ def _waited(seen: Evidence, earlier: Call, later: Call, delay_s: float) -> bool:
         return False
     times = [earlier.ended_at, later.created_at]
     times += [
-        near
-        for at, _ in seen.plan.steps
-        if times[0] < at <= times[1]
-        for near in (max(times[0], at - 1e-6), at)
+        near for at, _ in seen.steps if times[0] < at <= times[1] for near in (max(times[0], at - 1e-6), at)
     ]
     shown = [seen.wall(at) for at in sorted(times)]
     highest = [max(shown[nth:]) for nth in range(len(shown))]

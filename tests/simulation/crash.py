@@ -69,7 +69,7 @@ class CrashingLedger(SqlLedger):
             self.die()
         if self.is_dead:
             for operation in operations:
-                operation.error = CrashError()
+                operation.error = CrashError()  # type: ignore[assignment]
 
     def _strikes(self, operations: Sequence[Operation]) -> bool:
         crash = self._crash

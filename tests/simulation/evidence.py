@@ -56,6 +56,8 @@ class Evidence:
     log: bytes
     wall: Callable[[float], float]
     """The dialer's wall clock at a time of the loop."""
+    steps: tuple[tuple[float, float], ...]
+    """When that clock stepped, and how far."""
     hours: float
 
     @cached_property

@@ -24,7 +24,7 @@ from tests.simulation.wire import Weather
 EPOCH_S = 1_800_000_000.0
 FROM_NUMBERS = ("+12125550199", "+13125550199")
 LIVES_MAX = 5
-STEPS_S = (3600.0, -3600.0, 3.0, -3.0)
+STEPS_S = (3600.0, -3600.0, 900.0, 40.0, 3.0, -3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Life:
     crash: Crash | None = None
     stop_after_s: float | None = None
     down_s: float = 1.0
+    step_s: float = 0.0
+    """How far the wall clock steps while nobody runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def draw(seed: int) -> Plan:
         hears_webhooks=chance.random() < 0.6,
         honours_dnc=chance.random() < 0.3,
         batch_rows=chance.choice((7, 25, 200)),
-        in_file=chance.random() < 0.1,
+        in_file=chance.random() < 0.05,
         torn_bytes=chance.choice((0, 0, 1, 40, 700)),
     )
 
@@ -179,13 +181,19 @@ def _redial(chance: Random) -> RedialPolicy:
 
 def _faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
     """`slack_s`: how late a call may be made and still be listed within the settle time."""
-    create = ("rate_limited", "error_before", "drop_before", "concurrency_refused", "error_after")
+    create: tuple[str, ...] = (
+        "rate_limited",
+        "error_before",
+        "drop_before",
+        "concurrency_refused",
+        "error_after",
+    )
     create += ("drop_after", "unreadable", "stall", "made_late")
     other = ("read_error", "read_dropped", "analysis_missing", "webhook_reordered")
     webhook = ("webhook_lost", "webhook_doubled", "webhook_late")
     chosen = [name for name in (*create, *other, *webhook) if chance.random() < 0.4]
     ratio = chance.choice((0.0, 0.02, 0.05, 0.1))
-    values: dict[str, Any] = {name: ratio for name in chosen}
+    values: dict[str, Any] = dict.fromkeys(chosen, ratio)
     if honoured and chance.random() < 0.3:
         values["listing_late"] = ratio
     return Faults(
@@ -214,6 +222,7 @@ def _life(chance: Random, slots: int) -> Life:
         crash=crash,
         stop_after_s=stop_after_s,
         down_s=chance.choice((0.01, 0.5, 3.0, 45.0, 900.0, 4000.0, 9000.0)),
+        step_s=chance.choice(STEPS_S) if chance.random() < 0.15 else 0.0,
     )
 
 

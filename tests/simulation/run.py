@@ -42,14 +42,17 @@ class _SteppingClock:
     """The dialer's wall clock: goes with the loop, but for its steps."""
 
     def __init__(self, plan: Plan, loop: WireLoop) -> None:
-        self._steps = plan.steps
+        self.steps = list(plan.steps)
         self._loop = loop
 
     def now(self) -> float:
         return self.at(self._loop.time())
 
+    def step(self, seconds: float) -> None:
+        self.steps.append((self._loop.time(), seconds))
+
     def at(self, time: float) -> float:
-        return EPOCH_S + time + sum(seconds for at, seconds in self._steps if at <= time)
+        return EPOCH_S + time + sum(seconds for at, seconds in self.steps if at <= time)
 
 
 class _Store:
@@ -88,7 +91,7 @@ async def _run(plan: Plan, parts: Parts, folder: Path) -> Evidence:
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(_change, plan.changes, simulator, loop)
-                    await _live_all(world, store)
+                    await _live_all(world, store, clock)
                     tasks.cancel_scope.cancel()
                     _calm(world, loop)
                 await _finish(world, store)
@@ -99,7 +102,10 @@ async def _run(plan: Plan, parts: Parts, folder: Path) -> Evidence:
             found = ledger_tables(conn, NAME)
         log = world.log.read_bytes() if world.log.exists() else b""
     gc.collect(0)
-    return Evidence(plan, heard, calls, report, log=log, wall=clock.at, hours=loop.time() / 3600, **found)
+    steps = tuple(sorted(clock.steps))
+    return Evidence(
+        plan, heard, calls, report, log=log, wall=clock.at, steps=steps, hours=loop.time() / 3600, **found
+    )
 
 
 async def _change(changes: tuple[Change, ...], simulator: Simulator, loop: WireLoop) -> None:
@@ -125,10 +131,13 @@ def _calm(world: World, loop: WireLoop) -> None:
     )
 
 
-async def _live_all(world: World, store: _Store) -> None:
+async def _live_all(world: World, store: _Store, clock: _SteppingClock) -> None:
     for nth, life in enumerate(world.plan.lives):
         await _live(world, life, world.plan.readings[nth], store, nth)
-        await anyio.sleep(life.down_s)
+        await anyio.sleep(life.down_s / 2)
+        if life.step_s:
+            clock.step(life.step_s)
+        await anyio.sleep(life.down_s / 2)
 
 
 async def _finish(world: World, store: _Store) -> None:
@@ -148,9 +157,7 @@ async def _live(world: World, life: Life, rows: Rows, store: _Store, nth: int) -
     world.heard.lives.append(lived)
     try:
         with store.connect() as conn:
-            lived.crashed = not await live(
-                world, life, rows, conn, Random(f"dialer/{world.plan.seed}/{nth}")
-            )
+            lived.crashed = not await live(world, life, rows, conn, Random(f"dialer/{world.plan.seed}/{nth}"))
     finally:
         lived.ended = anyio.current_time()
     if lived.crashed and world.plan.torn_bytes and world.log.exists():

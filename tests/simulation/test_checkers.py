@@ -76,7 +76,9 @@ def test_a_row_that_is_passed_over_is_caught() -> None:
 
 
 def test_a_job_without_a_last_word_is_caught() -> None:
-    assert {"one_final_result_each", "balance_closes"} <= caught(calm_plan(), Parts(ledger=broken.SilentLedger))
+    assert {"one_final_result_each", "balance_closes"} <= caught(
+        calm_plan(), Parts(ledger=broken.SilentLedger)
+    )
 
 
 @pytest.mark.parametrize("sink", [broken.StutteringSink, broken.ForgetfulSink])

@@ -1,13 +1,19 @@
-"""Never twice, never lost: drawn campaigns with faults and crashes keep every promise, again and again alike."""
+"""Never twice, never lost: drawn campaigns with faults and crashes keep every promise."""
 
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from dialer.simulator.faults import Faults
 from tests.simulation.batch import reproduce, summarize
-from tests.simulation.plan import Life, draw
+from tests.simulation.broken import calm_plan
+from tests.simulation.checks import violations
+from tests.simulation.crash import Crash, Moment
+from tests.simulation.plan import Life
+from tests.simulation.rows import Rows
 from tests.simulation.run import run
 
 
@@ -31,7 +37,18 @@ def test_the_same_seed_is_the_same_run() -> None:
 
 
 def _hashes(hash_seed: str) -> list[str]:
-    command = [sys.executable, "-m", "tests.simulation", "--seeds", "6", "--first", "3", "--jobs", "1", "--hash"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.simulation",
+        "--seeds",
+        "6",
+        "--first",
+        "3",
+        "--jobs",
+        "1",
+        "--hash",
+    ]
     told = subprocess.run(
         command, env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, text=True, check=False
     )
@@ -39,9 +56,26 @@ def _hashes(hash_seed: str) -> list[str]:
     return [line for line in told.stdout.splitlines() if line.split()[0].isdigit() and len(line.split()) == 2]
 
 
-def test_a_crash_leaves_nothing_of_its_transaction() -> None:
-    """A process that dies at every single claim, before its commit, has never called anybody."""
-    plan = next(plan for plan in map(draw, range(100)) if plan.lives[0].crash is not None)
-    assert isinstance(plan.lives[0], Life)
+def test_a_process_that_dies_at_each_claim_calls_nobody() -> None:
+    dies = Crash(Moment.CLAIM, nth=1, after_s=0.0, commits=False)
+    plan = calm_plan(lives=(Life(20, dies),) * 3, readings=calm_plan().readings * 2)
     seen = run(plan)
-    assert seen.heard.lives[0].crashed or seen.heard.lives[0].ended > 0
+    assert [life.crashed for life in seen.heard.lives] == [True, True, True, False]
+    assert seen.heard.creates[0] >= seen.heard.lives[3].began
+    assert violations(seen) == []
+
+
+def test_a_crash_at_every_transaction_in_turn() -> None:
+    """Before and after each commit of a small campaign that loses answers."""
+    small = calm_plan(faults=Faults(drop_after=0.5, drop_before=0.3, only_first=1))
+    readings = (Rows(small.readings[0].rows[:4]),) * 2
+    crashes = 0
+    for nth in range(1, 100):
+        for commits in (False, True):
+            crash = Crash(Moment.COMMIT, nth, after_s=0.0, commits=commits)
+            seen = run(replace(small, readings=readings, lives=(Life(2, crash),)))
+            assert violations(seen) == [], f"crash {crash}"
+            crashes += seen.heard.lives[0].crashed
+        if not seen.heard.lives[0].crashed:
+            break
+    assert crashes > 40

@@ -50,7 +50,7 @@ class WireLoop(ClockLoop):
             for listener in self._listeners.values():
                 listener.cut()
 
-    def carry(self, step: Callable[[Unpack[Ts]], object], *args: Unpack[Ts]) -> None:
+    def carry(self, step: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """Something goes over the wire."""
         if self._weather is Weather.HOLDS:
             self._held.append((step, args))
@@ -101,7 +101,9 @@ class _Name:
         return self._address
 
 
-class _Listener(asyncio.AbstractServer):
+class _Listener:
+    """As much of `asyncio.Server` as aiohttp asks for."""
+
     def __init__(
         self,
         registry: dict[int, "_Listener"],

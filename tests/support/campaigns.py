@@ -13,6 +13,7 @@ happened, the books balance, nothing is leaked and nobody has two calls for one 
 
 import asyncio
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -108,8 +109,11 @@ class Process:
     refused: list[RejectedRow]
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     crashed: bool = False
+    ended: anyio.Event = field(default_factory=anyio.Event)
     ended_at: float | None = None
     """The loop's time."""
+    jobs: Counter[JobState] = field(default_factory=Counter)
+    """As the ledger had them when it had ended; empty after a crash."""
 
     def stop(self) -> None:
         """As SIGTERM does."""
@@ -136,18 +140,20 @@ class Process:
         with self.scope:
             await self.campaign.run(self.campaign_id, self.intake)
         self.ended_at = anyio.current_time()
+        self.ended.set()
 
     async def audit(self) -> None:
         """What must hold whenever a process has ended by itself."""
         balance = await self.ledger.balance(NAME, self.campaign_id)
         assert balance.problems() == []
+        self.jobs = +Counter(balance.jobs)
         stored = await self.ledger.results_after(self.campaign_id, 0, 1_000_000)
         assert self.world.log.lines == stored, "the results log has the ledger's lines"
         assert self.campaign._dispatcher.in_flight == 0, "every permit was given back"
         unknown = await self.ledger.open_attempts(self.campaign_id, frozenset({AttemptState.UNKNOWN}))
         assert self.campaign.slots.in_use <= len(unknown), "only unknown attempts may hold slots"
         if self.campaign.stopping is None and self.campaign._config.limit is None:
-            assert (balance.jobs[JobState.OPEN], balance.jobs[JobState.BUSY]) == (0, 0), "it was not finished"
+            assert self.jobs[JobState.OPEN] == self.jobs[JobState.BUSY] == 0, "it was not finished"
 
 
 @dataclass
@@ -224,8 +230,7 @@ class World:
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(process.work)
             yield process
-            while process.ended_at is None:
-                await anyio.sleep(0.1)
+            await process.ended.wait()
             assert self.allows_doubles or self.report.doubled_calls == 0, "an attempt made two calls"
             if not process.crashed:
                 await process.audit()
