@@ -154,10 +154,14 @@ def _take_over_other_libraries(steps: Sequence[Processor], look: Processor, stre
 class LogObserver:
     """Writes the engine's events; give its `observe` to the engine.
 
-    `held_each_s`: seconds of `clock` between lines that say that the API holds us.
+    `held_each_s`: seconds of `clock` between lines that say that the API holds us. `wanted_stop`: why the
+    campaign stops when somebody asked for it, which is no error.
     """
 
-    def __init__(self, log: Log, clock: Clock, *, held_each_s: float = HELD_EACH_S) -> None:
+    def __init__(
+        self, log: Log, clock: Clock, *, held_each_s: float = HELD_EACH_S, wanted_stop: str = ""
+    ) -> None:
+        self._wanted_stop = wanted_stop
         self._log = log
         self._clock = clock
         self._held_each_s = held_each_s
@@ -188,7 +192,8 @@ class LogObserver:
             case SlotsChanged():
                 self._slots_changed(event)
             case CampaignStopping(why=why, way_out=way_out, account=account):
-                log.error("campaign.stopping", why=why, way_out=way_out, account=account)
+                write = log.info if why == self._wanted_stop else log.error
+                write("campaign.stopping", why=why, way_out=way_out, account=account)
             case _:
                 assert_never(event)
 

@@ -268,21 +268,6 @@ def test_intake_is_told_now_and_then() -> None:
     assert [line["rows"] for line in got] == [10_000, 20_000, 30_000, 30_001]
 
 
-def test_held_requests_are_told_once_a_second() -> None:
-    stream, clock = io.StringIO(), SetClock()
-    observer = logs.LogObserver(log_to(stream), clock)
-    for _ in range(25):
-        observer.observe(RequestHeld("429", 0.1))
-        clock.at += 0.125
-    assert [line["unlogged"] for line in lines(stream)] == [0, 7, 7, 7]
-
-
-def test_that_slots_come_back_is_no_news() -> None:
-    changes = [SlotsChanged(slots, "") for slots in (20, 4, 5, 6, 20, 19)]
-    assert [line["slots"] for line in observed(*changes, level="info")] == [20, 4, 19]
-    assert len(observed(*changes)) == len(changes)
-
-
 def test_counters_have_their_metric_names() -> None:
     tally, stream = Tally(), io.StringIO()
     for event in (AttemptClaimed(ATTEMPT, resumed=False), CLOSED, SlotsChanged(7, "limit")):

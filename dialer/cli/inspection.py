@@ -217,7 +217,7 @@ def _check_as_dict(report: "CheckReport") -> dict[str, Any]:
 def _status_lines(status: "CampaignStatus") -> Lines:
     counts = status.counts
     yield "campaign", status.campaign, "bold"
-    yield "jobs", words.counts(counts.jobs) or "none", ""
+    yield "jobs", words.jobs(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     pace = f"{words.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
     yield "calls", pace, ""
@@ -249,7 +249,7 @@ def _verdict_lines(verdict: "Verdict") -> Lines:
     yield "campaign", balance.campaign, "bold"
     parts = {"new": balance.new, "met again": balance.met_again, "rejected": balance.rejected}
     yield "rows", f"{words.count(balance.rows)}: {words.counts(parts) or 'none'}", ""
-    yield "jobs", f"{words.count(sum(balance.jobs.values()))}: {words.counts(balance.jobs) or 'none'}", ""
+    yield "jobs", f"{words.count(sum(balance.jobs.values()))}: {words.jobs(balance.jobs) or 'none'}", ""
     yield "results", f"{words.count(balance.lines)} lines", ""
     for note in verdict.notes:
         yield "note", note, "yellow"

@@ -11,6 +11,7 @@ from dialer.cli import exits
 from dialer.cli.campaign import run
 from dialer.cli.config import config
 from dialer.cli.inspection import check, results, status, verify
+from dialer.cli.resolve import resolve
 from dialer.cli.simulator import simulator
 from dialer.domain.errors import DialerError
 
@@ -50,7 +51,7 @@ def root(
 
 
 for panel, commands in {
-    "Campaigns": (check, run, status, results, verify),
+    "Campaigns": (check, run, status, results, verify, resolve),
     "Tools": (simulator, config),
 }.items():
     for command in commands:

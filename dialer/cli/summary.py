@@ -51,7 +51,7 @@ def lines(
     yield "campaign", summary.campaign, "bold"
     rejected = f", {words.count(intake.rejected)} rejected" if intake.rejected else ""
     yield "rows", f"{words.count(intake.rows)}{rejected}", ""
-    yield "jobs", words.counts(counts.jobs) or "none", ""
+    yield "jobs", words.jobs(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     how = " simulated" if simulated else ""
     yield "calls", f"{words.count(counts.calls)}{how} in {words.span(summary.seconds)}", ""

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import anyio
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.live import Live
 
 from dialer import logs
 from dialer.adapters.clock import SystemClock
-from dialer.app import Running
+from dialer.app import INTERRUPTED, Running
 from dialer.cli.progress import ProgressView, snapshot_of
 from dialer.engine.events import Event, Observe
 from dialer.engine.tally import PACE_WINDOW_S, Tally
@@ -20,6 +21,8 @@ from dialer.ports import Clock
 from dialer.settings import Settings
 
 REDRAWN_EVERY_S = 0.25
+ECHO_CHARS = 4
+"""Kept free at the end of each line, so that a `^C` that the terminal echoes does not begin a new one."""
 LINE_EVERY_S = 5.0
 VIRTUAL_REDRAWN_EVERY_S = 60.0
 VIRTUAL_LINE_EVERY_S = 3600.0
@@ -86,7 +89,7 @@ class Watch:
     def observers(self) -> list[Observe]:
         """For the engine's events."""
         held_each_s = self._every(logs.HELD_EACH_S, VIRTUAL_HELD_EVERY_S)
-        log = logs.LogObserver(self.log, self._clock, held_each_s=held_each_s)
+        log = logs.LogObserver(self.log, self._clock, held_each_s=held_each_s, wanted_stop=INTERRUPTED)
         return [self.tally.observe, log.observe, self._observe]
 
     def _every(self, real_s: float, virtual_s: float) -> float:
@@ -138,7 +141,8 @@ class Watch:
         if self._screen.is_terminal:
             with Live(console=self._screen, auto_refresh=False, transient=True) as live:
                 while True:
-                    live.update(progress.render(), refresh=True)
+                    drawn = Constrain(progress.render(), self._screen.width - ECHO_CHARS)
+                    live.update(drawn, refresh=True)
                     await anyio.sleep(self._redrawn_every_s)
         elif self._lines_to is not None:
             every_s = self._every(LINE_EVERY_S, VIRTUAL_LINE_EVERY_S)

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from dialer.domain.lifecycle import JobState
+
 Name = TypeVar("Name", bound=str)
 
 
@@ -17,6 +19,11 @@ def counts(of: Mapping[Name, int]) -> str:
     """`reached 812, voicemail 120`: the most first, none left out but zeros."""
     most_first = sorted(of.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in most_first if number)
+
+
+def jobs(of: Mapping[JobState, int]) -> str:
+    """As `counts`. A job whose person is being called is not `busy` to people: that is an outcome."""
+    return counts({"under_way" if state is JobState.BUSY else str(state): of[state] for state in of})
 
 
 def span(seconds: float) -> str:

@@ -13,7 +13,7 @@ import anyio
 
 from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
-from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.lifecycle import AttemptState, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
 from dialer.domain.redial import Again, Final, RedialPolicy
 from dialer.domain.results import attempt_line, job_line
@@ -108,7 +108,11 @@ class Lives:
                 except CallError:
                     continue  # nobody could look; the next round will
             if followed.news is not None:
-                await self._placed(attempt, followed, Placed(followed.news, adopted=True))
+                try:
+                    await self._placed(attempt, followed, Placed(followed.news, adopted=True))
+                except IllegalTransition:
+                    why = f"call {followed.news.call_id} was found, but an operator had resolved the attempt"
+                    self._observe(AttemptUncertain(attempt, why))
 
     async def _send(self, attempt: Attempt) -> Placement | CallUncertain:
         try:

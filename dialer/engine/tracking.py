@@ -14,7 +14,7 @@ from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews
 from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
 from dialer.ports import CallApi
 
-GETS_PER_SWEEP_MAX = 20
+GETS_PER_SWEEP_MAX = 15
 """Calls that one sweep asks for one by one, because the listing does not show them."""
 
 
@@ -184,6 +184,7 @@ class Tracker:
         missing = [each for each in waiting.values() if now - each.since > self._config.missing_s]
         for each in missing[:GETS_PER_SWEEP_MAX]:
             if each.call_id is not None and not each.over.is_set():
+                self._by_call[each.call_id] = self._by_call.pop(each.call_id)  # next time the others go first
                 await self._get(each, each.call_id, now)
 
     async def _get(self, followed: Followed, call_id: CallId, now: float) -> None:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dialer.cli import words
+from dialer.domain.lifecycle import JobState
 
 NEW_YORK = ZoneInfo("America/New_York")
 MONDAY_NOON_S = 1_763_398_800.0
@@ -49,6 +50,10 @@ def test_counts_name_the_most_first_and_no_zeros() -> None:
     of = {"no_answer": 2, "reached": 1200, "busy": 2, "voicemail": 0}
     assert words.counts(of) == "reached 1,200, busy 2, no answer 2"
     assert words.counts({}) == ""
+
+
+def test_a_job_under_way_is_not_called_busy() -> None:
+    assert words.jobs({JobState.BUSY: 2, JobState.DONE: 3, JobState.OPEN: 0}) == "done 3, under way 2"
 
 
 def test_lines_are_whole_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

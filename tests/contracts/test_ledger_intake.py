@@ -127,6 +127,17 @@ def test_a_job_that_is_not_open_keeps_the_number_it_was_called_on(
     store.work(case)
 
 
+@pieces
+def test_a_finished_job_is_finished_also_when_its_row_says_anothers_number(store: Store, batch: int) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1), a_job(2)])
+        await desk.to_state(AttemptState.ENDED)
+        added = await desk.read([a_job(2), a_job(1, to_number=number(2), line=9)], batch)
+        assert added == [Added(AddedAs.SAME, line=4), Added(AddedAs.FINISHED, line=9, was_changed=True)]
+
+    store.work(case)
+
+
 CHANGES = {
     "priority": 5,
     "timezone": "America/New_York",

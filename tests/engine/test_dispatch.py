@@ -1,6 +1,7 @@
 """When the ledger is asked, and how often: nothing due is slept through, nothing is claimed in vain."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -154,7 +155,7 @@ async def test_nothing_is_claimed_after_a_stop() -> None:
 
 @in_virtual_time
 async def test_every_lane_has_its_share() -> None:
-    async with world(STEADY.__class__(concurrency_limit=200, ring_s=1, talk_s=1)) as w:
+    async with world(replace(STEADY, concurrency_limit=200, ring_s=1, talk_s=1)) as w:
         p = await w.run(answering(200), cps=100.0, slots=200)
         at = claimed_at(p)
         assert at[-1] - at[0] <= 2.05

@@ -1,5 +1,6 @@
 """Nobody can say whether a request made a call: wait, look, repeat. Never two calls for one attempt."""
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -38,7 +39,7 @@ def everyone_once(w: World, p: Process, many: int) -> None:
 @pytest.mark.parametrize("lag_s", [0.0, 12.0])
 @in_virtual_time
 async def test_looking_after_the_settle_time_is_enough(fault: str, honoured: bool, lag_s: float) -> None:
-    account = STEADY.__class__(idempotency=honoured, listing_lag_s=lag_s, talk_s=100, talk_sigma=0)
+    account = replace(STEADY, idempotency=honoured, listing_lag_s=lag_s, talk_s=100, talk_sigma=0)
     async with world(account, FAULTS[fault] + ",only_first=1") as w:
         p = await w.run(answering(8), timeout_s=5.0, settle_s=20.0)
         everyone_once(w, p, 8)
@@ -50,7 +51,7 @@ async def test_looking_after_the_settle_time_is_enough(fault: str, honoured: boo
 @pytest.mark.parametrize("fault", FAULTS)
 @in_virtual_time
 async def test_a_listing_that_lags_longer_is_caught_by_the_key(fault: str) -> None:
-    account = STEADY.__class__(listing_lag_s=55.0, talk_s=100, talk_sigma=0)
+    account = replace(STEADY, listing_lag_s=55.0, talk_s=100, talk_sigma=0)
     async with world(account, FAULTS[fault] + ",only_first=1") as w:
         p = await w.run(answering(8), timeout_s=5.0, settle_s=20.0)
         everyone_once(w, p, 8)
@@ -75,7 +76,7 @@ async def test_a_repeat_is_the_same_bytes() -> None:
 @in_virtual_time
 async def test_the_settle_time_counts_from_when_a_repeat_really_left() -> None:
     """The line is held while the repeat waits, and the listing lags nearly as long as we settle."""
-    account = STEADY.__class__(idempotency=False, listing_lag_s=15.0, talk_s=200, talk_sigma=0)
+    account = replace(STEADY, idempotency=False, listing_lag_s=15.0, talk_s=200, talk_sigma=0)
     async with world(account, relayed=True) as w:
         relay_of(w).on("create", NOT_MADE, LOST)
         async with w.running([job()], settle_s=20) as p:
@@ -87,7 +88,7 @@ async def test_the_settle_time_counts_from_when_a_repeat_really_left() -> None:
 
 @in_virtual_time
 async def test_the_settle_time_counts_from_the_end_of_a_slow_repeat() -> None:
-    account = STEADY.__class__(idempotency=False, listing_lag_s=15.0, talk_s=200, talk_sigma=0)
+    account = replace(STEADY, idempotency=False, listing_lag_s=15.0, talk_s=200, talk_sigma=0)
     async with world(account, relayed=True) as w:
         relay_of(w).on("create", NOT_MADE, Twist(before_s=28, drops=True))
         p = await w.run([job()], settle_s=20, timeout_s=30)
@@ -97,7 +98,7 @@ async def test_the_settle_time_counts_from_the_end_of_a_slow_repeat() -> None:
 
 @in_virtual_time
 async def test_a_look_that_fails_is_no_miss() -> None:
-    account = STEADY.__class__(idempotency=False, talk_s=200, talk_sigma=0)
+    account = replace(STEADY, idempotency=False, talk_s=200, talk_sigma=0)
     async with world(account, relayed=True) as w:
         relay_of(w).on("create", LOST)
         relay_of(w).on("list", *[says(500), says(429), Twist(passes=False, drops=True), says(200, b"{}")] * 2)
@@ -108,7 +109,7 @@ async def test_a_look_that_fails_is_no_miss() -> None:
 
 @in_virtual_time
 async def test_many_are_looked_for_in_one_request() -> None:
-    account = STEADY.__class__(concurrency_limit=100, talk_s=300, talk_sigma=0)
+    account = replace(STEADY, concurrency_limit=100, talk_s=300, talk_sigma=0)
     async with world(account, "drop_after=1") as w:
         p = await w.run(answering(60), cps=200, slots=100, poll_s=60)
         everyone_once(w, p, 60)
@@ -154,7 +155,7 @@ async def test_an_api_that_keeps_no_keys_is_only_asked_to_look() -> None:
 
 @in_virtual_time
 async def test_a_refusal_of_the_repeat_says_nothing_of_the_first_request() -> None:
-    account = STEADY.__class__(listing_lag_s=50, talk_s=200, talk_sigma=0)
+    account = replace(STEADY, listing_lag_s=50, talk_s=200, talk_sigma=0)
     async with world(account, relayed=True) as w:
         relay_of(w).on("create", LOST, says(400, b'{"message":"no such agent"}'))
         p = await w.run([job()], settle_s=20)
@@ -194,7 +195,7 @@ async def test_an_account_that_is_refused_meanwhile_leaves_it_open() -> None:
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0])
 @in_virtual_time
 async def test_a_clock_that_is_set_while_settling(step_s: float) -> None:
-    account = STEADY.__class__(idempotency=False, listing_lag_s=15, talk_s=200, talk_sigma=0)
+    account = replace(STEADY, idempotency=False, listing_lag_s=15, talk_s=200, talk_sigma=0)
     for first in (LOST, NOT_MADE):
         async with world(account, relayed=True) as w:
             relay_of(w).on("create", first)
@@ -209,7 +210,9 @@ async def test_a_clock_that_is_set_while_settling(step_s: float) -> None:
 
 @in_virtual_time
 async def test_an_unknown_attempt_is_found_later_and_goes_on_as_any_other() -> None:
-    account = STEADY.__class__(idempotency=True, listing_lag_s=200, ring_s=5, ring_sigma=0, talk_s=600, talk_sigma=0)
+    account = replace(
+        STEADY, idempotency=True, listing_lag_s=200, ring_s=5, ring_sigma=0, talk_s=600, talk_sigma=0
+    )
     async with world(account, relayed=True) as w:
         relay_of(w).on("create", LOST)
         # the second keeps the campaign going

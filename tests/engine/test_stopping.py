@@ -1,5 +1,6 @@
 """A stop: requests under way get their answer, everything else is left to the next start. No slot is lost."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -30,7 +31,7 @@ async def states(p: Process) -> list[AttemptState]:
 
 @in_virtual_time
 async def test_requests_under_way_get_their_answer() -> None:
-    async with world(STEADY.__class__(concurrency_limit=60, latency_s=3.0, ring_s=5, talk_s=60)) as w:
+    async with world(replace(STEADY, concurrency_limit=60, latency_s=3.0, ring_s=5, talk_s=60)) as w:
         async with w.running(answering(60), cps=5, slots=60) as p:
             await anyio.sleep(10)
             requests = w.report.create_requests
@@ -160,7 +161,7 @@ async def test_a_stop_is_carried_out_also_when_an_observer_fails() -> None:
 @pytest.mark.parametrize("seed", range(6))
 @in_virtual_time
 async def test_stopped_again_and_again(seed: int, tmp_path: Path) -> None:
-    account = STEADY.__class__(latency_s=0.4, ring_s=3, talk_s=20, listing_lag_s=8, idempotency=seed % 2 == 0)
+    account = replace(STEADY, latency_s=0.4, ring_s=3, talk_s=20, listing_lag_s=8, idempotency=seed % 2 == 0)
     faults = "rate_limited=0.15,error_before=0.1,error_after=0.1,drop_after=0.1,drop_before=0.1"
     path = tmp_path if seed < 2 else None
     async with world(account, faults, seed=seed, path=path, webhooks=seed % 3 == 0) as w:

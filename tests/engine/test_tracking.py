@@ -1,7 +1,8 @@
 """Hearing of ends: by webhook or by looking, in any order, any number of times."""
 
 import asyncio
-from itertools import permutations
+from dataclasses import replace
+from itertools import pairwise, permutations
 
 import anyio
 import orjson
@@ -20,10 +21,10 @@ from dialer.rehearsal.loop import run_virtual
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import LOST
 from tests.support.campaigns import KEY, World, in_virtual_time, world
-from tests.support.people import STEADY, answering, job
+from tests.support.people import ANSWERED_S, STEADY, answering, job
 from tests.support.relay import Twist
 
-BRIEF = STEADY.__class__(concurrency_limit=50, ring_s=1, ring_sigma=0, talk_s=1, talk_sigma=0)
+BRIEF = replace(STEADY, concurrency_limit=50, ring_s=1, ring_sigma=0, talk_s=1, talk_sigma=0)
 CALL = CallId("call_1")
 ATTEMPT = AttemptId("attempt_1")
 JOB = OpenJob(JobId(1), CampaignId(1), CallJob(key="a", to_number="+12125550100"), due_at=0.0, claims=0)
@@ -123,7 +124,7 @@ async def test_a_webhook_frees_the_slot_at_once() -> None:
         await w.run(answering(20), slots=1, cps=50)
         calls = w.sim.calls
         assert len(calls) == 20
-        for before, after in zip(calls, calls[1:], strict=False):
+        for before, after in pairwise(calls):
             assert before.ended_at is not None
             assert after.created_at - (before.ended_at + delay_s) < 0.1
 
@@ -148,11 +149,21 @@ async def test_webhooks_thin_out_the_looking_and_their_end_brings_it_back() -> N
 
 @in_virtual_time
 async def test_a_call_that_is_never_listed_is_asked_for_by_its_id() -> None:
-    async with world(STEADY.__class__(listing_lag_s=1e9, talk_s=60)) as w:
+    async with world(replace(STEADY, listing_lag_s=1e9, talk_s=60)) as w:
         p = await w.run(answering(30), slots=30, missing_s=20)
         assert p.jobs == {JobState.DONE: 30}
         assert w.report.requests["GET /v2/get-call/{call_id}"]["200"] >= 30
         assert "429" not in w.report.requests["GET /v2/get-call/{call_id}"]
+
+
+@in_virtual_time
+async def test_calls_that_never_end_do_not_keep_others_from_being_asked_for() -> None:
+    people = [job(54, 300 + n) for n in range(30)]
+    async with world(replace(STEADY, listing_lag_s=1e9)) as w:
+        p = await w.run([*people, *answering(10)], slots=50)
+        ends = [closed for closed in p.of(AttemptClosed) if closed.attempt.job.job.to_number[-2:] != "54"]
+        assert len(ends) == 10
+        assert max(closed.at - closed.attempt.claimed_at for closed in ends) < ANSWERED_S + 15
 
 
 @in_virtual_time
@@ -172,7 +183,7 @@ async def test_a_call_id_that_nobody_knows_is_given_up_after_the_longest_call() 
 
 @in_virtual_time
 async def test_one_call_that_cannot_be_read_keeps_nobody_else_from_being_looked_for() -> None:
-    async with world(STEADY.__class__(listing_lag_s=1e9, talk_s=900), relayed=True) as w:
+    async with world(replace(STEADY, listing_lag_s=1e9, talk_s=900), relayed=True) as w:
         relay_of(w).on("create", Twist(), says(500))
         relay_of(w).always("get-call", says(500))
         async with w.running(answering(2), cps=0.02, settle_s=5) as p:
@@ -184,7 +195,7 @@ async def test_one_call_that_cannot_be_read_keeps_nobody_else_from_being_looked_
 
 @in_virtual_time
 async def test_listing_is_kept_within_its_own_limit() -> None:
-    account = STEADY.__class__(concurrency_limit=300, ring_s=5, talk_s=20)
+    account = replace(STEADY, concurrency_limit=300, ring_s=5, talk_s=20)
     async with world(account) as w:
         p = await w.run(answering(300), cps=200, slots=300, poll_s=0.1)
         assert p.jobs == {JobState.DONE: 300}
@@ -193,7 +204,10 @@ async def test_listing_is_kept_within_its_own_limit() -> None:
 
 @in_virtual_time
 async def test_a_look_that_is_cancelled_leaves_nothing_behind() -> None:
-    async with world() as w, open_api(RetellConfig(api_key=KEY, base_url=w.sim.url), connections_max=2) as api:
+    async with (
+        world() as w,
+        open_api(RetellConfig(api_key=KEY, base_url=w.sim.url), connections_max=2) as api,
+    ):
         tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0))
 
         async def nobody(_: object) -> None:
@@ -207,5 +221,6 @@ async def test_a_look_that_is_cancelled_leaves_nothing_behind() -> None:
             with tracker.follow(attempt()) as followed:
                 assert await tracker.look(followed) is None
             tasks.cancel_scope.cancel()
-        assert tracker._by_attempt == tracker._by_call == {}
+        assert not tracker._by_attempt
+        assert not tracker._by_call
         assert asyncio.get_running_loop().time() < 10

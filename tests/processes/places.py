@@ -26,6 +26,7 @@ ANSWERING = range(30)
 INVALID = 56
 """The ending of numbers whose call is over after about a second, for good."""
 SPEED = 100.0
+API_S_MAX = 30.0
 
 
 def numbers(count: int, endings: Sequence[int] = ANSWERING) -> list[str]:
@@ -126,10 +127,19 @@ class SimulatedAccount(Program):
 
     def live(self) -> int:
         """Calls that are going on."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
-            connection.request("GET", "/get-concurrency", headers={"Authorization": f"Bearer {KEY}"})
-            found: int = json.loads(connection.getresponse().read())["current_concurrency"]
-            return found
+        found: int = self._ask("GET", "/get-concurrency")["current_concurrency"]
+        return found
+
+    def calls(self) -> int:
+        """Calls that were made so far."""
+        found: int = self._ask("POST", "/v3/list-calls", {"limit": 1, "include_total": True})["total"]
+        return found
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=API_S_MAX)) as connection:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            return json.loads(connection.getresponse().read())
 
     def report(self) -> dict[str, Any]:
         """Stop it; what it has seen."""

@@ -38,7 +38,7 @@ from dialer.engine.campaign import Campaign
 from dialer.engine.events import Event
 from dialer.engine.intake import Intake
 from dialer.engine.tally import Tally
-from dialer.ports import CallApi, CampaignCounts, Ledger
+from dialer.ports import CallApi, CampaignCounts
 from dialer.rehearsal.loop import run_virtual
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
@@ -211,9 +211,10 @@ class World:
     ) -> AsyncIterator[Process]:
         """A process at work; leaving the context waits for its end. `overrides` as in `people.config`."""
         async with AsyncExitStack() as stack:
-            ledger = self.memory or await stack.enter_async_context(
-                open_sqlite(self.path, dispatches=True, on_thread=False)
-            )
+            ledger = self.memory
+            if ledger is None:
+                opened = open_sqlite(self.path, dispatches=True, on_thread=False)
+                ledger = await stack.enter_async_context(opened)
             retell = RetellConfig(
                 api_key=KEY,
                 base_url=self.base_url,
@@ -253,12 +254,9 @@ class World:
             if on_event is not None:
                 on_event(event)
 
-        port: Ledger = ledger
         chance = Random(f"{self.seed}/{len(self.processes)}")
-        campaign = Campaign(NAME, port, api, self.log, self.clock, chance, made, observe)
-        intake = Intake(
-            port, source, self.clock, rows_max=rows_max, refuse=refused.append, observe=observe
-        )
+        campaign = Campaign(NAME, ledger, api, self.log, self.clock, chance, made, observe)
+        intake = Intake(ledger, source, self.clock, rows_max=rows_max, refuse=refused.append, observe=observe)
         process = Process(campaign, campaign_id, ledger, intake, self, tally, events, refused)
         self.processes.append(process)
         return process

@@ -12,6 +12,9 @@ import anyio
 from aiohttp import web
 
 SHUTDOWN_S = 0.05
+SENT = ("Authorization", "Content-Type")
+GIVEN = ("Content-Type", "Retry-After", "RateLimit-Reset", "RateLimit-Limit", "RateLimit-Remaining")
+"""Headers that are passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +128,9 @@ class Relay:
         return web.Response(status=status, body=content, headers=headers)
 
     async def _pass(self, request: web.Request, body: bytes) -> tuple[int, bytes, dict[str, str]]:
-        kept = {name: request.headers[name] for name in ("Authorization", "Content-Type") if name in request.headers}
+        kept = {name: request.headers[name] for name in SENT if name in request.headers}
         async with self._session.request(
             request.method, self._behind + request.path, data=body or None, headers=kept
         ) as answer:
-            given = {
-                name: value
-                for name, value in answer.headers.items()
-                if name in ("Content-Type", "Retry-After") or name.lower().startswith(("ratelimit", "x-ratelimit"))
-            }
+            given = {name: answer.headers[name] for name in GIVEN if name in answer.headers}
             return answer.status, await answer.read(), given

@@ -10,13 +10,13 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import intake, reads
+from dialer.adapters.ledger import intake, reads, resolving
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.tables import campaign
 from dialer.adapters.ledger.tables import intake as intake_table
 from dialer.domain.balance import Balance
-from dialer.domain.calls import Attempt, CallJob, CampaignId, IntakeId
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CampaignId, IntakeId
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
@@ -128,6 +128,23 @@ class SqlLedger:
     async def balance(self, name: str, campaign_id: CampaignId) -> Balance:
         """What `dialer verify` adds up."""
         return await self._read(lambda conn: reads.balance(conn, name, campaign_id))
+
+    async def unknown_attempts(self, before: float | None = None) -> Sequence[Attempt]:
+        """Every unknown attempt, of every campaign, oldest first."""
+        return await self._read(lambda conn: resolving.unknown_attempts(conn, before))
+
+    async def resolve_called(self, attempt_id: AttemptId, call_id: CallId, who: str, at: float) -> None:
+        """An operator says that an unknown attempt made this call. Raises `BadInput` if it is not unknown."""
+        await self._call(lambda conn: resolving.resolve_called(conn, attempt_id, call_id, who, at))
+
+    async def resolve_not_called(self, attempt_ids: Sequence[AttemptId], who: str, at: float) -> None:
+        """An operator says that unknown attempts made no call: all of them, or `BadInput` and none."""
+
+        def resolve(conn: sa.Connection) -> None:
+            for attempt_id in attempt_ids:
+                resolving.resolve_not_called(conn, attempt_id, who, at)
+
+        await self._call(resolve)
 
     async def _call(self, function: Callable[[sa.Connection], T]) -> T:
         answer: T = await self._submit(Group.CALL, function)

@@ -1,0 +1,111 @@
+"""`dialer resolve`: an operator settles what nobody could tell."""
+
+import getpass
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from dialer.cli import flags
+from dialer.domain.calls import Attempt, AttemptId, CallId
+from dialer.domain.errors import BadInput
+from dialer.domain.results import rfc3339
+
+AttemptArgument = Annotated[
+    str | None, typer.Argument(metavar="ATTEMPT", help="The attempt's id; none: list the unknown ones.")
+]
+Called = Annotated[
+    str | None,
+    typer.Option("--called", metavar="CALL_ID", help="This call was made: the next run follows it."),
+]
+NotCalled = Annotated[
+    bool, typer.Option("--not-called", metavar="", help="No call was made: the person is due again.")
+]
+AllBefore = Annotated[
+    str | None,
+    typer.Option(
+        "--all-not-called-before",
+        metavar="ISO",
+        help="No call was made by any unknown attempt that began before this time (UTC unless it says).",
+    ),
+]
+Who = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides; else user@host.")]
+
+
+def resolve(
+    attempt: AttemptArgument = None,
+    called: Called = None,
+    not_called: NotCalled = False,
+    all_not_called_before: AllBefore = None,
+    by: Who = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+    json: flags.Json = False,
+) -> None:
+    """Say of an unknown attempt whether it made a call, after looking in the Retell dashboard.
+
+    An attempt is unknown when its request left, no clear answer came, and the call could not be found. It is
+    never repeated by itself. Who decided, and when, is written to the results.
+
+    Examples
+
+      dialer resolve
+      dialer resolve 3f0c...e1 --called call_0123456789abcdef
+      dialer resolve 3f0c...e1 --not-called --by ana
+      dialer resolve --all-not-called-before 2026-11-20T18:00
+    """
+    from dialer import resolving
+
+    loaded = flags.settings(config, None, {"ledger.url": ledger})
+    who = by or f"{getpass.getuser()}@{socket.gethostname()}"
+    if attempt is None and all_not_called_before is None:
+        if called or not_called:
+            raise BadInput("which attempt? `dialer resolve` alone lists the unknown ones")
+        _show(resolving.list_unknown(loaded), as_json=json)
+    elif all_not_called_before is not None:
+        if attempt or called or not_called:
+            raise BadInput("--all-not-called-before stands alone: leave the attempt and the other flags out")
+        unknown = resolving.list_unknown(loaded, _time(all_not_called_before))
+        resolving.resolve_not_called(loaded, [each.id for each in unknown], who)
+        typer.echo(f"{len(unknown)} resolved: no call was made, they are due again")
+    elif attempt is not None:
+        if bool(called) == not_called:
+            raise BadInput("say either --called CALL_ID or --not-called")
+        if called:
+            resolving.resolve_called(loaded, AttemptId(attempt), CallId(called), who)
+            typer.echo(f"resolved: call {called} was made; the next run follows it to its end")
+        else:
+            resolving.resolve_not_called(loaded, [AttemptId(attempt)], who)
+            typer.echo("resolved: no call was made; the job is due again")
+
+
+def _time(text: str) -> float:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"--all-not-called-before: {text!r} is no time such as 2026-11-20T18:00") from None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _show(unknown: Sequence[Attempt], *, as_json: bool) -> None:
+    import orjson
+
+    rows: list[dict[str, Any]] = [
+        {
+            "attempt_id": each.id,
+            "job_id": each.job.job.job_id or each.job.job.key,
+            "line": each.job.job.line,
+            "to_number": each.job.job.to_number,
+            "claimed_at": rfc3339(each.claimed_at),
+            "last_sent_at": rfc3339(each.last_sent_at),
+        }
+        for each in unknown
+    ]
+    if as_json:
+        typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        return
+    for row in rows:
+        typer.echo(f"{row['attempt_id']}  {row['to_number'] or '-'}  claimed {row['claimed_at']}")
+    typer.echo(f"{len(rows)} unknown" if rows else "none is unknown")

@@ -1,0 +1,85 @@
+"""The wall clock is stepped while people are called. Only the dialer's own: libfaketime stands before it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic_ns, time_ns
+
+import pytest
+
+from tests.processes.places import SPEED, campaign, each_called_once, numbers
+
+PEOPLE = numbers(30)
+FAULTS = "drop_after=0.2,drop_before=0.1,only_first=2"
+STEPS = ["+7200", "-7200", "+90000", "-90000", "+0"]
+PROBE_S_MAX = 30
+LIBRARIES = ("libfaketimeMT.so.1", "libfaketime.so.1")
+
+
+def fake_clock(steps: Path) -> dict[str, str]:
+    """The environment under which a process has the clock that this file names; skips where there is none."""
+    found = shutil.which("faketime")
+    if found is None:
+        pytest.skip("faketime is not installed")
+    libraries = [path for name in LIBRARIES for path in sorted(Path("/usr/lib").glob(f"*/faketime/{name}"))]
+    if not libraries:
+        pytest.skip("libfaketime is not where Debian puts it")
+    env = {
+        "LD_PRELOAD": str(libraries[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(steps),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    steps.write_text("+36000000")
+    there = "import time; print(time.time(), time.monotonic())"
+    shown = subprocess.run(
+        [sys.executable, "-c", there],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=PROBE_S_MAX,
+        check=False,
+    )
+    wall, monotonic = (float(text) for text in shown.stdout.split() or ("nan", "nan"))
+    now, ticks = time_ns() / 1e9, monotonic_ns() / 1e9
+    if not (wall - now > 35_000_000 and abs(monotonic - ticks) < PROBE_S_MAX):
+        pytest.skip(f"libfaketime does not work with this Python: {shown.stderr.strip() or shown.stdout}")
+    steps.write_text("+0")
+    return env
+
+
+@pytest.mark.slow
+def test_hours_and_a_day_to_and_fro(tmp_path: Path) -> None:
+    """Placed, uncertain and finished attempts meet every step."""
+    steps = tmp_path / "clock"
+    env = fake_clock(steps)
+    with campaign(tmp_path, PEOPLE, "--faults", FAULTS, "--concurrency", "5") as (account, place):
+        with place.run(env=env) as program:
+            for nth, step in enumerate(STEPS, 1):
+                program.until("attempt.closed", 4 * nth)
+                steps.write_text(step)
+            done = program.ended()
+            assert done.code == 0, done.said
+        seen = {line["timestamp"][:10] for line in program.logged("attempt.closed")}
+        assert len(seen) >= 2, "it saw the clock jump"
+        each_called_once(place, account.report(), PEOPLE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["-7200", "+7200"], ids=["back", "forward"])
+def test_killed_and_started_again_at_another_time(step: str, tmp_path: Path) -> None:
+    """What was under way is older than a key lives, or from the future: never repeated on that ground."""
+    steps = tmp_path / "clock"
+    env = fake_clock(steps)
+    with campaign(tmp_path, PEOPLE, "--faults", FAULTS, "--latency", str(0.2 * SPEED)) as (account, place):
+        with place.run(env=env) as program:
+            program.until("call.placed", 5)
+            program.killed()
+        steps.write_text(step)
+        again = place.run_to_end(env={**env, "DIALER_REDIAL__ATTEMPTS_MAX": "1"})
+        report = account.report()
+        assert report["doubled_calls"] == 0
+        assert set(report["calls_per_number"]) == {"1"}, "nobody twice"
+        assert again.code in (0, 1), again.said
