@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 2000
-RUN_ARGS ?= --speed 900
+RUN_ARGS ?= --speed max --log-level warning
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint format simulate bench lock clean

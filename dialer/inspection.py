@@ -11,13 +11,15 @@ from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.adapters.sources.csv_file import CsvFile
-from dialer.app import csv_options, open_ledger, run_on_loop
+from dialer.app import open_ledger
+from dialer.configuration import csv_options
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId, RejectedRow
 from dialer.domain.errors import BadInput
 from dialer.domain.results import ResultLine
 from dialer.engine.events import Observe
 from dialer.engine.intake import Intake
+from dialer.loops import run_on_loop
 from dialer.ports import CampaignCounts, IntakeCounts
 from dialer.settings import Loaded
 

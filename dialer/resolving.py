@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.store import SqlLedger
-from dialer.app import open_ledger, run_on_loop
+from dialer.app import open_ledger
 from dialer.domain.calls import Attempt, AttemptId, CallId
+from dialer.loops import run_on_loop
 from dialer.settings import Loaded
 
 T = TypeVar("T")

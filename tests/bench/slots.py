@@ -20,7 +20,7 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.signature import verify
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
-from dialer.app import campaign_config
+from dialer.configuration import campaign_config
 from dialer.domain.calls import CallNews
 from dialer.engine.campaign import Campaign, CampaignConfig
 from dialer.engine.intake import Intake

@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -107,8 +108,9 @@ def main() -> int:
     with TemporaryDirectory(prefix="dialer-killing-") as folder:
         try:
             killed = kill_rounds(Path(folder), options.rounds, options.leads, options.seed, _say)
-        except AssertionError as broken:
-            _say(f"seed {options.seed}: a promise was broken: {broken}")
+        except AssertionError:
+            traceback.print_exc()
+            _say(f"seed {options.seed}: a promise was broken")
             return 1
     for line in totals(killed, options.leads):
         _say(line)

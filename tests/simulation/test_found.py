@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from dialer.domain.calls import CallContent, JobKind
 from dialer.simulator.faults import Faults
 from tests.simulation.broken import bounded_rows, calm_plan
 from tests.simulation.checks import violations
 from tests.simulation.crash import Crash, Moment
 from tests.simulation.plan import Change, Life, Plan
+from tests.simulation.rows import Rows
 from tests.simulation.run import run
 
 
@@ -67,3 +69,14 @@ def test_an_unknown_attempt_holds_its_slot_as_long_as_its_last_repeat_may_ring()
     config = plan.config
     plan = replace(plan, config=replace(config, placing=replace(config.placing, looks_max=1)))
     assert broken_promises(plan) == []
+
+
+def test_what_has_no_key_is_not_repeated() -> None:
+    """Seed 741: a registered call, which the listing did not show, was registered again."""
+    plan = calm_plan(lives=(Life(20, Crash(Moment.FINISH, nth=1, after_s=0.0, commits=False)),))
+    rows = [
+        replace(row, kind=JobKind.REGISTER_PHONE_CALL, content=CallContent(agent_id="agent_of_the_row"))
+        for row in plan.readings[0].jobs
+    ]
+    plan = replace(plan, readings=(Rows(tuple(rows)),) * 2)
+    assert broken_promises(replace(plan, account=replace(plan.account, lists_registered=False))) == []

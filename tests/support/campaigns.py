@@ -25,7 +25,6 @@ from typing import Any, ParamSpec, TypeVar
 import anyio
 import orjson
 
-from dialer.adapters.clock import LoopClock
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
@@ -47,6 +46,7 @@ from dialer.simulator.report import Report
 from dialer.simulator.server import Simulator
 from dialer.web.server import serve
 from dialer.web.webhooks import PATH, webhook_app
+from tests.support.clock import SteppingClock
 from tests.support.people import STEADY, Listed, Rows, config
 from tests.support.relay import Relay
 
@@ -66,15 +66,6 @@ def in_virtual_time(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
         run_virtual(partial(test, *args, **kwargs))
 
     return run
-
-
-class SteppingClock(LoopClock):
-    """A wall clock that somebody sets in the middle of a run."""
-
-    step_s = 0.0
-
-    def now(self) -> float:
-        return super().now() + self.step_s
 
 
 @dataclass

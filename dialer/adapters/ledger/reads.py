@@ -30,8 +30,13 @@ _LINES = (
     .group_by(result.c.kind)
 )
 _SINCE: sa.BindParameter[float] = sa.bindparam("since")
-_CLAIMED_SINCE = sa.select(sa.func.count()).where(attempt.c.campaign_id == _C, attempt.c.claimed_at > _SINCE)
-_FINAL_SINCE = sa.select(sa.func.count()).select_from(job).where(_ALL_JOBS, job.c.closed_at > _SINCE)
+_NOW: sa.BindParameter[float] = sa.bindparam("now")
+_CLAIMED_SINCE = sa.select(sa.func.count()).where(
+    attempt.c.campaign_id == _C, attempt.c.claimed_at.between(_SINCE, _NOW)
+)
+_FINAL_SINCE = (
+    sa.select(sa.func.count()).select_from(job).where(_ALL_JOBS, job.c.closed_at.between(_SINCE, _NOW))
+)
 _LAST_SEQ = sa.select(campaign.c.last_seq).where(campaign.c.id == _C)
 _INTAKE = sa.select(
     sa.func.coalesce(sa.func.sum(intake.c.rows), 0),
@@ -96,8 +101,8 @@ def counts(conn: sa.Connection, campaign_id: CampaignId) -> CampaignCounts:
 
 def speed(conn: sa.Connection, campaign_id: CampaignId, now: float) -> Speed:
     """Attempts and final jobs of the last minutes before `now`."""
-    claimed = conn.execute(_CLAIMED_SINCE, {"c": campaign_id, "since": now - 60}).scalar_one()
-    final = conn.execute(_FINAL_SINCE, {"c": campaign_id, "since": now - 600}).scalar_one()
+    claimed = conn.execute(_CLAIMED_SINCE, {"c": campaign_id, "since": now - 60, "now": now}).scalar_one()
+    final = conn.execute(_FINAL_SINCE, {"c": campaign_id, "since": now - 600, "now": now}).scalar_one()
     return Speed(claimed, final)
 
 

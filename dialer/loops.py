@@ -1,0 +1,44 @@
+"""Which event loop a command runs on, and how its errors come out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from dialer.domain.errors import DialerError
+from dialer.rehearsal.loop import ClockLoop
+
+T = TypeVar("T")
+
+
+def run_on_loop(main: Callable[[], Awaitable[T]], *, speed: float | None = 1.0) -> T:
+    """Run `main` on a loop of that speed (None: virtual); a plain error comes out alone, not in a group."""
+
+    async def call() -> T:
+        return await main()
+
+    try:
+        with asyncio.Runner(loop_factory=lambda: _new_loop(speed)) as runner:
+            return runner.run(call())
+    except BaseExceptionGroup as group:
+        plain = _first_plain(group)
+        if plain is None:
+            raise
+        raise plain from group
+
+
+def _first_plain(group: BaseExceptionGroup[BaseException]) -> DialerError | None:
+    for error in group.exceptions:
+        found = _first_plain(error) if isinstance(error, BaseExceptionGroup) else error
+        if isinstance(found, DialerError):
+            return found
+    return None
+
+
+def _new_loop(speed: float | None) -> asyncio.AbstractEventLoop:
+    if speed != 1.0:
+        return ClockLoop(speed)
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
