@@ -85,8 +85,7 @@ def test_a_changed_row_gives_its_number_up(store: Store, batch: int) -> None:
         await desk.read([a_job(1)])
         added = await desk.read([a_job(1, to_number=number(5)), a_job(2, to_number=number(1))], batch)
         assert how(added) == [AddedAs.CHANGED, AddedAs.NEW]
-        added = await desk.read([a_job(3, to_number=number(5))], batch)
-        assert how(added) == [AddedAs.DUPLICATE]
+        assert how(await desk.read([a_job(3, to_number=number(5))])) == [AddedAs.DUPLICATE]
 
     store.work(case)
 
@@ -167,8 +166,8 @@ def test_a_job_that_waits_for_its_redial_goes_on_waiting(store: Store) -> None:
         await desk.read([a_job(1), a_job(2)])
         for _ in range(2):
             await desk.finish(await desk.claim(), JobState.OPEN, outcome=Outcome.BUSY, due_at=NOW + 300)
-        later = a_job(2, priority=7, not_before=NOW + 900)
-        assert how(await desk.read([a_job(1, priority=7), later])) == [AddedAs.CHANGED] * 2
+        rows = [a_job(1, priority=7), a_job(2, priority=7, not_before=NOW + 900)]
+        assert how(await desk.read(rows)) == [AddedAs.CHANGED] * 2
         assert await desk.ask() == NothingDue(NOW + 300)
         desk.now = NOW + 300
         again = await desk.claim()
@@ -266,8 +265,7 @@ def test_a_reading_cut_off_between_batches_still_adds_up(kept: Store) -> None:
         balance = await desk.ledger.balance("spring", desk.campaign_id)
         assert (balance.rows, balance.new, balance.met_again, balance.rejected) == (12, 6, 4, 2)
         assert await desk.problems() == []
-        readings = await desk.sql("SELECT rows, complete FROM intake ORDER BY id")
-        assert readings == [(5, 0), (7, 1)]
+        assert await desk.sql("SELECT rows, complete FROM intake ORDER BY id") == [(5, 0), (7, 1)]
 
     with pytest.raises(Crash):
         kept.run(crash)

@@ -111,9 +111,8 @@ def test_counts_of_a_history(store: Store) -> None:
             calls=3,
             next_due_at=NOW + 60,
         )
-        assert await desk.ledger.speed(desk.campaign_id, NOW + 59) == Speed(7, 4)
-        assert await desk.ledger.speed(desk.campaign_id, NOW + 60) == Speed(0, 4)
-        assert await desk.ledger.speed(desk.campaign_id, NOW + 600) == Speed(0, 0)
+        for later_s, speed in ((0, Speed(7, 4)), (61, Speed(0, 4)), (601, Speed(0, 0)), (-1, Speed(0, 0))):
+            assert await desk.ledger.speed(desk.campaign_id, NOW + later_s) == speed
 
     store.work(case)
 

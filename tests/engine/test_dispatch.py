@@ -8,12 +8,15 @@ import anyio
 import pytest
 
 from dialer.adapters.clock import LoopClock
-from dialer.domain.lifecycle import JobState
+from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.dispatch import Due
 from dialer.engine.events import AttemptClaimed, CampaignStopping, IntakeProgressed
+from dialer.rehearsal.loop import ClockLoop
 from tests.support.campaigns import EPOCH, Process, in_virtual_time, world
-from tests.support.people import STEADY, Listed, answering, job
+from tests.support.people import STEADY, Listed, Rows, answering, job
+
+Ts = TypeVarTuple("Ts")
 
 
 def claimed_at(p: Process) -> list[float]:
@@ -54,14 +57,30 @@ async def test_everyone_who_waits_is_woken_by_news() -> None:
     assert woken == [20, 20, 20]
 
 
-@in_virtual_time
-async def test_it_wakes_when_the_time_has_come_and_not_a_tick_before() -> None:
-    due = await a_due()
-    clock = due._clock
-    for n in range(300):
-        due_at = clock.now() + 1.0 + n / 7
-        await due.wait(due_at, due.asking())
-        assert 0 <= clock.now() - due_at < 0.001
+class EarlyLoop(ClockLoop):
+    """Its timers fire half a millisecond before their time, as a loop's that counts in milliseconds may."""
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Any = None,
+    ) -> asyncio.TimerHandle:
+        return super().call_at(when - 0.0005, callback, *args, context=context)
+
+
+def test_it_wakes_when_the_time_has_come_and_not_a_tick_before() -> None:
+    async def main() -> None:
+        due = await a_due()
+        clock = due._clock
+        for n in range(100):
+            due_at = clock.now() + 1.0 + n / 7
+            await due.wait(due_at, due.asking())
+            assert 0 <= clock.now() - due_at < 0.001
+
+    with asyncio.Runner(loop_factory=lambda: EarlyLoop(None)) as runner:
+        runner.run(main())
 
 
 @in_virtual_time
@@ -74,6 +93,41 @@ async def test_a_time_that_was_earlier_for_another_lane_is_not_forgotten() -> No
         await anyio.sleep(100)
         due.at(EPOCH + 150)
     assert clock.now() == pytest.approx(EPOCH + 100, abs=0.01)
+
+
+class Unlucky(Listed):
+    """Its second batch reaches the ledger just when the lanes ask again, and there is no third for long."""
+
+    process: Process
+
+    async def batches(self, rows_max: int) -> AsyncIterator[Rows]:
+        del rows_max
+        yield self._rows[:2]
+        await anyio.sleep(100)
+        self.process.campaign._due.now()
+        yield self._rows[2:]
+        await anyio.sleep(1000)
+
+
+@in_virtual_time
+async def test_rows_that_come_while_the_ledger_is_asked_are_not_slept_through() -> None:
+    source = Unlucky(answering(4))
+    async with world() as w, w.running(source=source) as p:
+        source.process = p
+        await anyio.sleep(101)
+        assert p.tally.claimed == 4
+
+
+@in_virtual_time
+async def test_what_was_claimed_when_the_stop_came_is_begun_or_put_back() -> None:
+    for turns in range(40):
+        async with world() as w:
+            async with w.running(answering(6), cps=100.0, burst_s=1.0) as p:
+                for _ in range(turns):
+                    await anyio.lowlevel.checkpoint()
+                p.stop()
+            claimed = frozenset({AttemptState.CLAIMED})
+            assert await p.ledger.open_attempts(p.campaign_id, claimed) == []
 
 
 @pytest.mark.parametrize("cps", [0.2, 5.0, 100.0])

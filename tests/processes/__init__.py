@@ -1,1 +1,1 @@
-"""The real program, the real simulator and a real network between them; killed, stopped and starved for real."""
+"""The real program, the real simulator and a real network between them; killed and starved for real."""

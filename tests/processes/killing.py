@@ -18,9 +18,11 @@ from tests.processes.places import campaign, each_called_once, numbers
 from tests.processes.programs import Program
 
 FAULTS = "drop_after=0.12,error_after=0.12,drop_before=0.05,error_before=0.05,unreadable=0.05,only_first=3"
-ACCOUNT = ("--latency", "3", "--listing-lag", "30", "--faults", FAULTS)
-"""At speed 60: 50 ms to each answer, half a second until a call is listed."""
-SPEED = 60.0
+LATENCY_S = 0.05
+LISTING_LAG_S = 0.5
+"""Real seconds; shorter than the settle time."""
+SPEED = 20.0
+"""The simulator forgets a key after its own hour: an attempt has three minutes to live to its repeat."""
 STARTING_S = 1.5
 """Within this a process has begun to dial."""
 JITTER_S = 0.06
@@ -53,11 +55,13 @@ class Killed:
         return self.moments.total()
 
 
-def kill_rounds(folder: Path, rounds: int, leads: int, seed: int, told: Callable[[str], None]) -> Killed:
+def kill_rounds(
+    folder: Path, rounds: int, leads: int, seed: int, told: Callable[[str], None], speed: float = SPEED
+) -> Killed:
     """Kill so often, then let it come to its end. AssertionError: a promise was broken."""
     people = numbers(leads)
     killed, dice, began = Killed(seed), Random(seed), perf_counter()
-    with campaign(folder, people, *ACCOUNT, "--seed", str(seed), speed=SPEED) as (account, place):
+    with campaign(folder, people, *_account(seed, speed), speed=speed) as (account, place):
         each = max(2, leads // rounds)
         for _ in range(rounds):
             with place.run("--cps", f"{each / 2:g}") as program:
@@ -74,6 +78,11 @@ def kill_rounds(folder: Path, rounds: int, leads: int, seed: int, told: Callable
         killed.seen["lines"] = len(place.lines())
     killed.seconds = perf_counter() - began
     return killed
+
+
+def _account(seed: int, speed: float) -> tuple[str, ...]:
+    slow = ("--latency", str(LATENCY_S * speed), "--listing-lag", str(LISTING_LAG_S * speed))
+    return (*slow, "--faults", FAULTS, "--seed", str(seed))
 
 
 def _kill_somewhere(program: Program, dice: Random, each: int) -> str:
@@ -95,6 +104,7 @@ def _counted(program: Program) -> Counter[str]:
         resumed=sum(line["resumed"] for line in claimed),
         adopted=sum(line["adopted"] for line in placed),
         uncertain=len(program.logged("attempt.uncertain")),
+        parked=len(program.logged("attempt.parked")),
     )
 
 
@@ -127,7 +137,8 @@ def totals(killed: Killed, leads: int) -> Iterator[str]:
         f"{report['create_requests']} requests of which {report['replays']} repeats of a made call"
     )
     yield (
-        f"{seen['resumed']} attempts resumed, {seen['uncertain']} times uncertain, {seen['adopted']} adopted, "
+        f"{seen['resumed']} attempts resumed, {seen['uncertain']} times uncertain, "
+        f"{seen['adopted']} adopted, {seen['parked']} parked as unknown, "
         f"{seen['lines']} lines in the results log"
     )
     yield f"faults {report['faults']}"

@@ -1,4 +1,4 @@
-"""A campaign in a folder of its own, the simulated account it calls through, and what must hold in the end."""
+"""A campaign in a folder of its own, the account it calls through, and what must hold in the end."""
 
 import json
 import signal
@@ -96,7 +96,9 @@ class Place:
 
     def select(self, statement: str) -> list[tuple[Any, ...]]:
         """Ask the ledger itself, best while it is open elsewhere: the last to close it tidies up."""
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(
+            sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=30)
+        ) as connection:
             return connection.execute(statement).fetchall()
 
     def attempts(self, *states: str) -> int:
@@ -120,7 +122,17 @@ class SimulatedAccount(Program):
     def __init__(self, folder: Path, *options: str, speed: float = SPEED) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._report = folder / "report.json"
-        argv = (*COMMAND, "simulator", "--port", "0", "--speed", str(speed), "--report", str(self._report), *options)
+        argv = (
+            *COMMAND,
+            "simulator",
+            "--port",
+            "0",
+            "--speed",
+            str(speed),
+            "--report",
+            str(self._report),
+            *options,
+        )
         super().__init__(argv, cwd=folder)
         self.url = self.printed()
         self.port = int(self.url.rpartition(":")[2])

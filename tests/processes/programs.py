@@ -98,12 +98,12 @@ class Program:
         """Wait until the log has so many lines of that event; fails if the process ends before."""
         found = self.reached(event, count, within_s)
         if found is None:
-            raise AssertionError(f"it ended (or {within_s:g} s passed) before {count} {event}; {self._tail()}")
+            raise AssertionError(
+                f"it ended (or {within_s:g} s passed) before {count} {event}; {self._tail()}"
+            )
         return found
 
-    def reached(
-        self, event: str, count: int, within_s: float = EVENT_S_MAX
-    ) -> list[dict[str, Any]] | None:
+    def reached(self, event: str, count: int, within_s: float = EVENT_S_MAX) -> list[dict[str, Any]] | None:
         """As `until`, but None if it never came to that."""
 
         def over() -> bool:

@@ -179,7 +179,8 @@ async def main() -> None:
     plan = [Mishap(name) for name in options.plan.split(",")]
     proxies = [Proxy(port, plan) for port in options.ports]
     servers = [
-        await asyncio.start_server(proxy.connection, "127.0.0.1", 0, limit=HEAD_BYTES_MAX) for proxy in proxies
+        await asyncio.start_server(proxy.connection, "127.0.0.1", 0, limit=HEAD_BYTES_MAX)
+        for proxy in proxies
     ]
     with anyio.open_signal_receiver(signal.SIGTERM) as signals:
         _say([f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}" for server in servers])

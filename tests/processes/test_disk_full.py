@@ -79,12 +79,12 @@ def test_no_room_for_the_ledger(disk: Path, tmp_path: Path) -> None:
             with full(disk):
                 done = program.ended()
                 assert done.code == 1, done.said
-                assert said_once(done) == "the ledger cannot be read or written: database or disk is full"
+                assert "the ledger cannot be read or written: database or disk is full" in said_once(done)
                 made = account.calls()
                 with full(disk, name="what its journal held"):
                     again = place.run_to_end()
                 assert again.code == 1, again.said
-                assert "full" in said_once(again)
+                assert "cannot be opened" in said_once(again)
                 assert account.calls() == made
         finishes(place, account)
 

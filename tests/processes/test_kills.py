@@ -7,11 +7,12 @@ import pytest
 from tests.processes.killing import kill_rounds, totals
 
 ROUNDS, LEADS, SEED = 6, 60, 3
+SPEED = 60.0
 
 
 @pytest.mark.slow
 def test_killed_again_and_again_everyone_is_called_once(tmp_path: Path) -> None:
-    killed = kill_rounds(tmp_path, ROUNDS, LEADS, SEED, lambda told: None)
+    killed = kill_rounds(tmp_path, ROUNDS, LEADS, SEED, lambda told: None, SPEED)
     said = "\n".join(totals(killed, LEADS))
     assert killed.rounds == ROUNDS, said
     # else it proves nothing

@@ -1,4 +1,4 @@
-"""A network that resets, stalls, drips and closes by halves: nobody is called twice, and all comes to its end."""
+"""A network that resets, stalls, drips and closes by halves: nobody is called twice, all comes to its end."""
 
 import signal
 from dataclasses import replace

@@ -70,7 +70,7 @@ def no_faster(seen: Evidence) -> list[str]:
     cps = seen.plan.config.cps
     most = ceil(cps)
     width_s = max(1.0, most / cps)
-    sent = sorted(seen.heard.creates)
+    sent = sorted(at for at, _ in seen.heard.creates)
     return [
         f"{most + 1} creates from {first:.4f} to {last:.4f}, at {cps} a second"
         for first, last in zip(sent, sent[most:], strict=False)
@@ -141,24 +141,24 @@ def ledger_knows_each_call(seen: Evidence) -> list[str]:
 
 
 def only_when_allowed(seen: Evidence) -> list[str]:
-    """Nobody is called before `not_before` or from `expires_at` on, by the dialer's wall clock."""
+    """Nobody is called before `not_before` or from `expires_at` on, by our wall clock as we send."""
     versions: dict[str, list[CallJob]] = {}
     for reading in seen.plan.readings:
         for row in reading.jobs:
             versions.setdefault(row.key, []).append(row)
-    late_s = LATE_S + max(seen.plan.faults.made_late_s if seen.plan.faults.made_late else 0.0, 0.0)
+    keys = {job["id"]: job["key"] for job in seen.jobs}
     problems = []
-    for job in seen.jobs:
-        for call in seen.calls_of_job[job["id"]]:
-            if call.kind is not Kind.DIALLED:
-                continue
-            at = seen.wall(call.created_at)
-            if not any(
-                (row.not_before or 0.0) <= at + LATE_S
-                and (row.expires_at is None or seen.wall(max(0.0, call.created_at - late_s)) < row.expires_at)
-                for row in versions[job["key"]]
-            ):
-                problems.append(f"job {job['key']} was called at {call.created_at:.3f}, outside of its time")
+    for sent, attempt_id in seen.heard.creates:
+        attempt = seen.attempt_of.get(attempt_id)
+        if attempt is None:
+            problems.append(f"a call of {attempt_id} was asked for, which the ledger does not hold")
+            continue
+        key, at = keys[attempt["job_id"]], seen.wall(sent)
+        if not any(
+            (row.not_before or 0.0) <= at and (row.expires_at is None or at < row.expires_at)
+            for row in versions[key]
+        ):
+            problems.append(f"job {key} was to be called at {sent:.3f}, outside of its time")
     return problems
 
 

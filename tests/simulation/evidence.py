@@ -34,8 +34,8 @@ class Heard:
     events: list[tuple[float, Event]] = field(default_factory=list)
     requests: list[tuple[float, str, str]] = field(default_factory=list)
     """What was asked of the API and what came of it, when it was answered."""
-    creates: list[float] = field(default_factory=list)
-    """When create requests left."""
+    creates: list[tuple[float, str]] = field(default_factory=list)
+    """When requests for phone calls left, and for which attempt."""
     lives: list[Lived] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     """Why the run could not go on."""

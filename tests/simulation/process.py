@@ -169,9 +169,9 @@ class WatchedApi(CallApi):
         return self._api.encode(job, attempt_id, from_number)
 
     async def create(self, kind: JobKind, body: bytes) -> CallNews:
-        if kind is JobKind.PHONE_CALL:
-            self._heard.creates.append(anyio.current_time())
         attempt_id = orjson.loads(body)["metadata"]["attempt_id"]
+        if kind is JobKind.PHONE_CALL:
+            self._heard.creates.append((anyio.current_time(), attempt_id))
         return await self._noted(f"create {attempt_id}", self._api.create(kind, body))
 
     async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:

@@ -60,7 +60,7 @@ def test_a_process_that_dies_at_each_claim_calls_nobody() -> None:
     plan = calm_plan(lives=(Life(20, dies),) * 3, readings=calm_plan().readings * 2)
     seen = run(plan)
     assert [life.crashed for life in seen.heard.lives] == [True, True, True, False]
-    assert seen.heard.creates[0] >= seen.heard.lives[3].began
+    assert seen.heard.creates[0][0] >= seen.heard.lives[3].began
     assert violations(seen) == []
 
 
