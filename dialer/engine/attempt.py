@@ -226,12 +226,14 @@ class Lives:
                 attempt,
                 AttemptState.UNKNOWN,
                 now,
+                last_sent_at=now,
                 error=why,
                 job_state=JobState.UNKNOWN,
                 line=attempt_line(attempt, AttemptState.UNKNOWN, Outcome.UNKNOWN, now, None, why),
             )
         )
-        parked = replace(attempt, state=AttemptState.UNKNOWN)
+        # a repeat may have left up to now, and its call lasts from then
+        parked = replace(attempt, state=AttemptState.UNKNOWN, last_sent_at=now)
         self._observe(AttemptParked(parked, why))
         return parked
 

@@ -95,7 +95,17 @@ class Campaign:
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
         self.tracker = Tracker(api, config.tracking)
-        placer = Placer(api, ledger, self.tracker, self.pace, clock, chance, config.placing, observe)
+        placer = Placer(
+            api,
+            ledger,
+            self.tracker,
+            self.pace,
+            clock,
+            chance,
+            config.placing,
+            observe,
+            screen=lambda: config.screen,
+        )
         self._lives = Lives(
             ledger,
             placer,
@@ -163,7 +173,10 @@ class Campaign:
 
     async def _resume(self, campaign_id: CampaignId) -> None:
         """Go on with what an earlier process left open; it takes its slots before anything new."""
-        for attempt in await self._ledger.open_attempts(campaign_id, OPEN_ATTEMPTS):
+        left_open = await self._ledger.open_attempts(campaign_id, OPEN_ATTEMPTS)
+        if left_open or await self._ledger.results_after(campaign_id, 0, 1):
+            self.pace.assume_full()
+        for attempt in left_open:
             self._observe(AttemptClaimed(attempt, resumed=True))
             self._begin(self._live_resumed, attempt, self.slots.take())
         for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):
@@ -215,7 +228,7 @@ class Campaign:
             closed.set()
 
         async def hold() -> None:
-            left = parked.claimed_at + self._config.tracking.call_max_s - self._clock.now()
+            left = parked.last_sent_at + self._config.tracking.call_max_s - self._clock.now()
             with anyio.move_on_after(max(0.0, min(left, self._config.tracking.call_max_s))):
                 await closed.wait()
             self.slots.release(slot)

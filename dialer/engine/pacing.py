@@ -39,6 +39,10 @@ class Pace:
         self._observe = observe
         self._turn = anyio.Lock(fast_acquire=True)
 
+    def assume_full(self) -> None:
+        """A process before this one may have sent up to now: leave its period alone."""
+        self._sent.extend([anyio.current_time()] * (self._sent.maxlen or 0))
+
     async def token(self) -> float:
         """Wait for a place in the line's schedule; gives its time."""
         await self._wait_until(lambda: self._held_until)

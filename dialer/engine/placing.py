@@ -19,9 +19,10 @@ from random import Random
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from dialer.domain.calls import Attempt, CallNews
+from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import CallNotStarted, CallRefused, CallUncertain, Limit
 from dialer.domain.lifecycle import AttemptState
+from dialer.domain.screening import Dial, Screen
 from dialer.engine.events import AttemptUncertain, Observe
 from dialer.engine.pacing import Pace
 from dialer.engine.tracking import Followed, Tracker
@@ -90,7 +91,10 @@ class Placer:
         chance: Random,
         config: PlacingConfig,
         observe: Observe,
+        *,
+        screen: Callable[[], Screen],
     ) -> None:
+        """`screen`: the rules now, for what has waited since its claim."""
         self._api = api
         self._ledger = ledger
         self._tracker = tracker
@@ -99,6 +103,7 @@ class Placer:
         self._chance = chance
         self._config = config
         self._observe = observe
+        self._screen = screen
 
     async def send(self, attempt: Attempt) -> Placement | CallUncertain:
         """Send a fresh attempt's request, again while that surely made no call.
@@ -117,6 +122,8 @@ class Placer:
 
     async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
         await self._pace.gate()
+        if not self._is_allowed(attempt):
+            return PutBack("its time passed while it waited", at_once=True)
         try:
             return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
         except CallRefused as error:
@@ -165,7 +172,8 @@ class Placer:
         Raises `AccountBlocked`, `PaceStopped`: the attempt stays uncertain.
         """
         age = self._age_of(attempt)
-        repeats, looks = True, 0
+        # only phone calls carry a key; the others stay `registered`, which a listing may never show
+        repeats, looks = attempt.job.job.kind is JobKind.PHONE_CALL, 0
         while looks < self._config.looks_max:
             news = await self._look(followed)
             if news is not None:
@@ -201,6 +209,8 @@ class Placer:
         await self._pace.gate()
         if not self._key_lives(age):
             return Parked("the idempotency key is too old to repeat the request")
+        if not self._is_allowed(attempt):
+            return Parked("it may not be called any more, so it is only looked for")
         now = self._clock.now()
         again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
         await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
@@ -214,6 +224,10 @@ class Placer:
         except CallUncertain as error:
             self._observe(AttemptUncertain(again, str(error)))
             return Parked(str(error))
+
+    def _is_allowed(self, attempt: Attempt) -> bool:
+        """Whether the rules that let it be claimed would let it now."""
+        return isinstance(self._screen().judge(attempt.job, self._clock.now()), Dial)
 
     def _key_lives(self, age: Callable[[], float]) -> bool:
         # claimed in the future: the clock was set back, and nobody knows how old the key is
