@@ -42,7 +42,7 @@ class Due:
         """Wait for that time (None: for ever) or for news since `asked`."""
         due_at = math.inf if next_due_at is None else next_due_at
         self._next_at = min(self._next_at, due_at)
-        # look again after each sleep: timers may fire early, and the clock may be set
+        # look again after each sleep: the clock may have been set
         while not asked.is_set() and (left_s := due_at - self._clock.now()) > 0:
             with anyio.move_on_after(min(left_s, LOOK_AGAIN_S)):
                 await asked.wait()

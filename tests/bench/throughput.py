@@ -148,7 +148,8 @@ def _once(server: Server, plan: Plan, variant: Variant, files: dict[str, str]) -
 
 
 def _print(report: Report, plan: Plan, took: dict[str, list[Took]]) -> None:
-    rows, figures = [], {}
+    rows: list[list[str]] = []
+    figures: dict[str, dict[str, Any]] = {}
     for name, rounds in took.items():
         rates = [each.per_second for each in rounds]
         cpu_us = [each.cpu_us for each in rounds]

@@ -58,7 +58,8 @@ def measure_check(report: Report, server: Server, quick: bool) -> None:
 
 
 def _memory(report: Report, server: Server, folder: Path, few: Path, many: Path, rows: int) -> None:
-    table, figures = [], {}
+    table: list[list[str]] = []
+    figures: dict[str, dict[str, Any]] = {}
     for what in ("check", "intake"):
         peaks: list[float] = []
         seconds = 0.0

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from math import ceil, floor
 from random import Random
-from typing import Any, TypeVarTuple, Unpack
 
 import anyio
 import pytest
@@ -14,11 +13,10 @@ from hypothesis import strategies as st
 
 from dialer.engine.events import Event, RequestHeld
 from dialer.engine.pacing import Pace, PaceStopped
-from dialer.rehearsal.loop import ClockLoop, run_virtual
+from dialer.rehearsal.loop import run_virtual
 from dialer.simulator.limits import most_within
 from tests.support.campaigns import in_virtual_time
-
-Ts = TypeVarTuple("Ts")
+from tests.support.clock import ShiftedLoop
 
 GUARD_S = 0.005
 ROUNDING_S = 1e-6
@@ -95,19 +93,6 @@ async def test_a_rate_that_is_no_whole_number(cps: float) -> None:
     assert min(gaps) >= 1 / cps - ROUNDING_S
 
 
-class LateLoop(ClockLoop):
-    """Its timers fire on the next whole millisecond after their time, as a real loop's do."""
-
-    def call_at(
-        self,
-        when: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: *Ts,
-        context: Any = None,
-    ) -> asyncio.TimerHandle:
-        return super().call_at((floor(when * 1000) + 1) / 1000, callback, *args, context=context)
-
-
 @pytest.mark.parametrize("cps", [5.0, 20.0, 50.0, 100.0, 333.0])
 def test_timers_that_fire_late_cost_nothing(cps: float) -> None:
     async def main() -> None:
@@ -115,7 +100,10 @@ def test_timers_that_fire_late_cost_nothing(cps: float) -> None:
         assert len(sent) >= 0.99 * cps * 20
         assert worst_second(sent) <= cps
 
-    with asyncio.Runner(loop_factory=lambda: LateLoop(None)) as runner:
+    # on the next whole millisecond, as a real loop's
+    with asyncio.Runner(
+        loop_factory=lambda: ShiftedLoop(lambda when: (floor(when * 1000) + 1) / 1000)
+    ) as runner:
         runner.run(main())
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.processes.places import SPEED, campaign, each_called_once, numbers
 
-PEOPLE = numbers(30)
+PEOPLE = numbers(20)
 FAULTS = "drop_after=0.2,drop_before=0.1,only_first=2"
 STEPS = ["+7200", "+0", "+90000", "+0"]
 PROBE_S_MAX = 30
@@ -53,10 +53,10 @@ def fake_clock(steps: Path) -> dict[str, str]:
 
 @pytest.mark.slow
 def test_hours_and_a_day_to_and_fro(tmp_path: Path) -> None:
-    """Placed, uncertain and finished attempts meet every step."""
+    """Calls that are going on and calls that are over meet every step."""
     steps = tmp_path / "clock"
     env = fake_clock(steps)
-    with campaign(tmp_path, PEOPLE, "--faults", FAULTS, "--concurrency", "5") as (account, place):
+    with campaign(tmp_path, PEOPLE, "--concurrency", "4") as (account, place):
         with place.run(env=env) as program:
             for nth, step in enumerate(STEPS, 1):
                 program.until("attempt.closed", 4 * nth)

@@ -10,7 +10,7 @@ from tests.processes.places import SPEED, Place, campaign, each_called_once, num
 from tests.processes.proxy import Mishap
 from tests.processes.proxy_process import ProxyProcess
 
-PEOPLE = numbers(33)
+PEOPLE = numbers(2 * len(Mishap))
 TIMEOUT_S = 1.0
 """The shortest that the settings allow."""
 SETTLE_S = 1.5

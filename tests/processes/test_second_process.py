@@ -8,7 +8,7 @@ import pytest
 
 from tests.processes.places import campaign, each_called_once, numbers
 
-PEOPLE = numbers(40)
+PEOPLE = numbers(24)
 
 
 @pytest.mark.slow

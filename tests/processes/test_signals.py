@@ -9,7 +9,7 @@ import pytest
 from tests.processes.places import SPEED, Place, campaign, each_called_once, numbers
 from tests.processes.programs import Program, wait_for
 
-PEOPLE = numbers(30)
+PEOPLE = numbers(16)
 SLOW_S = 1.0
 STOPPED_MAX_S = 15.0
 AT_ONCE_MAX_S = 1.5
@@ -54,7 +54,7 @@ def test_stopped_politely_every_request_gets_its_answer(number: signal.Signals, 
 
 @pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    with campaign(tmp_path, PEOPLE, "--latency", str(4 * SPEED)) as (account, place):
+    with campaign(tmp_path, PEOPLE, "--latency", str(2 * SLOW_S * SPEED)) as (account, place):
         with place.run() as program:
             flying = requests_under_way(place, program)
             program.signal(signal.SIGINT)
@@ -84,7 +84,7 @@ def test_frozen_past_every_timeout_and_thawed(tmp_path: Path) -> None:
     """While it is frozen its requests are answered, run into their timeout, and the calls end."""
     with campaign(tmp_path, PEOPLE, "--latency", str(0.3 * SPEED)) as (account, place):
         with place.run(env={"DIALER_RETELL__TIMEOUT_S": "1"}) as program:
-            for calls in (UNDER_WAY, 3 * UNDER_WAY):
+            for calls in (UNDER_WAY, 2 * UNDER_WAY):
                 program.until("call.placed", calls)
                 program.signal(signal.SIGSTOP)
                 Event().wait(FROZEN_S)

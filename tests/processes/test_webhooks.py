@@ -16,7 +16,7 @@ from tests.processes.places import INVALID, KEY, Place, SimulatedAccount, campai
 from tests.processes.programs import Program, wait_for
 from tests.processes.proxy_process import ProxyProcess
 
-PEOPLE = numbers(30)
+PEOPLE = numbers(20)
 PATH = "/webhooks/retell"
 TOO_OLD_S = 301
 BODY_BYTES_MAX = 5_000
