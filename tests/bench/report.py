@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 SPIN_ROUNDS = 200_000
-CONSOLE_WIDTH = 124
+CONSOLE_WIDTH = 140
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ import pytest
 from tests.processes.places import Place, SimulatedAccount, campaign, each_called_once, numbers
 from tests.processes.programs import Done
 
-PEOPLE = numbers(24)
+PEOPLE = numbers(16)
 DISK_BYTES = 4 * 1024 * 1024
 BLOCK = 4096
 MOUNT_S_MAX = 30

@@ -19,37 +19,40 @@ FROZEN_S = 1.5
 
 
 def requests_under_way(place: Place, program: Program) -> int:
-    """Wait until there are some, and calls beside them."""
-    program.until("attempt.claimed", UNDER_WAY)
+    """Wait until there are some."""
+    program.until("attempt.claimed")
     wait_for(lambda: place.attempts("claimed") >= UNDER_WAY, "requests under way")
     return place.attempts("claimed")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopped_politely_every_request_gets_its_answer(number: signal.Signals, tmp_path: Path) -> None:
-    slow = ("--latency", str(SLOW_S * SPEED))
-    with campaign(tmp_path, PEOPLE, *slow) as (account, place):
-        with place.run(env={"DIALER_PLACING__IN_FLIGHT_MAX": "8"}) as program:
-            requests_under_way(place, program)
-            program.signal(number)
-            program.until("campaign.stopping")
-            done = program.ended(STOPPED_MAX_S)
-            assert done.code == 130, done.said
-            assert program.logged("attempt.uncertain") == []
-        assert (done.summary["interrupted"], done.summary["stopped"]) == (True, "interrupted")
-        assert done.summary["next"]
-        assert "Traceback" not in done.err
-        # every answer is written down; what had not left went back
-        assert place.attempts("claimed", "uncertain", "unknown") == 0
-        assert place.attempts("placed", "ended") == done.summary["calls"] >= UNDER_WAY
-        assert place.ask("verify", "leads").code == 0
-
+def test_stopped_politely_every_request_gets_its_answer(tmp_path: Path) -> None:
+    with campaign(tmp_path, PEOPLE, "--latency", str(SLOW_S * SPEED)) as (account, place):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            stops(place, number)
         with place.run() as program:
             again = program.ended()
             assert again.code == 0, again.said
             assert program.logged("attempt.uncertain") == []
         each_called_once(place, account.report(), PEOPLE)
+
+
+def stops(place: Place, number: signal.Signals) -> None:
+    """In time, with every answer written down and nothing left in doubt."""
+    with place.run(env={"DIALER_PLACING__IN_FLIGHT_MAX": str(UNDER_WAY)}) as program:
+        requests_under_way(place, program)
+        program.signal(number)
+        program.until("campaign.stopping")
+        done = program.ended(STOPPED_MAX_S)
+        assert done.code == 130, done.said
+        assert program.logged("attempt.uncertain") == []
+    assert (done.summary["interrupted"], done.summary["stopped"]) == (True, "interrupted")
+    assert done.summary["next"]
+    assert "Traceback" not in done.err
+    # every answer is written down; what had not left went back
+    assert place.attempts("claimed", "uncertain", "unknown") == 0
+    assert place.attempts("placed", "ended") == done.summary["calls"] >= UNDER_WAY
+    assert place.ask("verify", "leads").code == 0
 
 
 @pytest.mark.slow

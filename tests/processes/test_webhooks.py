@@ -20,7 +20,7 @@ PEOPLE = numbers(20)
 PATH = "/webhooks/retell"
 TOO_OLD_S = 301
 BODY_BYTES_MAX = 5_000
-SHORT = numbers(30, [INVALID])
+SHORT = numbers(24, [INVALID])
 SHORT_SPEED = 4.0
 """The simulator's clock dates its signatures: it must not get five minutes ahead of the dialer's."""
 NEVER_POLLED = {"DIALER_TRACKING__POLL_S": "600", "DIALER_TRACKING__POLL_WITH_WEBHOOKS_S": "600"}

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.lines import append_lines
+from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.tables import IS_OPEN, attempt, job
 from dialer.domain.calls import Attempt, CampaignId, OpenJob
@@ -127,7 +128,7 @@ def _screen(
             case verdict:
                 assert_never(verdict)
     if claimed:
-        conn.execute(_INSERT_ATTEMPT, [_attempt_values(each) for each in claimed])
+        execute_many(conn, _INSERT_ATTEMPT, [_attempt_values(each) for each in claimed])
         conn.execute(_BUSY, {"ids": [each.job.id for each in claimed]})
     if later:
         conn.execute(_LATER, later)

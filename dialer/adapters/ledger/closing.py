@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.lines import append_lines
+from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import pack_history
 from dialer.adapters.ledger.tables import attempt, job
 from dialer.domain.calls import AttemptId
@@ -75,14 +76,13 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
         if each.state in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is to be finished")
         states.move(each.attempt.id, each.state, each.job_state)
-    conn.execute(_MOVE, [_moved(each) for each in updates])
+    execute_many(conn, _MOVE, [_moved(each) for each in updates])
     jobs = [
         {"j": each.attempt.job.id, "s": each.job_state.value}
         for each in updates
         if each.job_state is not None
     ]
-    if jobs:
-        conn.execute(_JOB_STATE, jobs)
+    execute_many(conn, _JOB_STATE, jobs)
     append_lines(
         conn,
         (
@@ -101,8 +101,8 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
         if each.state not in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is not finished")
         states.move(each.attempt.id, each.state, each.job_state)
-    conn.execute(_CLOSE, [_closed(each) for each in finishes])
-    conn.execute(_JOB_AFTER, [_job_after(each) for each in finishes])
+    execute_many(conn, _CLOSE, [_closed(each) for each in finishes])
+    execute_many(conn, _JOB_AFTER, [_job_after(each) for each in finishes])
     append_lines(
         conn,
         (

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import job_values
 from dialer.adapters.ledger.tables import intake, job
 from dialer.domain.calls import CallJob, CampaignId, IntakeId
@@ -117,9 +118,10 @@ class _Batch:
         return self._add_new(given) if known is None else self._meet_again(given, known)
 
     def write(self, conn: sa.Connection) -> None:
-        for statement, rows in ((_INSERT, self._inserts), (_CHANGE, self._changes), (_SEEN, self._seen)):
-            if rows:
-                conn.execute(statement, rows)
+        execute_many(conn, _INSERT, self._inserts)
+        execute_many(conn, _SEEN, self._seen)
+        if self._changes:
+            conn.execute(_CHANGE, self._changes)
 
     def _first_due(self, given: CallJob) -> float:
         return self._now if given.not_before is None else max(given.not_before, self._now)

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.tables import campaign, result
 from dialer.domain.calls import CampaignId, JobId
 
@@ -35,5 +36,5 @@ def append_lines(conn: sa.Connection, entries: Iterable[Entry]) -> None:
             }
             for seq, (_, job_id, line) in enumerate(group, last + 1)
         ]
-        conn.execute(_INSERT, rows)
+        execute_many(conn, _INSERT, rows)
         conn.execute(_ADVANCE, {"c": campaign_id, "last": last + len(rows)})

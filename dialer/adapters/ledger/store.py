@@ -31,8 +31,6 @@ from dialer.ports import (
     Speed,
 )
 
-GATHER_S = 0.008
-"""So long an operation waits for others to be committed with it: a statement costs more than a row."""
 OPERATIONS_MAX = 512
 """Operations that go into one transaction."""
 CLOSED = "the ledger is closed"
@@ -172,8 +170,6 @@ class SqlLedger:
         try:
             while True:
                 await self._wake.wait()
-                if self._on_thread:
-                    await anyio.sleep(GATHER_S)
                 self._wake = anyio.Event()
                 while self._waiting:
                     await self._write_some()
