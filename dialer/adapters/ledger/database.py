@@ -61,8 +61,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
-        "cache_size=-16384",
-        "temp_store=MEMORY",
+        "cache_size=-8192",
         "journal_size_limit=67108864",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -46,7 +46,7 @@ KEEPALIVE_S = 15.0
 server is just closing is an uncertain call."""
 NAMES_S = 60
 """How long a looked-up address is kept."""
-LIST_IDS_MAX = 200
+LIST_IDS_MAX = 500
 """Ids asked for in one list-calls; how many a filter may hold is not documented."""
 LIST_PAGE_CALLS = 1000
 """The API's own maximum."""
