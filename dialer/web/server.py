@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
 from aiohttp import web
 
 from dialer.domain.errors import BadInput
@@ -27,4 +28,6 @@ async def serve(app: web.Application, listen: str) -> AsyncIterator[str]:
         bound_host, bound_port = runner.addresses[0][:2]
         yield f"http://{bound_host}:{bound_port}"
     finally:
-        await runner.cleanup()
+        # connections that are kept open must not outlive the loop, also when the campaign was cancelled
+        with anyio.CancelScope(shield=True):
+            await runner.cleanup()
