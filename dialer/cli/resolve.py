@@ -4,7 +4,7 @@ import getpass
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from dialer.cli import flags
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput
 from dialer.domain.results import rfc3339
+
+if TYPE_CHECKING:
+    from dialer.settings import Loaded
 
 AttemptArgument = Annotated[
     str | None, typer.Argument(metavar="ATTEMPT", help="The attempt's id; none: list the unknown ones.")
@@ -73,12 +76,18 @@ def resolve(
     elif attempt is not None:
         if bool(called) == not_called:
             raise BadInput("say either --called CALL_ID or --not-called")
-        if called:
-            resolving.resolve_called(loaded, AttemptId(attempt), CallId(called), who)
-            typer.echo(f"resolved: call {called} was made; the next run follows it to its end")
-        else:
-            resolving.resolve_not_called(loaded, [AttemptId(attempt)], who)
-            typer.echo("resolved: no call was made; the job is due again")
+        _resolve_one(loaded, AttemptId(attempt), CallId(called) if called else None, who)
+
+
+def _resolve_one(loaded: "Loaded", attempt_id: AttemptId, called: CallId | None, who: str) -> None:
+    from dialer import resolving
+
+    if called is not None:
+        resolving.resolve_called(loaded, attempt_id, called, who)
+        typer.echo(f"resolved: call {called} was made; the next run follows it to its end")
+    else:
+        resolving.resolve_not_called(loaded, [attempt_id], who)
+        typer.echo("resolved: no call was made; the job is due again")
 
 
 def _time(text: str) -> float:

@@ -95,38 +95,46 @@ class Campaign:
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
         self.tracker = Tracker(api, config.tracking)
+        self._lives = self._make_lives(chance)
+        self._dispatcher = self._make_dispatcher(chance)
+
+    def _make_lives(self, chance: Random) -> Lives:
+        config = self._config
         placer = Placer(
-            api,
-            ledger,
+            self._api,
+            self._ledger,
             self.tracker,
             self.pace,
-            clock,
+            self._clock,
             chance,
             config.placing,
-            observe,
+            self._observers,
             screen=lambda: config.screen,
         )
-        self._lives = Lives(
-            ledger,
+        return Lives(
+            self._ledger,
             placer,
             self.tracker,
             self.slots,
-            clock,
+            self._clock,
             config.redial,
             self._observe,
             self._on_effect,
             self._on_blocked,
         )
-        self._dispatcher = Dispatcher(
-            ledger,
+
+    def _make_dispatcher(self, chance: Random) -> Dispatcher:
+        config = self._config
+        return Dispatcher(
+            self._ledger,
             self.slots,
             self.pace,
             self._due,
-            clock,
+            self._clock,
             in_flight_max=config.in_flight_max,
             lanes=min(config.in_flight_max, max(2, ceil(config.cps / 10))),
             screen=lambda: config.screen,
-            encode=api.encode,
+            encode=self._api.encode,
             new_id=lambda: AttemptId(f"{chance.getrandbits(128):032x}"),
             start=self._start,
             idle=self._idle,

@@ -53,6 +53,8 @@ from tests.support.relay import Relay
 EPOCH = 1_800_000_000.0
 NAME = "campaign"
 KEY = STEADY.api_key
+RUN_MAX_S = 40_000.0
+"""A process that has not ended by then never will: the test fails instead of going on for ever."""
 
 P = ParamSpec("P")
 E = TypeVar("E")
@@ -222,7 +224,8 @@ class World:
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(process.work)
             yield process
-            await process.ended.wait()
+            with anyio.fail_after(RUN_MAX_S):
+                await process.ended.wait()
             assert self.allows_doubles or self.report.doubled_calls == 0, "an attempt made two calls"
             if not process.crashed:
                 await process.audit()
