@@ -137,7 +137,7 @@ def _serve(account: "Account", faults: "Faults", host: str, port: int, seed: int
 
     async def main() -> str:
         clock = LoopClock(SystemClock().now(), asyncio.get_running_loop())
-        simulator = Simulator(account, faults, seed=seed, now=clock.now)
+        simulator = Simulator(account, faults, seed=seed, now=clock.now, signs_at=SystemClock().now)
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with simulator.serve(host, port):
                 typer.echo(simulator.url)

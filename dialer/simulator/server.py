@@ -37,7 +37,8 @@ class Simulator:
     """A fake Retell. All its time is the running loop's; all its chance comes from the seed.
 
     `now` gives Unix seconds: the loop's clock measures, `now` only dates. `people` overrides what the last
-    digits say. Served once: what the world holds can still be read afterwards.
+    digits say. `signs_at`: the receiver's clock, if that is another than `now`.
+    Served once: what the world holds can still be read afterwards.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Simulator:
         *,
         seed: int = 1,
         now: Callable[[], float],
+        signs_at: Callable[[], float] | None = None,
         people: Mapping[str, Behaviour] | None = None,
     ) -> None:
         self.url = ""
         """`http://host:port` while it is served."""
         self._now = now
+        self._signs_at = signs_at or now
         self._world = World(account, faults, seed=seed, people=people or {}, tell=self._told)
         self._webhooks: Webhooks | None = None
         self._epoch_s = 0.0
@@ -65,7 +68,7 @@ class Simulator:
         self._epoch_s = self._now() - loop.time()
         failure: Exception | None = None
         async with ClientSession() as session, anyio.create_task_group() as tasks:
-            self._webhooks = Webhooks(self._world, session, self._wall_ms, self._now)
+            self._webhooks = Webhooks(self._world, session, self._wall_ms, self._signs_at)
             self._world.start(loop)
             tasks.start_soon(self._webhooks.run)
             try:

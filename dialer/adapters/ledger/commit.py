@@ -47,6 +47,12 @@ _OPERATIONS_FAULT = (
 """What a database says of a statement; the other errors it has are its own: full, locked, damaged."""
 
 
+_WAYS_OUT = {
+    "full": ". Nothing is lost: make room and run the same command again",
+    "malformed": ". It is damaged: restore it from a back-up",
+}
+
+
 @dataclass(slots=True)
 class Operation:
     """One thing to be done, and where its answer goes."""
@@ -84,7 +90,9 @@ def _plain(error: Exception) -> Exception:
     """The error as the caller gets it: one of its own, for each is raised in another task."""
     if not isinstance(error, sa.exc.DBAPIError):
         return error
-    plain = LedgerError(f"the ledger cannot be read or written: {error.orig}")
+    said = str(error.orig)
+    way_out = next((text for word, text in _WAYS_OUT.items() if word in said), "")
+    plain = LedgerError(f"the ledger cannot be read or written: {said}{way_out}")
     plain.__cause__ = error
     return plain
 

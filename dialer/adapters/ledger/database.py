@@ -60,7 +60,7 @@ def _check_whole(conn: sa.Connection, path: Path | None) -> None:
     """Nobody is called from a damaged ledger, so every page is read first: about two seconds per gigabyte."""
     found = conn.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
-        raise LedgerError(_explain(path, f"malformed: {found}"))
+        raise LedgerError(_explain(path, f"malformed: {' '.join(str(found).split())}"))
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
@@ -152,6 +152,8 @@ def _explain(path: Path | None, said: str) -> str:
         )
     if "readonly" in said:
         return f"ledger {path} cannot be written: make the file and its folder writable for this user"
+    if "full" in said or "disk I/O" in said:
+        return f"ledger {path} cannot be opened: {said}. If the disk is full make room and run it again"
     return f"ledger {path} cannot be opened: {said}"
 
 
