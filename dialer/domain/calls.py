@@ -108,7 +108,7 @@ class Attempt:
     """The request as it was written ahead: a repeat sends exactly these bytes."""
     claimed_at: float
     last_sent_at: float
-    """When a request with this body may last have left; the settle time counts from here."""
+    """When a request with this body may last have left; an unknown call's slot is held from here."""
     call_id: CallId | None = None
     placed_at: float | None = None
 
