@@ -83,6 +83,7 @@ def campaign_config(settings: Settings, limit: int | None) -> CampaignConfig:
             backoff_max_s=placing.backoff_max_s,
             key_lifetime_s=placing.key_lifetime_s,
             api_honours_key=placing.api_honours_key,
+            listing_lag_max_s=placing.listing_lag_max_s,
         ),
         tracking=TrackingConfig(
             poll_s=tracking.poll_s,

@@ -9,7 +9,9 @@
                           └─────────────────────────┘ ... at most `looks_max` looks ► Parked
 
 Looking alone is not enough, since a listing lags; repeating alone is not, since a key may be ignored: the
-order wait, look, repeat is what makes a second ring impossible as long as one of the two holds.
+order wait, look, repeat is what makes a second ring impossible as long as one of the two holds. Where the API
+keeps no keys, a repeat has only the look before it: it goes out if that look came when the listing, by the
+operator's word on its lag, had to show the call, and else never.
 """
 
 from collections.abc import Callable
@@ -41,6 +43,11 @@ class PlacingConfig:
     key_lifetime_s: float
     """How long after the claim the API surely knows the idempotency key."""
     api_honours_key: bool
+    listing_lag_max_s: float | None
+    """Only where keys are not honoured: how long after its request a call is listed at the latest.
+
+    None: nobody can say, so that no request is repeated.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +182,12 @@ class Placer:
         # only phone calls carry a key; the others stay `registered`, which a listing may never show
         repeats, looks = attempt.job.job.kind is JobKind.PHONE_CALL, 0
         while looks < self._config.looks_max:
-            news = await self._look(followed)
+            news = await self._search(followed)
             if news is not None:
                 return Placed(news, adopted=True)
             looks += 1
-            if repeats and self._key_lives(age):
-                answer = await self._repeat(attempt, age)
+            if repeats and self._may_repeat(age):
+                answer = await self._repeat(attempt, followed, age)
                 if isinstance(answer, Placed):
                     return answer
                 why = answer.why
@@ -188,11 +195,20 @@ class Placer:
                 looks -= isinstance(answer, PutBack)  # it was not carried out: deferring is not failing
         return Parked(why)
 
-    async def _look(self, followed: Followed) -> CallNews | None:
-        """Wait the settle time, then look until somebody could."""
+    async def _search(self, followed: Followed) -> CallNews | None:
+        """Look after the settle time and, where keys are not honoured, once the call has to be listed."""
         # by the loop's clock and from now on: only now no request is under way any more
-        with anyio.move_on_after(self._config.settle_s):
-            await followed.until_found()
+        now, lag_s = anyio.current_time(), self._config.listing_lag_max_s
+        news = await self._look(followed, now + self._config.settle_s)
+        if news is None and not self._config.api_honours_key and lag_s is not None:
+            news = await self._look(followed, now + lag_s)
+        return news
+
+    async def _look(self, followed: Followed, not_before: float) -> CallNews | None:
+        """Wait until that time of the loop or for news, then look until somebody could."""
+        while followed.news is None and (left_s := not_before - anyio.current_time()) > 0.0:
+            with anyio.move_on_after(left_s):
+                await followed.until_found()
         failures = 0
         while True:
             try:
@@ -203,11 +219,13 @@ class Placer:
                 await anyio.sleep(self._backoff_s(plain, min(failures, 16)))
 
     async def _repeat(
-        self, attempt: Attempt, age: Callable[[], float]
+        self, attempt: Attempt, followed: Followed, age: Callable[[], float]
     ) -> Placed | Refused | PutBack | Parked:
         """Send the stored bytes once more. Whatever the answer, the first request may have made a call."""
         await self._pace.gate()
-        if not self._key_lives(age):
+        if followed.news is not None:
+            return Placed(followed.news, adopted=True)
+        if not self._may_repeat(age):
             return Parked("the idempotency key is too old to repeat the request")
         if not self._is_allowed(attempt):
             return Parked("it may not be called any more, so it is only looked for")
@@ -229,9 +247,12 @@ class Placer:
         """Whether the rules that let it be claimed would let it now."""
         return isinstance(self._screen().judge(attempt.job, self._clock.now()), Dial)
 
-    def _key_lives(self, age: Callable[[], float]) -> bool:
+    def _may_repeat(self, age: Callable[[], float]) -> bool:
+        """Whether something keeps a request that did make a call from making another, after this look."""
+        if not self._config.api_honours_key:
+            return self._config.listing_lag_max_s is not None
         # claimed in the future: the clock was set back, and nobody knows how old the key is
-        return self._config.api_honours_key and 0.0 <= age() < self._config.key_lifetime_s
+        return 0.0 <= age() < self._config.key_lifetime_s
 
     def _age_of(self, attempt: Attempt) -> Callable[[], float]:
         """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""

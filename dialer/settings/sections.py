@@ -127,7 +127,9 @@ class Placing(Section):
     key_lifetime_s: Annotated[float, Field(ge=0, le=86_400)] = 3300.0
     """Seconds for which a repeat under the same key is safe; the API forgets a key after an hour."""
     api_honours_key: bool = True
-    """Whether the API keeps idempotency keys; false: an uncertain call is looked for, never sent again."""
+    """Whether the API keeps idempotency keys; false: an uncertain call is sent again as below, if at all."""
+    listing_lag_max_s: Annotated[float | None, Field(ge=1, le=86_400, examples=[600.0])] = None
+    """Seconds until any call is listed; without keys, one that is not listed is sent again. Unset: never."""
 
 
 class Tracking(Section):

@@ -1,8 +1,8 @@
 """What happens in one run, all of it drawn from one integer before anything starts.
 
 What the account does stays within what the engine is told of it: if keys are ignored, then calls are listed
-and late ones are made within the settle time. Anything else is a set-up in which no client could keep the
-promises.
+and late ones are made within the settle time, or within the listing's lag that the engine is told of.
+Anything else is a set-up in which no client could keep the promises.
 """
 
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ def draw(seed: int) -> Plan:
     horizon_s = chance.choice((60.0, 300.0, 1500.0))
     readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
     dnc = frozenset(row.to_number for row in readings[0].jobs if row.to_number and chance.random() < 0.03)
-    return Plan(
+    plan = Plan(
         seed,
         readings,
         replace(account, do_not_call=dnc),
@@ -103,6 +103,17 @@ def draw(seed: int) -> Plan:
         in_file=chance.random() < 0.05,
         torn_bytes=chance.choice((0, 0, 1, 40, 700)),
     )
+    return plan if config.placing.api_honours_key else _with_a_bound_on_the_lag(chance, plan)
+
+
+def _with_a_bound_on_the_lag(chance: Random, plan: Plan) -> Plan:
+    """Keys are ignored and the engine is told so: calls are listed within a bound, if it is told one."""
+    placing, account = plan.config.placing, plan.account
+    later_s = placing.settle_s * chance.choice((0.0, 0.5, 3.0, 9.0))
+    account = replace(account, listing_lag_s=account.listing_lag_s + later_s)
+    if chance.random() < 0.8:
+        placing = replace(placing, listing_lag_max_s=placing.settle_s + later_s)
+    return replace(plan, account=account, config=replace(plan.config, placing=placing))
 
 
 def _account(chance: Random, slots: int, settle_s: float, honoured: bool) -> Account:
@@ -146,6 +157,7 @@ def _config(chance: Random, slots: int, settle_s: float, account: Account, honou
             key_lifetime_s=chance.choice((60.0, 3300.0)),
             # whoever knows that keys are ignored may say so, or not
             api_honours_key=honoured or chance.random() < 0.7,
+            listing_lag_max_s=None,
         ),
         tracking=TrackingConfig(
             poll_s=chance.choice((3.0, 8.0)),

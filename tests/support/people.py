@@ -62,6 +62,7 @@ def config(**overrides: Any) -> CampaignConfig:
         backoff_max_s=60.0,
         key_lifetime_s=3300.0,
         api_honours_key=True,
+        listing_lag_max_s=None,
     )
     tracking = part(TrackingConfig, poll_s=2.0, poll_with_webhooks_s=15.0, call_max_s=7500.0, missing_s=20.0)
     made: CampaignConfig = part(
