@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.requests import check_content
+from dialer.adapters.retell.requests import ContentCheck, check_content
 from dialer.adapters.sources.csv_file import CsvOptions
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
@@ -58,7 +58,7 @@ def csv_options(settings: Settings) -> CsvOptions:
         encoding=settings.intake.encoding,
         default_kind=settings.call.kind,
         default_timezone=settings.intake.timezone,
-        check=lambda kind, content: check_content(kind, content, config),
+        check=ContentCheck(config),
     )
 
 

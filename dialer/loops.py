@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import anyio
+
 from dialer.domain.errors import DialerError
 from dialer.rehearsal.loop import ClockLoop
 
@@ -13,12 +15,8 @@ T = TypeVar("T")
 def run_on_loop(main: Callable[[], Awaitable[T]], *, speed: float | None = 1.0) -> T:
     """Run `main` on a loop of that speed (None: virtual); a plain error comes out alone, not in a group."""
 
-    async def call() -> T:
-        return await main()
-
     try:
-        with asyncio.Runner(loop_factory=lambda: _new_loop(speed)) as runner:
-            return runner.run(call())
+        return anyio.run(main, backend_options={"loop_factory": lambda: _new_loop(speed)})
     except BaseExceptionGroup as group:
         plain = _first_plain(group)
         if plain is None:

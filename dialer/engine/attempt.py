@@ -170,8 +170,8 @@ class Lives:
         return None if placement is None else await self._take(attempt, followed, placement)
 
     async def _placed(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
-        news, now = placed.news, self._clock.now()
-        attempt = replace(attempt, call_id=news.call_id, placed_at=now)
+        news, now, was = placed.news, self._clock.now(), attempt.state
+        attempt = replace(attempt, state=AttemptState.PLACED, call_id=news.call_id, placed_at=now)
         self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
         if attempt.job.job.kind is not JobKind.PHONE_CALL:
             done = Final(JobState.DONE)
@@ -182,14 +182,14 @@ class Lives:
         if followed.call_id is None:
             self._tracker.placed(followed, news.call_id)
         self._tracker.heard(news)
-        reopened = JobState.BUSY if attempt.state is AttemptState.UNKNOWN else None
+        reopened = JobState.BUSY if was is AttemptState.UNKNOWN else None
         await self._ledger.update(
             AttemptUpdate(attempt, AttemptState.PLACED, now, call_id=news.call_id, job_state=reopened)
         )
-        return await self._track(replace(attempt, state=AttemptState.PLACED), followed)
+        return await self._track(attempt, followed)
 
     async def _track(self, attempt: Attempt, followed: Followed) -> Attempt | None:
-        await followed.over.wait()
+        await followed.until_over()
         if followed.lost:
             return await self._park(attempt, "the API does not know the call id any more")
         if followed.news is not None and followed.news.is_over:

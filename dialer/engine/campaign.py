@@ -4,11 +4,10 @@ Start: what the ledger holds open is resumed before anything new is claimed. Sto
 nothing more, let the requests under way answer, leave the rest to the ledger. The next start resumes it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from random import Random
-from typing import Any, TypeVarTuple, Unpack
 
 import anyio
 import anyio.abc
@@ -23,12 +22,11 @@ from dialer.engine.attempt import Lives
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignStopping, Event, Observe
 from dialer.engine.intake import Intake
+from dialer.engine.lifetimes import Lifetimes
 from dialer.engine.pacing import Pace, Slot, Slots
 from dialer.engine.placing import Placer, PlacingConfig
 from dialer.engine.tracking import Tracker, TrackingConfig
 from dialer.ports import CallApi, Clock, Ledger, ResultSink
-
-Ts = TypeVarTuple("Ts")
 
 CONFIGURATION_FAULTS_MAX = 3
 """Calls that may fail for the telephony's configuration before the campaign stops."""
@@ -82,10 +80,11 @@ class Campaign:
         self._config = config
         self._due = Due(clock)
         self._observers = observe
+        self._lifetimes = Lifetimes()
         self._live = 0
         self._configuration_faults = 0
         self._results = anyio.Event()
-        self._lives_tasks: anyio.abc.TaskGroup | None = None
+        self._living: anyio.CancelScope | None = None
         self._background: anyio.abc.TaskGroup | None = None
         self._intake: Intake | None = None
         self._reading = anyio.CancelScope()
@@ -152,12 +151,16 @@ class Campaign:
             self._background.start_soon(self._keep_slots)
             self._background.start_soon(self._give_back_slots)
             self._background.start_soon(self._follow_results, campaign_id)
-            async with anyio.create_task_group() as self._lives_tasks:
+            async with anyio.create_task_group() as living:
+                self._living = living.cancel_scope
+                living.start_soon(self._lifetimes.keep)
                 await self._resume(campaign_id)
                 await self._refresh_slots()
                 if self.stopping is None:
-                    self._lives_tasks.start_soon(self._take_in, campaign_id)
+                    living.start_soon(self._take_in, campaign_id)
                     await self._dispatcher.run(campaign_id)
+                await self._lifetimes.until_none_is_left()
+                living.cancel_scope.cancel()
             self._background.cancel_scope.cancel()
         await self._write_results(campaign_id)
 
@@ -170,8 +173,8 @@ class Campaign:
         self._dispatcher.stop()
         self.pace.stop()
         self._lives.stop()
-        if self._lives_tasks is not None:
-            self._lives_tasks.cancel_scope.deadline = anyio.current_time() + self._config.grace_s
+        if self._living is not None:
+            self._living.deadline = anyio.current_time() + self._config.grace_s
         self._observe(self.stopping)
 
     async def _take_in(self, campaign_id: CampaignId) -> None:
@@ -186,18 +189,15 @@ class Campaign:
             self.pace.assume_full()
         for attempt in left_open:
             self._observe(AttemptClaimed(attempt, resumed=True))
-            self._begin(self._live_resumed, attempt, self.slots.take())
+            self._live += 1
+            self._lifetimes.begin(self._live_resumed(attempt, self.slots.take()))
         for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):
             self._watch(attempt, self.slots.take())
 
     def _start(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
         self._observe(AttemptClaimed(attempt, resumed=False))
-        self._begin(self._live_fresh, attempt, slot, sent)
-
-    def _begin(self, live: Callable[[Unpack[Ts]], Coroutine[Any, Any, None]], *args: *Ts) -> None:
-        assert self._lives_tasks is not None  # noqa: S101 - set by run
         self._live += 1
-        self._lives_tasks.start_soon(live, *args)
+        self._lifetimes.begin(self._live_fresh(attempt, slot, sent))
 
     async def _live_fresh(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
         self._ended(await self._lives.begin(attempt, sent), slot)

@@ -4,9 +4,10 @@ News comes from webhooks and from a sweep of the listing, in any order and any n
 word that a call is over wins; everything after it changes nothing.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 
@@ -43,14 +44,28 @@ class Followed:
     """The loop's time."""
     call_id: CallId | None = None
     news: CallNews | None = None
-    over: anyio.Event = field(default_factory=anyio.Event)
-    """Set when the call is over, or lost, or nobody follows any more."""
+    is_over: bool = False
+    """The call is over, or lost, or nobody follows any more."""
     lost: bool = False
     """The API does not know the call id, long after any call would have ended."""
     looking: anyio.Event | None = None
     """Set by the sweep that has looked for the attempt."""
     look_error: CallError | None = None
     _found: anyio.Event | None = None
+    _over: asyncio.Future[None] | None = None
+
+    async def until_over(self) -> None:
+        """Wait until `is_over`. For one to wait."""
+        if not self.is_over:
+            # a bare future: there are as many of these as calls
+            self._over = asyncio.get_running_loop().create_future()
+            await self._over
+
+    def end(self) -> None:
+        """It is over."""
+        self.is_over = True
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
 
     async def until_found(self) -> None:
         """Wait for the first news: the call exists."""
@@ -60,11 +75,11 @@ class Followed:
 
     def tell(self, news: CallNews) -> None:
         """Take news in, unless it was over before."""
-        if self.over.is_set():
+        if self.is_over:
             return
         self.news = news
         if news.is_over:
-            self.over.set()
+            self.end()
         for waiting in (self._found, self.looking):
             if waiting is not None:
                 waiting.set()
@@ -86,7 +101,7 @@ class Tracker:
         """Let everybody go who waits for a call to be over."""
         self._stopped = True
         for followed in self._by_attempt.values():
-            followed.over.set()
+            followed.end()
 
     @contextmanager
     def follow(self, attempt: Attempt) -> Iterator[Followed]:
@@ -94,7 +109,7 @@ class Tracker:
         followed = Followed(attempt.id, anyio.current_time())
         self._by_attempt[attempt.id] = followed
         if self._stopped:
-            followed.over.set()
+            followed.end()
         if attempt.call_id is not None:
             self.placed(followed, attempt.call_id)
         try:
@@ -174,7 +189,7 @@ class Tracker:
 
     async def _list(self) -> None:
         """Ask for every call that is going on; those the listing leaves out for long, one by one."""
-        waiting = {call_id: each for call_id, each in self._by_call.items() if not each.over.is_set()}
+        waiting = {call_id: each for call_id, each in self._by_call.items() if not each.is_over}
         if not waiting:
             return
         for news in await self._api.list(list(waiting)):
@@ -183,7 +198,7 @@ class Tracker:
         now = anyio.current_time()
         missing = [each for each in waiting.values() if now - each.since > self._config.missing_s]
         for each in missing[:GETS_PER_SWEEP_MAX]:
-            if each.call_id is not None and not each.over.is_set():
+            if each.call_id is not None and not each.is_over:
                 self._by_call[each.call_id] = self._by_call.pop(each.call_id)  # next time the others go first
                 await self._get(each, each.call_id, now)
 
@@ -196,4 +211,4 @@ class Tracker:
             self.heard(news)
         elif now - followed.since > self._config.call_max_s:
             followed.lost = True
-            followed.over.set()
+            followed.end()

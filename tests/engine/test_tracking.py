@@ -57,7 +57,7 @@ async def test_the_first_word_that_it_is_over_wins(known: bool) -> None:
                 for news in order:
                     assert tracker.heard(news, by_webhook=True)
                     assert tracker.heard(news)
-                assert followed.over.is_set()
+                assert followed.is_over
                 assert followed.news == next(news for news in order if news.is_over)
                 assert await tracker.look(followed) == followed.news
             assert not tracker.heard(STAGES[1]), "nobody follows it any more"
@@ -70,7 +70,7 @@ async def test_news_of_calls_that_are_not_ours_change_nothing() -> None:
         with tracker.follow(attempt()) as followed:
             assert not tracker.heard(CallNews(CallId("another"), "ended", AttemptId("another")))
             assert not tracker.heard(CallNews(CallId("another"), "ended"))
-            assert (followed.news, followed.over.is_set()) == (None, False)
+            assert (followed.news, followed.is_over) == (None, False)
 
 
 @settings(max_examples=5, deadline=None)

@@ -103,6 +103,21 @@ def check_content(kind: JobKind, content: CallContent, config: RetellConfig) -> 
     return problems
 
 
+class ContentCheck:
+    """`check_content` for the rows of one list, most of which bring texts for the agent and nothing else."""
+
+    def __init__(self, config: RetellConfig) -> None:
+        self._config = config
+        self._plain = {kind: check_content(kind, CallContent(), config) for kind in JobKind}
+
+    def __call__(self, kind: JobKind, content: CallContent) -> Sequence[str]:
+        """As `check_content`. `variables` hold texts only."""
+        bare = CallContent(variables=content.variables)
+        if content != bare or self._plain[kind]:
+            return check_content(kind, content, self._config)
+        return _unwritable({"retell_llm_dynamic_variables": content.variables})
+
+
 def _unwritable(request: Mapping[str, Any]) -> list[str]:
     """What the models would let pass and JSON would not: half a character, a number of more than 64 bits."""
     problems = []
