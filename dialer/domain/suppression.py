@@ -27,6 +27,8 @@ class Suppressed:
     """Since when, Unix seconds; of a file, when it was last changed."""
 
 
+_REGISTRY = re.compile(r"([2-9][0-9]{2}),([2-9][0-9]{6})")
+"""As the lists of the US National Do Not Call Registry are written: area code, comma, the rest."""
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _UNUSED = frozenset({NumberFault.NOT_A_VALID_NUMBER, NumberFault.PREMIUM_RATE})
 
@@ -34,6 +36,8 @@ _UNUSED = frozenset({NumberFault.NOT_A_VALID_NUMBER, NumberFault.PREMIUM_RATE})
 def parse_suppression_line(text: str, region: str | None) -> str | NotANumber | None:
     """The number (E.164) on a line of a do-not-call file; None for a blank line and for a comment."""
     text = text.partition(COMMENT)[0].strip()
+    if match := _REGISTRY.fullmatch(text):
+        text = f"+1{match[1]}{match[2]}"
     return parse_suppressed_number(text, region) if text else None
 
 

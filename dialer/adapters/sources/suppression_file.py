@@ -1,0 +1,176 @@
+"""A do-not-call file: one number a line, or a CSV with columns for the number; `#` begins a comment.
+
+A person who is in it must not be called, so nothing is passed over: one line that cannot be understood, and
+the whole file is refused with its name and line. In a CSV every number of a row counts, whichever of its
+number columns it stands in.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dialer.adapters.sources.columns import holds_number, number_columns
+from dialer.adapters.sources.dialect import HEADER_LINES_MAX, Header, find_header, open_text
+from dialer.adapters.sources.records import Records
+from dialer.domain.errors import BadInput
+from dialer.domain.phone import NotANumber
+from dialer.domain.suppression import (
+    COMMENT,
+    NumberSet,
+    Suppressed,
+    parse_suppressed_number,
+    parse_suppression_line,
+)
+
+READINGS_MAX = 3
+"""A file that changes while it is read is read again so often."""
+LINES_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What changes when somebody writes to a file or puts another in its place."""
+
+    mtime_ns: int
+    ctime_ns: int
+    size: int
+    inode: int
+
+
+class SuppressionFile:
+    """The numbers of one file, as they were at the last reading; none before the first."""
+
+    def __init__(self, path: Path, *, region: str | None = None, encoding: str | None = None) -> None:
+        """`region`: country (two letters) of the numbers without +. `encoding`: None to detect it."""
+        self._path = path
+        self._region = region
+        self._encoding = encoding
+        self._numbers = NumberSet()
+        self._version: _Version | None = None
+        self._fault: tuple[_Version, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The file, as the operator named it."""
+        return str(self._path)
+
+    def __len__(self) -> int:
+        """How many different numbers it holds."""
+        return len(self._numbers)
+
+    def find(self, number: str) -> Suppressed | None:
+        """Why `number` (E.164) must not be called; None if it is not in the file."""
+        if self._version is None or number not in self._numbers:
+            return None
+        return Suppressed(number, self.name, "in the do-not-call file", self._version.mtime_ns / 1e9)
+
+    def reload_if_changed(self) -> bool:
+        """Read the file unless it is as it was; true if it was read.
+
+        Raises `BadInput` as long as it cannot be read in full: then nobody may be called. An unchanged file
+        costs one look at its entry in the directory.
+        """
+        version = self._look()
+        if version == self._version:
+            return False
+        if self._fault is not None and self._fault[0] == version:
+            raise BadInput(self._fault[1])
+        for _ in range(READINGS_MAX):
+            numbers = self._read(version)
+            before, version = version, self._look()
+            if before == version:
+                self._numbers, self._version, self._fault = numbers, version, None
+                return True
+        raise BadInput(
+            f"{self._path}: it changes while it is read: write a new file and move it to this name"
+        )
+
+    def _look(self) -> _Version:
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            raise BadInput(f"{self._path}: cannot be read: {error.strerror or error}") from error
+        return _Version(stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino)
+
+    def _read(self, version: _Version) -> NumberSet:
+        try:
+            if version.size == 0:
+                raise BadInput(f"{self._path}: the file is empty: if nobody is in it, say so in a # comment")
+            file = open_text(self._path, self._encoding)
+            with file.stream:
+                return NumberSet(self._numbers_in(Records(file.stream, file.unreadable)))
+        except (OSError, UnicodeError) as error:
+            raise BadInput(f"{self._path}: cannot be read on: {error}") from error
+        except BadInput as error:
+            if not isinstance(error.__cause__, OSError):
+                self._fault = version, str(error)
+            raise
+
+    def _numbers_in(self, records: Records) -> Iterator[str]:
+        line = 1
+        while lines := records.peek(HEADER_LINES_MAX):
+            if lines[0].strip() and not lines[0].startswith(COMMENT):
+                break
+            self._check(line, records, lines[0])
+            records.skip(1)
+            line += 1
+        if not lines:
+            return iter(())
+        header = find_header(lines, holds_number)
+        if not holds_number(header.cells):
+            return self._plain(records, line)
+        records.skip(header.lines)
+        return self._table(records, header)
+
+    def _plain(self, records: Records, line: int) -> Iterator[str]:
+        """The numbers of a file that has one a line."""
+        while lines := records.peek(LINES_AT_ONCE):
+            for text in lines:
+                self._check(line, records, text)
+                number = parse_suppression_line(text, self._region)
+                if isinstance(number, NotANumber):
+                    raise self._bad(line, f"the line {number.reason}")
+                if number is not None:
+                    yield number
+                line += 1
+            records.skip(len(lines))
+
+    def _table(self, records: Records, header: Header) -> Iterator[str]:
+        """The numbers of a CSV."""
+        columns = number_columns(header.cells)
+
+        def is_row(cells: Sequence[str]) -> bool:
+            texts = [cells[index] for index in columns if index < len(cells)]
+            return any(isinstance(parse_suppressed_number(text, self._region), str) for text in texts)
+
+        for line, cells, fault in records.read(header.delimiter, is_row):
+            if fault is not None:
+                raise self._bad(line, fault.reason)
+            if cells and not cells[0].startswith(COMMENT) and any(cell.strip() for cell in cells):
+                yield from self._row(line, cells, header, columns)
+
+    def _row(self, line: int, cells: Sequence[str], header: Header, columns: Sequence[int]) -> Iterator[str]:
+        if any(cell.strip() for cell in cells[len(header.cells) :]):
+            raise self._bad(line, f"the row has {len(cells)} cells and the header {len(header.cells)}")
+        is_empty = True
+        for index in columns:
+            if index >= len(cells) or not (text := cells[index].strip()):
+                continue
+            number = parse_suppressed_number(text, self._region)
+            if isinstance(number, NotANumber):
+                raise self._bad(line, f"column {header.cells[index]!r} {number.reason}")
+            is_empty = False
+            yield number
+        if is_empty:
+            raise self._bad(line, "the row has no number")
+
+    def _check(self, line: int, records: Records, text: str) -> None:
+        fault = records.damage((text,))
+        if fault is not None:
+            raise self._bad(line, f"the line {fault.reason}")
+
+    def _bad(self, line: int, what: str) -> BadInput:
+        return BadInput(
+            f"{self._path}, line {line}: {what}. Nobody is called before the whole do-not-call file can be "
+            "read: correct the line, or put # in front of it"
+        )
