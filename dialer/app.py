@@ -262,7 +262,7 @@ async def _webhooks(settings: Settings, parts: _Parts, campaign: Campaign) -> As
 
     def hear(event: str, news: CallNews) -> None:
         del event  # the status of the call says as much
-        campaign.tracker.heard(news, by_webhook=True)
+        campaign.heard(news)
 
     app = webhook_app(is_signed, parse_event, hear, body_bytes_max=settings.webhooks.body_bytes_max)
     async with serve(app, listen) as url:

@@ -241,6 +241,13 @@ class Ledger(Protocol):
         """Close an attempt. Raises `IllegalTransition` if it is closed already."""
         ...
 
+    async def analysed(self, heard: Sequence[CallNews], at: float) -> int:
+        """Write a result line for each analysis of a closed attempt's call that has none yet; how many.
+
+        What is of no such call is passed over: an open attempt's analysis goes with its `finish`.
+        """
+        ...
+
     async def open_attempts(
         self, campaign_id: CampaignId, states: frozenset[AttemptState]
     ) -> Sequence[Attempt]:

@@ -1,7 +1,8 @@
 """The lines of the results log, in the words of its schema (config/results.schema.json).
 
 Kinds: `attempt` for each closed attempt, `job` for each final job, `unknown` when an attempt is parked
-because nobody could tell whether a call was made (an `attempt` and a `job` line follow when it is resolved).
+because nobody could tell whether a call was made (an `attempt` and a `job` line follow when it is resolved),
+`analysis` for a closed attempt whose call the API has analysed, at most one and some time after its end.
 The sequence number is the ledger's: it is put in front when the line is committed.
 """
 
@@ -91,6 +92,21 @@ def attempt_line(
     if news is not None and news.access_token is not None:
         line["access_token"] = news.access_token
     return line
+
+
+def analysis_line(attempt: Attempt, news: CallNews, at: float) -> dict[str, Any]:
+    """What the API made of a closed attempt's call; by then its cost is known as well."""
+    return {
+        "kind": ResultKind.ANALYSIS,
+        **job_fields(attempt.job),
+        "attempt": attempt.number,
+        "attempt_id": attempt.id,
+        "call_id": news.call_id,
+        "closed_at": rfc3339(at),
+        "duration_s": news.duration_s,
+        "cost_cents": news.cost_cents,
+        "analysis": news.analysis,
+    }
 
 
 def job_line(

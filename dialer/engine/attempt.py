@@ -16,7 +16,7 @@ from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
 from dialer.domain.lifecycle import AttemptState, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
 from dialer.domain.redial import Again, Final, RedialPolicy
-from dialer.domain.results import attempt_line, job_line
+from dialer.domain.results import analysis_line, attempt_line, job_line
 from dialer.engine.events import (
     AttemptClosed,
     AttemptParked,
@@ -40,6 +40,8 @@ class _Close:
     counts: bool
     news: CallNews | None = None
     error: str | None = None
+    analysed: CallNews | None = None
+    """What has been heard of the call's analysis by now; what comes later is written by `Analyses`."""
 
 
 class Lives:
@@ -193,10 +195,10 @@ class Lives:
         if followed.lost:
             return await self._park(attempt, "the API does not know the call id any more")
         if followed.news is not None and followed.news.is_over:
-            await self._ended(attempt, followed.news)
+            await self._ended(attempt, followed.news, followed.analysed)
         return None  # else a stop let it go: the next process follows it
 
-    async def _ended(self, attempt: Attempt, news: CallNews) -> None:
+    async def _ended(self, attempt: Attempt, news: CallNews, analysed: CallNews | None) -> None:
         meaning = classify(news.status, news.reason)
         match meaning.effect:
             case Effect.PUT_BACK:
@@ -215,7 +217,8 @@ class Lives:
         else:
             after = self._redial.decide(meaning.outcome, job.history, now, job.job.expires_at)
         state = AttemptState.UNSPENT if nobody_rung else AttemptState.ENDED
-        await self._close(attempt, _Close(state, meaning.outcome, after, counts=not nobody_rung, news=news))
+        close = _Close(state, meaning.outcome, after, not nobody_rung, news, analysed=analysed)
+        await self._close(attempt, close)
         if meaning.effect is not Effect.NONE:
             await self._on_effect(meaning.effect, news.reason or news.status)
 
@@ -251,6 +254,8 @@ class Lives:
                 lines.append(job_line(job, state, close.outcome, attempt.number, call_id, now, close.error))
             case _:
                 assert_never(close.after)
+        if close.analysed is not None and close.analysed.call_id == call_id:
+            lines.append(analysis_line(attempt, close.analysed, now))
         history = (*job.history, close.outcome) if close.counts else job.history
         await self._ledger.finish(
             Finish(

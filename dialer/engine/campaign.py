@@ -12,12 +12,13 @@ from random import Random
 import anyio
 import anyio.abc
 
-from dialer.domain.calls import Attempt, AttemptId, CampaignId
+from dialer.domain.calls import Attempt, AttemptId, CallNews, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.screening import Screen
+from dialer.engine.analyses import Analyses
 from dialer.engine.attempt import Lives
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignStopping, Event, Observe
@@ -30,7 +31,6 @@ from dialer.ports import CallApi, Clock, Ledger, ResultSink
 
 CONFIGURATION_FAULTS_MAX = 3
 """Calls that may fail for the telephony's configuration before the campaign stops."""
-
 RESULT_LINES_MAX = 1000
 """Lines that go from the ledger to the results log at a time."""
 RESULTS_EVERY_S = 0.2
@@ -94,6 +94,7 @@ class Campaign:
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
         self.tracker = Tracker(api, config.tracking)
+        self.analyses = Analyses(ledger, clock, lambda: self._results.set())
         self._lives = self._make_lives(chance)
         self._dispatcher = self._make_dispatcher(chance)
 
@@ -151,6 +152,7 @@ class Campaign:
             self._background.start_soon(self._keep_slots)
             self._background.start_soon(self._give_back_slots)
             self._background.start_soon(self._follow_results, campaign_id)
+            self._background.start_soon(self.analyses.run)
             async with anyio.create_task_group() as living:
                 self._living = living.cancel_scope
                 living.start_soon(self._lifetimes.keep)
@@ -162,7 +164,13 @@ class Campaign:
                 await self._lifetimes.until_none_is_left()
                 living.cancel_scope.cancel()
             self._background.cancel_scope.cancel()
+        await self.analyses.write()
         await self._write_results(campaign_id)
+
+    def heard(self, news: CallNews) -> None:
+        """Take in what a webhook says, at any time and any number of times."""
+        self.tracker.heard(news, by_webhook=True)
+        self.analyses.heard(news)
 
     def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
         """Stop politely. Everything is resumable at any moment, so this only saves the next start work."""
@@ -228,7 +236,6 @@ class Campaign:
     def _watch(self, parked: Attempt, slot: Slot) -> None:
         """An unknown attempt keeps its slot as long as its call could last, and is looked for."""
         assert self._background is not None  # noqa: S101 - set by run
-
         closed = anyio.Event()
 
         async def watch() -> None:

@@ -44,6 +44,8 @@ class Followed:
     """The loop's time."""
     call_id: CallId | None = None
     news: CallNews | None = None
+    analysed: CallNews | None = None
+    """The first news with the call's analysis, which may come before the call's end is told."""
     is_over: bool = False
     """The call is over, or lost, or nobody follows any more."""
     lost: bool = False
@@ -135,6 +137,8 @@ class Tracker:
             return False
         if followed.call_id is None:
             self.placed(followed, news.call_id)
+        if news.analysis is not None and followed.analysed is None:
+            followed.analysed = news
         followed.tell(news)
         return True
 

@@ -130,7 +130,7 @@ async def _receiver(campaign: Campaign, clock: Clock) -> AsyncIterator[str]:
 
     def hear(event: str, news: CallNews) -> None:
         del event
-        campaign.tracker.heard(news, by_webhook=True)
+        campaign.heard(news)
 
     app = webhook_app(is_signed, parse_event, hear, body_bytes_max=1_000_000)
     async with serve(app, "127.0.0.1:0") as url:

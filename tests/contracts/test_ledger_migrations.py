@@ -16,6 +16,7 @@ from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.store import open_sqlite
 from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
 from dialer.domain.errors import LedgerError
+from dialer.domain.lifecycle import AttemptState
 
 
 def migrated() -> sa.Engine:
@@ -37,7 +38,7 @@ def test_migrating_and_creating_give_the_same_schema() -> None:
     try:
         assert schema(by_steps) == schema(created)
         partial = {sql for kind, _, sql in schema(by_steps) if kind == "index" and sql and "WHERE" in sql}
-        assert len(partial) == 2
+        assert len(partial) == 3
         with by_steps.connect() as conn:
             context = MigrationContext.configure(conn, opts={"compare_type": True})
             assert compare_metadata(context, metadata) == []
@@ -110,3 +111,27 @@ def test_a_file_that_was_migrated_works(file: Store) -> None:
         assert await desk.problems() == []
 
     file.work(case)
+
+
+def test_a_ledger_of_the_first_version_goes_on(file: Store) -> None:
+    """It has no analyses yet, and nothing that keeps them apart."""
+
+    async def before(desk: Desk) -> None:
+        await desk.read([a_job(1), a_job(2)])
+        await desk.to_state(AttemptState.ENDED)
+
+    file.work(before)
+    assert file.path is not None
+    conn = raw(file.path)
+    conn.execute("DROP INDEX result_analysis")
+    conn.execute("UPDATE alembic_version SET version_num = '0001'")
+    conn.close()
+
+    async def after(desk: Desk) -> None:
+        assert await desk.sql("SELECT version_num FROM alembic_version") == [(SCHEMA_VERSION,)]
+        assert await desk.sql("SELECT count(*) FROM sqlite_master WHERE name = 'result_analysis'") == [(1,)]
+        desk.now += 1
+        await desk.to_state(AttemptState.ENDED)
+        assert await desk.problems() == []
+
+    file.work(after)

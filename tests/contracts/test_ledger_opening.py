@@ -9,6 +9,7 @@ import pytest
 from ledger_contract import NOW, Desk, Store, a_job, raw
 
 from dialer.adapters.ledger.store import open_sqlite
+from dialer.adapters.ledger.tables import SCHEMA_VERSION
 from dialer.domain.calls import Attempt
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
@@ -100,7 +101,7 @@ def test_a_newer_ledger(ledger: Path, dispatches: bool) -> None:
     conn.execute("UPDATE alembic_version SET version_num = '0917'")
     conn.close()
     message = refusal(ledger, dispatches)
-    assert "newer dialer (schema 0917, this one knows 0001)" in message
+    assert f"newer dialer (schema 0917, this one knows {SCHEMA_VERSION})" in message
     assert "upgrade dialer" in message
 
 

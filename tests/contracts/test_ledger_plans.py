@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 from ledger_contract import NOW, Desk, Store, a_job
 
+from dialer.domain.calls import CallId, CallNews
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 
 Step = tuple[str, str]
@@ -86,6 +87,19 @@ def test_moving_on_and_finishing(file: Store) -> None:
         check(await plans(desk, lambda: desk.move(made, AttemptState.UNCERTAIN)))
         check(await plans(desk, lambda: desk.move(made, AttemptState.UNKNOWN)))
         check(await plans(desk, lambda: desk.finish(made, JobState.FAILED)))
+
+    file.work(case)
+
+
+def test_analyses(file: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(n) for n in range(3)])
+        made = await desk.to_state(AttemptState.ENDED)
+        news = CallNews(CallId(f"call-{made.id}"), "ended", made.id, analysis={"call_summary": "short"})
+        for _ in range(2):
+            found = await plans(desk, lambda: desk.ledger.analysed([news], NOW))
+            check(found)
+            assert "USING INDEX result_analysis (attempt_id=?)" in plan_of(found, "FROM result")
 
     file.work(case)
 

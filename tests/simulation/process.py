@@ -150,7 +150,7 @@ async def _hearing(world: World, campaign: Campaign) -> AsyncIterator[None]:
 
     def hear(event: str, news: CallNews) -> None:
         del event
-        campaign.tracker.heard(news, by_webhook=True)
+        campaign.heard(news)
 
     app = webhook_app(is_signed, parse_event, hear, body_bytes_max=1_000_000)
     async with serve(app, f"127.0.0.1:{WEBHOOK_PORT}") as url:

@@ -182,7 +182,7 @@ class World:
     def hear(self, _: str, news: CallNews) -> None:
         """A webhook: lost while no process runs."""
         if self.processes and self.processes[-1].ended_at is None:
-            self.processes[-1].campaign.tracker.heard(news, by_webhook=True)
+            self.processes[-1].campaign.heard(news)
 
     async def run(self, rows: Rows = (), **options: Any) -> Process:
         """A process from its start to its end. `options` as in `running`."""

@@ -10,13 +10,13 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import intake, reads, resolving
+from dialer.adapters.ledger import analyses, intake, reads, resolving
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.tables import campaign
 from dialer.adapters.ledger.tables import intake as intake_table
 from dialer.domain.balance import Balance
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CampaignId, IntakeId
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, IntakeId
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
@@ -103,6 +103,10 @@ class SqlLedger:
 
     async def finish(self, finish: Finish) -> None:
         await self._submit(Group.FINISH, finish)
+
+    async def analysed(self, heard: Sequence[CallNews], at: float) -> int:
+        # behind every `finish` that was asked for before
+        return await self._call(lambda conn: analyses.write_analyses(conn, heard, at))
 
     async def open_attempts(
         self, campaign_id: CampaignId, states: frozenset[AttemptState]

@@ -7,8 +7,9 @@ Times are Unix seconds (float), so that a number read back is the number written
 import sqlalchemy as sa
 
 from dialer.domain.lifecycle import JobState
+from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -120,3 +121,13 @@ result = sa.Table(
     sa.Column("line", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+
+IS_ANALYSIS = sa.text(f"kind = '{ResultKind.ANALYSIS}'")
+sa.Index(
+    "result_analysis",
+    result.c.attempt_id,
+    unique=True,
+    sqlite_where=IS_ANALYSIS,
+    postgresql_where=IS_ANALYSIS,
+)
+"""At most one analysis of an attempt, whatever asks for it; the other lines do not go in here."""

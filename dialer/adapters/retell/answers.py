@@ -43,7 +43,7 @@ def read_call(raw: Any) -> CallNews | None:
         duration_s=_seconds(raw.get("duration_ms")),
         cost_cents=_number(_part(raw, "call_cost").get("combined_cost")),
         access_token=_text(raw.get("access_token")),
-        analysis=_part(raw, "call_analysis") or None,
+        analysis=_analysis(raw),
     )
 
 
@@ -94,6 +94,15 @@ def parse_event(body: bytes) -> tuple[str, CallNews] | None:
         return None
     event, news = _text(raw.get("event")), read_call(raw.get("call"))
     return None if event is None or news is None else (event, news)
+
+
+def _analysis(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    part = _part(raw, "call_analysis")
+    try:
+        orjson.dumps(part)
+    except orjson.JSONEncodeError:
+        return None  # nested more deeply than it could be written down again
+    return part or None
 
 
 def _text(value: Any) -> str | None:

@@ -1,6 +1,7 @@
 """config/results.schema.json says what dialer/domain/results.py writes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from dialer.domain.calls import (
 )
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.domain.results import ResultKind, attempt_line, job_line
+from dialer.domain.results import ResultKind, analysis_line, attempt_line, job_line
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "config" / "results.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -76,9 +77,14 @@ def test_job_lines_are_as_the_schema_says(job: CallJob, outcome: Outcome | None,
     assert set(line) <= set(SCHEMA["properties"])
 
 
-def test_analysis_lines() -> None:
-    line = {"kind": "analysis", "job_id": "j", "line": None, "to_number": None, "call_kind": "web_call"}
-    check({**line, "variables": {}, "call_id": "call_1", "analysis": {"user_sentiment": "Positive"}})
+@pytest.mark.parametrize("job", [PHONE, WEB])
+@pytest.mark.parametrize("news", [NEWS, CallNews(CallId("call_2"), "a status of tomorrow")])
+def test_analysis_lines_are_as_the_schema_says(job: CallJob, news: CallNews) -> None:
+    analysed = replace(news, analysis={"user_sentiment": "Positive", "aura": ["blue", None]})
+    line = check(analysis_line(attempt(job, AttemptState.ENDED), analysed, 1_796_133_700.0))
+    assert line["analysis"] == analysed.analysis
+    assert set(line) <= set(SCHEMA["properties"])
+    assert set(line) - {"variables"} <= set(FIXED_COLUMNS)
 
 
 @pytest.mark.parametrize(
