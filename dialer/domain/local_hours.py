@@ -90,7 +90,8 @@ def line(rule: LocalRule, zone: ZoneInfo, now: float, ring_s: int) -> str:
     windows = rule.windows(local.date())
     cited = f" ({rule.hours.citation})" if rule.hours.citation else ""
     says = rule.day_off(local.date()) or in_words(windows)
-    text = f"{rule.hours.name}{cited}, {WEEKDAYS[local.weekday()]}, {says} in {zone.key}: it is {local:%H:%M} there"
+    day = WEEKDAYS[local.weekday()]
+    text = f"{rule.hours.name}{cited}, {day}, {says} in {zone.key}: it is {local:%H:%M} there"
     minute = local.hour * 60 + local.minute
     if not any(start <= minute < end for start, end in windows) or is_open(rule, zone, now, ring_s):
         return text

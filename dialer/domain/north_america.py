@@ -177,7 +177,7 @@ US-OR 970-979
 US-WA 980-994
 US-AK 995-999
 """
-"""A prefix that a border runs through has every state of it. Military mail (090-098, 340, 962-966) has none."""
+"""A prefix that a border runs through has each state. Military mail (090-098, 340, 962-966) has none."""
 
 _POSTAL_LETTERS = {
     "A": ("CA-NL",),
