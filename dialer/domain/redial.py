@@ -109,7 +109,7 @@ class RedialPolicy:
     delays: Mapping[str, tuple[Delay, ...]] = field(default_factory=lambda: DEFAULT_DELAYS)
     """Keys as `redial_key` gives them, values as `parse_delays` does."""
     give_up_as: Mapping[str, JobState] = field(default_factory=dict)
-    """By key; without one it is done after a success and failed after all else."""
+    """What a job becomes at last, for keys of `delays`; else done after a success, failed after all else."""
     spread: bool = False
     """After an outcome of `SPREAD`, move a redial to a part of the day in which nobody has tried yet.
 
@@ -138,8 +138,8 @@ class RedialPolicy:
         """
         key = self._key(outcome, reason)
         delays = self.delays.get(key, ())
-        if not delays and outcome in SUCCESSES and key not in self.give_up_as:
-            return Final(JobState.DONE)
+        if not delays:
+            return Final(self._give_up(outcome, key))
         if past_reasons:
             past = zip(history, past_reasons, strict=True)
             repeats = sum(self._key(*each) == key for each in past)

@@ -44,8 +44,8 @@ def parse_suppression_line(text: str, region: str | None) -> str | NotANumber | 
 def parse_suppressed_number(text: str, region: str | None) -> str | NotANumber:
     """The number (E.164) in a cell, spelt in any way in which a number to call may be.
 
-    Nobody is rung by it, so one that is in no numbering plan (yet) is taken too if it is written out in full
-    and as long as its country's numbers are.
+    Nobody is rung by it, so one that is in no numbering plan (yet) is taken too if it is written as E.164 and
+    as long as its country's numbers are.
     """
     number = parse_number(text, region)
     if isinstance(number, PhoneNumber):

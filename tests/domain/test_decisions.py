@@ -182,5 +182,6 @@ def test_problems_are_named_by_their_number_and_bounded() -> None:
     assert check_chain(entries, Head(499, FIRST_HASH)) == [
         "decision 499 is not the last one that was written"
     ]
+    assert check_chain(entries, Head(500, entries[-1].hash))
     everywhere = check_chain(replace(entry, body=b"x") for entry in entries)
     assert len(everywhere) == PROBLEMS_MAX + 1

@@ -168,6 +168,9 @@ def test_rows_can_be_taken_out_added_and_end_differently() -> None:
     assert TABLE.decide(reached, (), NOW, None, reason="inactivity") == Again(NOW + 30)
     after = TABLE.decide(reached, (reached,), NOW, None, reason="inactivity", past_reasons=("inactivity",))
     assert after == Final(JobState.DONE)
+    strict = RedialPolicy(delays={"inactivity": ()}, give_up_as={"inactivity": JobState.FAILED})
+    assert strict.decide(reached, (), NOW, None, reason="inactivity") == FAILED
+    assert strict.decide(reached, (), NOW, None, reason="user_hangup") == Final(JobState.DONE)
 
 
 @pytest.mark.parametrize(

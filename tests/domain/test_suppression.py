@@ -41,6 +41,8 @@ def test_a_line_of_a_file(text: str, region: str | None, number: str | None) -> 
         ("+121255501000", None, NumberFault.NOT_A_VALID_NUMBER),
         ("+999123456789", None, NumberFault.NOT_A_VALID_NUMBER),
         ("5550100", "US", NumberFault.NO_AREA_CODE),
+        ("+15550100", None, NumberFault.NO_AREA_CODE),
+        ("+1 999 555 0100", None, NumberFault.NOT_A_VALID_NUMBER),
         ("1.21256E+10", None, NumberFault.SPOILED_BY_SPREADSHEET),
         (f"{N} +14155550101", None, NumberFault.TWO_NUMBERS),
         (f"{N};Ann", None, NumberFault.NOT_A_NUMBER),

@@ -1,6 +1,7 @@
 """Do-not-call files as people have them: read in full or not at all, and read again when they change."""
 
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,11 @@ def test_one_bad_line_refuses_the_file_and_is_named(path: Path, content: str, li
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(b"", "is empty"), (b"PK\x03\x04" + bytes(99), "Excel"), (bytes(range(32)) * 9, "no text file")],
+    [
+        (b"", "say so in a # comment"),
+        (b"PK\x03\x04" + bytes(99), "Excel"),
+        (bytes(range(32)) * 9, "no text file"),
+    ],
 )
 def test_what_is_no_list_at_all(path: Path, content: bytes, what: str) -> None:
     with pytest.raises(BadInput, match=what):
@@ -190,14 +195,31 @@ def test_while_it_cannot_be_read_it_is_refused_each_time_and_keeps_what_it_had(p
     assert held(file) == {B}
 
 
+def test_a_passing_trouble_of_the_machine_is_not_held_against_the_file(path: Path) -> None:
+    file = SuppressionFile(write(path, f"{A}\n"))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with path.open() as stream:
+        free = stream.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(BadInput, match="Too many open files"):
+            file.reload_if_changed()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert file.reload_if_changed()
+    assert held(file) == {A}
+
+
 class Restless(SuppressionFile):
     """A file to which somebody writes during its first readings."""
 
     def __init__(self, path: Path, writes: int) -> None:
         super().__init__(path)
         self._writes = writes
+        self.readings = 0
 
     def _read(self, version: Any) -> NumberSet:
+        self.readings += 1
         numbers = super()._read(version)
         if self._writes:
             self._writes -= 1
@@ -214,6 +236,14 @@ def test_what_is_written_during_a_reading_is_not_missed(path: Path) -> None:
     with pytest.raises(BadInput, match="changes while it is read"):
         file.reload_if_changed()
     assert held(file) == set()
+
+
+def test_a_bad_file_is_not_read_again_before_it_changes(path: Path) -> None:
+    file = Restless(write(path, f"{A}\nnobody\n"), writes=0)
+    for _ in range(3):
+        with pytest.raises(BadInput, match="line 2"):
+            file.reload_if_changed()
+    assert file.readings == 1
 
 
 names = st.sampled_from(("", "Ann", "x y", '"Ann"', '"', "# Ann", "é", A))
