@@ -20,16 +20,12 @@ SUCCESSES = frozenset({Outcome.REACHED, Outcome.CALLBACK, Outcome.DO_NOT_CALL, O
 """Outcomes after which a job is done: somebody was spoken to, or the call was created."""
 
 NEVER_AGAIN = frozenset(
-    {
-        Outcome.DO_NOT_CALL,
-        Outcome.INVALID_NUMBER,
-        Outcome.NOT_RUNG,
-        Outcome.CREATED,
-        Outcome.REFUSED,
-        Outcome.UNKNOWN,
-    }
+    {Outcome.DO_NOT_CALL, Outcome.INVALID_NUMBER, Outcome.CREATED, Outcome.REFUSED, Outcome.UNKNOWN}
 )
-"""Outcomes that can have no row: a repeat is forbidden or useless, or (`NOT_RUNG`) it is no redial at all."""
+"""Outcomes for which a campaign can have no row: a repeat is forbidden, or useless."""
+
+PUT_BACK = frozenset({Outcome.NOT_RUNG, Outcome.CONFIGURATION, Outcome.ACCOUNT})
+"""Outcomes for which it can have none either: nobody was rung, so the job goes back and nothing is spent."""
 
 SPREAD = frozenset({Outcome.NO_ANSWER, Outcome.VOICEMAIL, Outcome.DECLINED})
 """Outcomes that say something of the time of day; a busy line or a fault is about this moment only."""
@@ -60,13 +56,17 @@ def redial_key(text: str) -> str:
     key = text.strip().lower().replace(" ", "_").replace("-", "_")
     outcome = REASONS[key].outcome if key in REASONS else Outcome(key) if key in set(Outcome) else None
     if outcome is None and key != UNKNOWN_REASON:
-        outcomes = ", ".join(outcome for outcome in Outcome if outcome not in NEVER_AGAIN)
+        outcomes = ", ".join(outcome for outcome in Outcome if outcome not in NEVER_AGAIN | PUT_BACK)
         raise ValueError(
             f"{text!r} is no reason and no outcome: write a disconnection_reason of the API, "
             f"one of {outcomes}, or {UNKNOWN_REASON} for reasons that dialer does not know"
         )
     if outcome in NEVER_AGAIN:
         raise ValueError(f"{text!r} can have no redials, whatever the campaign: take this row out")
+    if outcome in PUT_BACK:
+        raise ValueError(
+            f"{text!r} rings nobody: such a job is put back and spends no attempt; take this row out"
+        )
     return key
 
 

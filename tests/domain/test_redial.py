@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from dialer.domain.dayparts import DayPart, part_of
 from dialer.domain.delays import Delay, LocalTime, parse_delays
 from dialer.domain.lifecycle import JobState
-from dialer.domain.outcomes import BY_STATUS, REASONS, Outcome, classify
+from dialer.domain.outcomes import BY_STATUS, REASONS, Effect, Outcome, classify
 from dialer.domain.redial import (
     DEFAULT_DELAYS,
     HOUR_S,
     MINUTE_S,
     NEVER_AGAIN,
+    PUT_BACK,
     SUCCESSES,
     UNKNOWN_REASON,
     Again,
@@ -195,13 +196,16 @@ def test_a_key_that_means_nothing_is_refused_with_those_that_do(text: str) -> No
         redial_key(text)
 
 
-def test_who_must_not_be_called_again_can_have_no_row() -> None:
-    reasons = [reason for reason, meaning in REASONS.items() if meaning.outcome in NEVER_AGAIN]
+def test_who_must_not_be_called_again_or_was_not_rung_can_have_no_row() -> None:
+    without = NEVER_AGAIN | PUT_BACK
+    reasons = [reason for reason, meaning in REASONS.items() if meaning.outcome in without]
     assert {"user_requested_dnc", "invalid_destination"} <= set(reasons)
-    for key in (*NEVER_AGAIN, *reasons):
+    for key in (*without, *reasons):
         with pytest.raises(ValueError, match="take this row out"):
             redial_key(key)
     assert not NEVER_AGAIN & set(DEFAULT_DELAYS)
+    effects = {Effect.PUT_BACK, Effect.STOP_CONFIGURATION, Effect.STOP_ACCOUNT}
+    assert {meaning.outcome for meaning in REASONS.values() if meaning.effect in effects} == PUT_BACK
 
 
 def test_what_a_job_is_given_up_as() -> None:
