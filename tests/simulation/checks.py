@@ -11,7 +11,7 @@ import orjson
 from dialer.domain.calls import CallJob
 from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.simulator.calls import Call, Kind
+from dialer.simulator.calls import Call, Kind, analysis
 from tests.simulation.evidence import Evidence
 
 LATE_S = 0.001
@@ -204,6 +204,22 @@ def it_ends(seen: Evidence) -> list[str]:
     return list(seen.heard.troubles)
 
 
+def analyses_are_the_calls(seen: Evidence) -> list[str]:
+    """Each analysis in the results is the API's own, of a closed attempt's call, and the only one."""
+    calls = {call.call_id: call for call in seen.calls}
+    problems = []
+    for line in seen.results:
+        if line["kind"] != "analysis":
+            continue
+        attempt, call = seen.attempt_of[line["attempt_id"]], calls.get(line["said"]["call_id"])
+        if attempt["closed_at"] is None or attempt["call_id"] != line["said"]["call_id"]:
+            problems.append(f"attempt {attempt['id']}, {attempt['state']}, has the analysis of another call")
+        if call is None or not call.analysed or line["said"]["analysis"] != analysis(call):
+            problems.append(f"{line['said']['call_id']} was never analysed so")
+    many = Counter(line["attempt_id"] for line in seen.results if line["kind"] == "analysis")
+    return problems + [f"{one} has {count} analyses" for one, count in many.items() if count > 1]
+
+
 def balance_closes(seen: Evidence) -> list[str]:
     """What `dialer verify` adds up."""
     return list(seen.balance)
@@ -219,6 +235,7 @@ CHECKS: tuple[Check, ...] = (
     only_when_allowed,
     redials_wait,
     it_ends,
+    analyses_are_the_calls,
     balance_closes,
 )
 

@@ -131,5 +131,9 @@ def test_a_campaign_that_never_ends_is_caught() -> None:
     assert "it_ends" in caught(plan, Parts(alter=broken.never_listens))
 
 
+def test_an_analysis_that_is_not_the_apis_is_caught() -> None:
+    assert caught(calm_plan(), Parts(ledger=broken.GossipingLedger)) == {"analyses_are_the_calls"}
+
+
 def test_rows_that_do_not_add_up_are_caught() -> None:
     assert caught(calm_plan(), Parts(ledger=broken.MiscountingLedger)) == {"balance_closes"}

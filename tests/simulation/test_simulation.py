@@ -64,17 +64,21 @@ def test_a_process_that_dies_at_each_claim_calls_nobody() -> None:
     assert violations(seen) == []
 
 
-def test_a_crash_at_every_transaction_in_turn() -> None:
+@pytest.mark.parametrize("hears", [False, True], ids=["polling", "webhooks"])
+def test_a_crash_at_every_transaction_in_turn(hears: bool) -> None:
     """Before and after each commit of a small campaign that loses answers."""
-    small = calm_plan(faults=Faults(drop_after=0.5, drop_before=0.3, only_first=1))
+    faults = Faults(drop_after=0.5, drop_before=0.3, only_first=1, webhook_doubled=0.5 if hears else 0.0)
+    small = calm_plan(faults=faults, hears_webhooks=hears)
     readings = (Rows(small.readings[0].rows[:4]),) * 2
-    crashes = 0
+    crashes = analyses = 0
     for nth in range(1, 100):
         for commits in (False, True):
             crash = Crash(Moment.COMMIT, nth, after_s=0.0, commits=commits)
             seen = run(replace(small, readings=readings, lives=(Life(2, crash),)))
             assert violations(seen) == [], f"crash {crash}"
             crashes += seen.heard.lives[0].crashed
+            analyses += sum(line["kind"] == "analysis" for line in seen.results)
         if not seen.heard.lives[0].crashed:
             break
     assert crashes > 40
+    assert analyses > crashes
