@@ -56,13 +56,13 @@ def refused(text: str) -> str:
     )
 
 
-def region_of(number: str) -> str | None:
-    return {"+12125550100": "NY", "+13035550100": "CO"}.get(number)
+def regions_of(number: str) -> tuple[str, ...]:
+    return {"+12125550100": ("US-NY",), "+13035550100": ("US-CO",)}.get(number, ())
 
 
 def test_all_is_neutral_unless_given() -> None:
     plain = read("")
-    assert lines_of(plain.lines, (), region_of) == ()
+    assert lines_of(plain.lines, (), regions_of) == ()
     assert agents_of(plain.agents) == ()
     assert budget_rule(plain.budget) is None
     assert canary_rule(plain.canary) is None
@@ -70,10 +70,10 @@ def test_all_is_neutral_unless_given() -> None:
 
 
 def test_plain_from_numbers_are_lines_without_bounds() -> None:
-    lines = lines_of((), ("+12125550100", "+13035550100", "+12125550100"), region_of)
+    lines = lines_of((), ("+12125550100", "+13035550100", "+12125550100"), regions_of)
     assert lines == (
-        Line("+12125550100", area="212", region="NY"),
-        Line("+13035550100", area="303", region="CO"),
+        Line("+12125550100", area="212", regions=("US-NY",)),
+        Line("+13035550100", area="303", regions=("US-CO",)),
     )
 
 
@@ -89,7 +89,7 @@ def test_everything_given() -> None:
         since = 2026-11-01
         [[lines]]
         number = "+13035550100"
-        region = "WY"
+        region = "US-WY"
         [[agents]]
         agent_id = "agent_a"
         [[agents]]
@@ -118,9 +118,9 @@ def test_everything_given() -> None:
         """
     )
     ramp = WarmUp(date(2026, 11, 1), ((0, 20), (7, 60)))
-    assert lines_of(given.lines, ("+13035550100", "+17165550100"), region_of) == (
-        Line("+12125550100", 0.5, 3, 150, ramp, "212", "NY"),
-        Line("+13035550100", area="303", region="WY"),
+    assert lines_of(given.lines, ("+13035550100", "+17165550100"), regions_of) == (
+        Line("+12125550100", 0.5, 3, 150, ramp, "212", ("US-NY",)),
+        Line("+13035550100", area="303", regions=("US-WY",)),
         Line("+17165550100", area="716"),
     )
     assert agents_of(given.agents) == (AgentChoice("agent_a"), AgentChoice("agent_a", "next", 0.25))
@@ -155,6 +155,7 @@ def test_the_failures_of_a_canary_are_the_campaigns_own_unless_given() -> None:
         ('[[lines]]\nnumber = "12125550100"', ["lines.0.number", "E.164"]),
         ('[[lines]]\nnumber = "+12125550100"\ncps = 0', ["lines.0.cps"]),
         ('[[lines]]\nnumber = "+12125550100"\nper_day = 0', ["lines.0.per_day"]),
+        ('[[lines]]\nnumber = "+12125550100"\nregion = "New York"', ["lines.0.region"]),
         (
             '[[lines]]\nnumber = "+12125550100"\nsince = 2026-11-01\nwarm_up = [[1, 20]]',
             ["lines.0.warm_up", "begin with age 0"],

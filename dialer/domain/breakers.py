@@ -92,6 +92,11 @@ class LineBreaker:
             return max(holds, key=lambda hold: (hold.until is None, hold.until))
         return next((verdict for verdict in verdicts if isinstance(verdict, Trial)), GO)
 
+    def allows(self, rules: BreakerRules, attempt_id: AttemptId) -> bool:
+        """Whether an attempt that was claimed a while ago may still be sent; else it is put back."""
+        flagged = rules.flagged is None or self.flagged.allows(attempt_id)
+        return flagged and (rules.line_provider is None or self.provider.allows(attempt_id))
+
     def try_with(self, rules: BreakerRules, attempt_id: AttemptId, now: float) -> Self:
         """This attempt is the trial that `judge` asks for."""
         return replace(
@@ -163,6 +168,10 @@ class CampaignBreaker:
         if len(recent) + under_way >= most:  # when one was refused the next may be too
             return Hold("requests were refused, and too many are under way to send more before their answers")
         return None
+
+    def allows(self, rules: BreakerRules, attempt_id: AttemptId) -> bool:
+        """Whether an attempt that was claimed a while ago may still be sent; else it is put back."""
+        return self.stop is None and (rules.shared_provider is None or self.provider.allows(attempt_id))
 
     def try_with(self, rules: BreakerRules, attempt_id: AttemptId, now: float) -> Self:
         """This attempt is the trial that `judge` asks for."""

@@ -40,15 +40,16 @@ class Line:
     per_day: int | None = None
     warm_up: WarmUp | None = None
     area: str | None = None
-    """Its area code, as `Callee.area`."""
-    region: str | None = None
-    """Where it is from, as `Callee.region`."""
+    """Its `area_code`."""
+    regions: tuple[str, ...] = ()
+    """Where it may be from, in the words of `Callee.regions`."""
 
     def calls_max(self, today: date) -> int | None:
         """Calls that it may make on this day: the lower of its daily cap and its warm-up."""
-        ramp = self.warm_up.calls_max(today) if self.warm_up else None
-        bounds = [bound for bound in (self.per_day, ramp) if bound is not None]
-        return min(bounds, default=None)
+        if self.warm_up is None:
+            return self.per_day
+        ramp = self.warm_up.calls_max(today)
+        return ramp if self.per_day is None else min(self.per_day, ramp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,9 @@ class Callee:
     last_line: str | None = None
     """The from-number of the last call to this number, in any campaign."""
     area: str | None = None
-    region: str | None = None
+    """The `area_code` of the number to call."""
+    regions: tuple[str, ...] = ()
+    """Where the person may be: `Place.regions`."""
 
 
 class LineReason(StrEnum):
@@ -104,12 +107,25 @@ class Chosen:
     """Its breakers have to be told: this attempt is the trial call."""
 
 
+class LineRule(StrEnum):
+    """What holds a line."""
+
+    CAP = "line_cap"
+    """Its daily cap or its warm-up."""
+    REST = "line_rest"
+    """Its breakers."""
+    SLOTS = "line_slots"
+    PACE = "line_pace"
+
+
 @dataclass(frozen=True, slots=True)
 class LineWait:
     """All lines that could be used are busy, capped or resting."""
 
     until: float
     """Unix seconds, after now: when the first of them may be free."""
+    rule: LineRule
+    """What holds that one."""
     why: str
 
 
@@ -132,20 +148,22 @@ def choose_line(
         line = next((line for line in lines if line.number == callee.own), Line(callee.own))
         used = usage.get(line.number, UNUSED)
         return held(line, used, day, now) or Chosen(line, LineReason.OWN, isinstance(used.rest, Trial))
-    free = [line for line in lines if held(line, usage.get(line.number, UNUSED), day, now) is None]
-    if not free:
-        nobody = NoLine("no from-number: neither the row nor the campaign has one")
-        return pool_wait(lines, usage, day, now) or nobody
-
-    def order(line: Line) -> tuple[int, int, int, float]:
+    best: tuple[_Order, Line, LineReason, LineUsage] | None = None
+    for line in lines:
         used = usage.get(line.number, UNUSED)
-        last = used.starts[-1] if used.starts else -inf
-        return _RANKS[_reason(line, callee)], used.live, used.calls_today, last
+        if held(line, used, day, now) is None:
+            reason = _reason(line, callee)
+            order = (_RANKS[reason], used.live, used.calls_today, used.starts[-1] if used.starts else -inf)
+            if best is None or order < best[0]:
+                best = (order, line, reason, used)
+    if best is not None:
+        return Chosen(best[1], best[2], isinstance(best[3].rest, Trial))
+    nobody = NoLine("no from-number: neither the row nor the campaign has one")
+    return pool_wait(lines, usage, day, now) or nobody
 
-    best = min(free, key=order)
-    return Chosen(best, _reason(best, callee), isinstance(usage.get(best.number, UNUSED).rest, Trial))
 
-
+_Order = tuple[int, int, int, float]
+"""Less is better: the rank of the reason, live calls, calls of today, when the last was started."""
 _RANKS = {reason: rank for rank, reason in enumerate(LineReason)}
 
 
@@ -154,7 +172,7 @@ def _reason(line: Line, callee: Callee) -> LineReason:
         return LineReason.SAME_LINE
     if line.area is not None and line.area == callee.area:
         return LineReason.SAME_AREA
-    if line.region is not None and line.region == callee.region:
+    if any(region in callee.regions for region in line.regions):
         return LineReason.SAME_REGION
     return LineReason.LEAST_USED
 
@@ -174,15 +192,16 @@ def held(line: Line, used: LineUsage, day: Day, now: float) -> LineWait | None:
     waits: list[LineWait] = []
     most = line.calls_max(day.date)
     if most is not None and used.calls_today >= most:
-        waits.append(LineWait(day.end, f"the line has made its {most} calls of today"))
+        waits.append(LineWait(day.end, LineRule.CAP, f"the line has made its {most} calls of today"))
     if isinstance(used.rest, Hold):
         until = now + ASK_AGAIN_S if used.rest.until is None else used.rest.until
-        waits.append(LineWait(until, used.rest.why))
+        waits.append(LineWait(until, LineRule.REST, used.rest.why))
     if line.slots is not None and used.live >= line.slots:
-        waits.append(LineWait(now + ASK_AGAIN_S, f"all {line.slots} slots of the line are in use"))
+        why = f"all {line.slots} slots of the line are in use"
+        waits.append(LineWait(now + ASK_AGAIN_S, LineRule.SLOTS, why))
     next_at = _next_at(line, used, now)
     if next_at > now:
-        waits.append(LineWait(next_at, f"the line makes {line.cps:g} calls per second"))
+        waits.append(LineWait(next_at, LineRule.PACE, f"the line makes {line.cps:g} calls per second"))
     return max(waits, key=lambda wait: wait.until, default=None)
 
 

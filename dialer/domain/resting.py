@@ -73,6 +73,10 @@ class Rest:
             return Hold(self.why, self.until)
         return Trial(self.why)
 
+    def allows(self, attempt_id: AttemptId) -> bool:
+        """Whether this attempt, claimed a while ago, may still be sent: nothing rests, or it is the trial."""
+        return self.until is None or self.trial == attempt_id
+
     def try_with(self, attempt_id: AttemptId, now: float) -> Self:
         """This attempt is the trial. Raises `IllegalTransition` unless `judge` says `Trial`."""
         if not isinstance(self.judge(now), Trial):

@@ -38,8 +38,8 @@ class LineSection(Section):
     """Calls per day by age: [days since `since`, calls per day from then on]; the last holds from then on."""
     since: Annotated[date | None, Field(examples=["2026-11-01"])] = None
     """The number's first day, for `warm_up`; before it no call is made from it."""
-    region: Annotated[str | None, Field(min_length=1, examples=["NY"])] = None
-    """Where the number is from, for callees of the same place; unset: from its area code."""
+    region: Annotated[str | None, Field(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?$", examples=["US-NY"])] = None
+    """Where the number is from, for callees of the same place; unset: as its area code says."""
 
     @field_validator("number")
     @classmethod
@@ -181,11 +181,13 @@ class Breakers(Section):
 
 
 def lines_of(
-    sections: Sequence[LineSection], from_numbers: Sequence[str], region_of: Callable[[str], str | None]
+    sections: Sequence[LineSection],
+    from_numbers: Sequence[str],
+    regions_of: Callable[[str], tuple[str, ...]],
 ) -> tuple[Line, ...]:
     """The campaign's lines: those with bounds, then the plain `from_numbers` that are not among them.
 
-    `region_of` gives the region of an E.164 number, by the same rule as for callees.
+    `regions_of` says where an E.164 number may be from, in the same words as for callees.
     """
     given = {section.number: section for section in sections}
     plain = [LineSection(number=number) for number in dict.fromkeys(from_numbers) if number not in given]
@@ -197,7 +199,7 @@ def lines_of(
             section.per_day,
             WarmUp(section.since, section.warm_up) if section.since is not None else None,
             area_code(section.number),
-            section.region if section.region is not None else region_of(section.number),
+            (section.region,) if section.region is not None else regions_of(section.number),
         )
         for section in (*sections, *plain)
     )

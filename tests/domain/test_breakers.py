@@ -133,6 +133,7 @@ def test_a_stop_stays_with_its_first_reason_until_an_operator_resumes() -> None:
         ("AAaAAA", True),
         ("AbAbA", True),  # that B works shows nothing of A
         ("AbBbA", False),
+        ("AbaAbA", False),
         ("AxAxA", True),  # unclear ends show nothing
     ],
 )
@@ -210,6 +211,7 @@ def test_no_minute_holds_more_refused_requests_than_the_bound(
             continue
         state = state.after(event(Sign.REFUSED if is_refused else Sign.ACCEPTED), rules, now)
         refused += [now] * is_refused
+        assert len(state.refused_at) <= most
     for start in refused:
         assert sum(start <= at <= start + WINDOW_S for at in refused) <= most
 
@@ -274,6 +276,23 @@ def test_a_line_with_two_causes_rests_for_the_longer_and_one_call_tries_both() -
     down = state.after(event(Sign.PROVIDER_DOWN, A, "trial"), RULES, NOW + 3700)
     assert down.flagged.until == NOW + 3700 + 3600  # nothing is known of it: as long again
     assert down.provider.until == NOW + 3700 + 60
+
+
+def test_what_was_claimed_before_is_not_sent_while_something_rests() -> None:
+    call, trial = AttemptId("call"), AttemptId("trial")
+    assert NEW_LINE.allows(RULES, call)
+    assert FRESH.allows(SHARED, call)
+    for signs in ([Sign.FLAGGED], [Sign.PROVIDER_DOWN] * 3):
+        line = line_after(*signs)
+        assert not line.allows(RULES, call)
+        assert line.allows(OFF, call)
+        line = line.try_with(RULES, trial, NOW + 3600)
+        assert (line.allows(RULES, call), line.allows(RULES, trial)) == (False, True)
+    shared = campaign([Sign.PROVIDER_DOWN] * 3, SHARED)
+    assert (shared.allows(SHARED, call), shared.allows(RULES, call)) == (False, True)
+    shared = shared.try_with(SHARED, trial, NOW + 30)
+    assert (shared.allows(SHARED, call), shared.allows(SHARED, trial)) == (False, True)
+    assert not campaign([Sign.ACCOUNT]).allows(RULES, call)
 
 
 def test_no_trial_is_taken_where_none_is_asked_for() -> None:

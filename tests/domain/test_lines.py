@@ -20,6 +20,7 @@ from dialer.domain.lines import (
     Chosen,
     Line,
     LineReason,
+    LineRule,
     LineUsage,
     LineWait,
     NoLine,
@@ -30,11 +31,12 @@ from dialer.domain.lines import (
 )
 
 NOW = 1_800_000_000.0
-DAY = Day(date(2027, 1, 15), NOW - 30_000.0, NOW + 56_400.0)
-NYC = Line("+12125550100", area="212", region="NY")
-NYC_2 = Line("+12125550101", area="212", region="NY")
-BUFFALO = Line("+17165550100", area="716", region="NY")
-DENVER = Line("+13035550100", area="303", region="CO")
+DAY = Day(date(2027, 1, 15), NOW - 30_000.0, NOW + 60_000.0)
+"""One of 25 hours."""
+NYC = Line("+12125550100", area="212", regions=("US-NY", "US-NJ"))
+NYC_2 = Line("+12125550101", area="212", regions=("US-NY", "US-NJ"))
+BUFFALO = Line("+17165550100", area="716", regions=("US-NY", "US-NJ"))
+DENVER = Line("+13035550100", area="303", regions=("US-CO",))
 POOL = (DENVER, BUFFALO, NYC, NYC_2)
 ANYBODY = Callee()
 
@@ -55,11 +57,11 @@ def waits(line: Line, usage: LineUsage) -> LineWait:
 @pytest.mark.parametrize(
     ("callee", "line", "why"),
     [
-        (Callee("+13035550100", NYC.number, "212", "NY"), DENVER, LineReason.OWN),
-        (Callee(None, BUFFALO.number, "212", "CO"), BUFFALO, LineReason.SAME_LINE),
-        (Callee(None, "+12125550199", "716", "CO"), BUFFALO, LineReason.SAME_AREA),
-        (Callee(None, None, "518", "CO"), DENVER, LineReason.SAME_REGION),
-        (Callee(None, None, "518", "WY"), DENVER, LineReason.LEAST_USED),
+        (Callee("+13035550100", NYC.number, "212", ("US-NY",)), DENVER, LineReason.OWN),
+        (Callee(None, BUFFALO.number, "212", ("US-CO",)), BUFFALO, LineReason.SAME_LINE),
+        (Callee(None, "+12125550199", "716", ("US-CO",)), BUFFALO, LineReason.SAME_AREA),
+        (Callee(None, None, "518", ("US-CO",)), DENVER, LineReason.SAME_REGION),
+        (Callee(None, None, "518", ("US-WY",)), DENVER, LineReason.LEAST_USED),
         (ANYBODY, DENVER, LineReason.LEAST_USED),
     ],
 )
@@ -72,10 +74,10 @@ def test_lines_of_unknown_place_match_nobody_of_unknown_place() -> None:
 
 
 def test_the_rows_own_number_binds_also_outside_the_pool() -> None:
-    own = Callee("+12125550199", NYC.number, "212", "NY")
+    own = Callee("+12125550199", NYC.number, "212", ("US-NY",))
     assert chosen(own, {}) == ("+12125550199", LineReason.OWN)
     resting = {"+12125550199": LineUsage(rest=Hold("flagged", NOW + 60))}
-    assert choose_line(POOL, resting, own, DAY, NOW) == LineWait(NOW + 60, "flagged")
+    assert choose_line(POOL, resting, own, DAY, NOW) == LineWait(NOW + 60, LineRule.REST, "flagged")
     assert isinstance(choose_line((), {}, own, DAY, NOW), Chosen)
 
 
@@ -83,7 +85,7 @@ def test_an_own_number_of_the_pool_keeps_its_bounds() -> None:
     full = {NYC.number: LineUsage(calls_today=50)}
     capped = replace(NYC, per_day=50)
     choice = choose_line([capped, DENVER], full, Callee(NYC.number), DAY, NOW)
-    assert choice == LineWait(DAY.end, "the line has made its 50 calls of today")
+    assert choice == LineWait(DAY.end, LineRule.CAP, "the line has made its 50 calls of today")
 
 
 def test_without_any_number_there_is_no_line() -> None:
@@ -110,23 +112,32 @@ def test_the_least_used(used: LineUsage, unused: LineUsage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bounds", "usage", "until", "why"),
+    ("bounds", "usage", "until", "rule", "why"),
     [
-        ({"per_day": 3}, LineUsage(3), DAY.end, "3 calls of today"),
-        ({"slots": 2}, LineUsage(2, 2), NOW + ASK_AGAIN_S, "all 2 slots"),
-        ({"cps": 1}, LineUsage(starts=(NOW - 0.25,)), NOW + 0.75, "1 calls per second"),
-        ({"cps": 0.5}, LineUsage(starts=(NOW - 0.5,)), NOW + 1.5, "0.5 calls per second"),
-        ({"cps": 2}, LineUsage(starts=(NOW - 0.75, NOW - 0.5)), NOW + 0.25, "2 calls"),
-        ({"cps": 1.5}, LineUsage(starts=(NOW - 0.25, NOW)), NOW - 0.25 + 2 / 1.5, "1.5 calls"),
-        ({}, LineUsage(rest=Hold("flagged", NOW + 3600)), NOW + 3600, "flagged"),
-        ({}, LineUsage(rest=Hold("trial")), NOW + ASK_AGAIN_S, "trial"),
-        ({"per_day": 3, "cps": 1}, LineUsage(3, 0, (NOW,)), DAY.end, "today"),
-        ({"cps": 1}, LineUsage(rest=Hold("flagged", NOW + 9), starts=(NOW,)), NOW + 9, "flagged"),
+        ({"per_day": 3}, LineUsage(3), DAY.end, LineRule.CAP, "3 calls of today"),
+        ({"slots": 2}, LineUsage(2, 2), NOW + ASK_AGAIN_S, LineRule.SLOTS, "all 2 slots"),
+        ({"cps": 1}, LineUsage(starts=(NOW - 0.25,)), NOW + 0.75, LineRule.PACE, "1 calls per second"),
+        ({"cps": 0.5}, LineUsage(starts=(NOW - 0.5,)), NOW + 1.5, LineRule.PACE, "0.5 calls per second"),
+        ({"cps": 2}, LineUsage(starts=(NOW - 0.75, NOW - 0.5)), NOW + 0.25, LineRule.PACE, "2 calls"),
+        ({"cps": 1.5}, LineUsage(starts=(NOW - 0.25, NOW)), NOW - 0.25 + 2 / 1.5, LineRule.PACE, "1.5 calls"),
+        ({}, LineUsage(rest=Hold("flagged", NOW + 3600)), NOW + 3600, LineRule.REST, "flagged"),
+        ({}, LineUsage(rest=Hold("trial")), NOW + ASK_AGAIN_S, LineRule.REST, "trial"),
+        ({"per_day": 3, "cps": 1}, LineUsage(3, 0, (NOW,)), DAY.end, LineRule.CAP, "today"),
+        (
+            {"cps": 1},
+            LineUsage(rest=Hold("flagged", NOW + 9), starts=(NOW,)),
+            NOW + 9,
+            LineRule.REST,
+            "flagged",
+        ),
     ],
 )
-def test_what_holds_a_line(bounds: Mapping[str, Any], usage: LineUsage, until: float, why: str) -> None:
+def test_what_holds_a_line(
+    bounds: Mapping[str, Any], usage: LineUsage, until: float, rule: LineRule, why: str
+) -> None:
     wait = waits(replace(NYC, **bounds), usage)
     assert wait.until == pytest.approx(until, abs=1e-6)
+    assert wait.rule is rule
     assert why in wait.why
 
 
@@ -151,9 +162,10 @@ def test_the_first_that_could_is_waited_for() -> None:
         DENVER.number: LineUsage(rest=Hold("flagged too", NOW + 30)),
     }
     assert choose_line([NYC, DENVER], usage, Callee(last_line=NYC.number), DAY, NOW) == LineWait(
-        NOW + 30, "flagged too"
+        NOW + 30, LineRule.REST, "flagged too"
     )
-    assert pool_wait([NYC, DENVER], usage, DAY, NOW) == LineWait(NOW + 30, "flagged too")
+    assert pool_wait([NYC, DENVER], usage, DAY, NOW) == LineWait(NOW + 30, LineRule.REST, "flagged too")
+    assert pool_wait([NYC, DENVER, BUFFALO], usage, DAY, NOW) is None
 
 
 def test_a_trial_is_one_call() -> None:
@@ -197,7 +209,7 @@ bounds = st.builds(
     st.none() | st.integers(1, 8),
     st.none() | st.builds(WarmUp, st.just(DAY.date), st.just(((0, 2), (1, 5)))),
     st.sampled_from([None, "212", "303"]),
-    st.sampled_from([None, "NY", "CO"]),
+    st.sampled_from([(), ("US-NY",), ("US-CO", "US-NY")]),
 )
 pools = st.lists(bounds, max_size=5, unique_by=lambda line: line.number)
 callees = st.builds(
@@ -205,7 +217,7 @@ callees = st.builds(
     st.none() | st.sampled_from(["+12125550100", "+12125550199"]),
     st.none() | st.sampled_from([f"+12125550{number}" for number in range(100, 106)]),
     st.sampled_from([None, "212", "303"]),
-    st.sampled_from([None, "NY", "CO"]),
+    st.sampled_from([(), ("US-NY",), ("US-CO", "US-NY")]),
 )
 
 
@@ -257,7 +269,7 @@ def reason(line: Line, callee: Callee) -> LineReason:
         return LineReason.SAME_LINE
     if callee.area is not None and callee.area == line.area:
         return LineReason.SAME_AREA
-    if callee.region is not None and callee.region == line.region:
+    if set(callee.regions) & set(line.regions):
         return LineReason.SAME_REGION
     return LineReason.LEAST_USED
 
@@ -302,7 +314,10 @@ def test_agrees_with_rules_that_are_written_another_way(
                 assert not pool
 
 
-@given(bounds.filter(lambda line: line.cps is not None), st.lists(st.floats(0, 2), min_size=1, max_size=80))
+@given(
+    bounds.filter(lambda line: line.cps is not None),
+    st.lists(st.sampled_from([0, 0.1, 0.4, 2]), min_size=1, max_size=80),
+)
 def test_no_period_of_a_line_holds_more_calls_than_its_pace_allows(line: Line, gaps: list[float]) -> None:
     assert line.cps is not None
     paced = Line(line.number, line.cps)

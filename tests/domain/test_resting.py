@@ -34,6 +34,7 @@ def tried(rest: Rest, proof: Proof, now: float) -> Rest:
 
 def test_a_failure_begins_a_rest_to_the_second() -> None:
     rest = opened()
+    assert not rest.allows(CALL)
     assert rest.judge(NOW) == Hold("spam", NOW + 60)
     assert rest.judge(NOW + 59.999) == Hold("spam", NOW + 60)
     assert rest.judge(NOW + 60) == Trial("spam")
@@ -59,6 +60,8 @@ def test_several_in_a_row(ends: str, rests: bool) -> None:
 def test_there_is_one_trial_and_until_its_end_nothing_else() -> None:
     rest = on_trial(opened())
     later = NOW + 1e6
+    assert rest.allows(TRIAL)
+    assert not rest.allows(CALL)
     assert rest.judge(later) == Hold("spam; its trial call is under way")
     with pytest.raises(IllegalTransition):
         rest.try_with(AttemptId("another"), later)
@@ -75,7 +78,9 @@ def test_there_is_no_trial_before_its_time(now: float) -> None:
 
 
 def test_a_trial_that_worked_closes() -> None:
-    assert tried(opened(), Proof.WORKED, NOW + 70).judge(NOW + 70) == GO
+    closed = tried(opened(), Proof.WORKED, NOW + 70)
+    assert closed.judge(NOW + 70) == GO
+    assert closed.allows(CALL)
 
 
 def test_each_trial_that_failed_doubles_the_rest_up_to_a_bound() -> None:
@@ -88,6 +93,7 @@ def test_each_trial_that_failed_doubles_the_rest_up_to_a_bound() -> None:
     assert lengths[:5] == [60, 120, 240, 400, 400]
     assert set(lengths[5:]) == {400}
     assert rest.why == "spam again"
+    assert RULE.rest_s(10**6) == 400
 
 
 def test_a_trial_that_shows_nothing_rests_as_long_again() -> None:
