@@ -108,7 +108,7 @@ class CapsRule:
         if has_live_call:
             at, why = now + LIVE_CALL_WAIT_S, "the number has a call under way"
         known = len(rung_at)
-        if known and rung_at[-1] + self.gap_s > at:
+        if known and self.gap_s and rung_at[-1] + self.gap_s > at:
             at, why = rung_at[-1] + self.gap_s, f"at least {spell_duration(self.gap_s)} between two attempts"
         for cap in self.caps:
             if known >= cap.calls and rung_at[-cap.calls] + cap.window_s > at:

@@ -19,7 +19,7 @@ HOURS = {DayPart.MORNING: (8, 12), DayPart.AFTERNOON: (12, 17), DayPart.EVENING:
 
 def part_of(at: float, zone: tzinfo) -> DayPart | None:
     """The part of the callee's day at `at`; None at night."""
-    hour = datetime.fromtimestamp(at, zone).hour
+    hour = datetime.fromtimestamp(int(at), zone).hour  # of the whole second: a float would be rounded up
     for part, (start, end) in HOURS.items():
         if start <= hour < end:
             return part

@@ -129,6 +129,7 @@ def test_the_rule_that_holds_longest_is_named() -> None:
 
 def test_one_live_call_holds_without_any_cap() -> None:
     assert CapsRule().judge((NOW,), False, NOW) == ALLOWED
+    assert CapsRule().judge((NOW + 5,), False, NOW) == ALLOWED
     assert CapsRule().judge((), True, NOW) != ALLOWED
 
 

@@ -35,6 +35,7 @@ def at(text: str, zone: str = "America/New_York") -> float:
 def test_the_parts_of_the_day(clock: str, part: DayPart | None) -> None:
     assert part_of(at(f"2027-01-15 {clock}"), NEW_YORK) is part
     assert part_of(at(f"2027-07-15 {clock}"), NEW_YORK) is part
+    assert part_of(at(f"2027-01-15 {clock}") + 0.9999998, NEW_YORK) is part
 
 
 @pytest.mark.parametrize(
