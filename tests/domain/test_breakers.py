@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.breakers import GUARD_S, WINDOW_S, BreakerRules, CampaignBreaker, LineBreaker
+from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
 from dialer.domain.calls import AttemptId
 from dialer.domain.gates import GO, Go, Hold, Stop, Trial
-from dialer.domain.outcomes import REASONS, Effect, Outcome
 from dialer.domain.resting import CLOSED, RestRule
-from dialer.domain.signs import Event, Sign, flag_proof, provider_proof, sign_of
+from dialer.domain.signs import Event, Sign
 
 NOW = 1_800_000_000.0
 RULES = BreakerRules()
@@ -59,30 +58,6 @@ def stopped(state: CampaignBreaker, rules: BreakerRules = RULES) -> Stop:
 def held(verdict: Go | Hold | Trial | Stop) -> Hold:
     assert isinstance(verdict, Hold)
     return verdict
-
-
-# what an attempt shows
-
-
-@pytest.mark.parametrize("outcome", Outcome)
-def test_every_outcome_is_a_sign_and_no_end_is_an_acceptance(outcome: Outcome) -> None:
-    sign = sign_of(outcome)
-    assert sign is not Sign.ACCEPTED
-    assert flag_proof(sign) is not None
-    assert provider_proof(sign) is not None
-
-
-def test_effects_and_signs_agree_on_every_reason() -> None:
-    signs = {
-        Effect.STOP_ACCOUNT: Sign.ACCOUNT,
-        Effect.STOP_CONFIGURATION: Sign.CONFIGURATION,
-        Effect.REST_LINE: Sign.FLAGGED,
-        Effect.PUT_BACK: Sign.NO_CALL,
-        Effect.SUPPRESS: Sign.RANG,
-    }
-    for meaning in REASONS.values():
-        if meaning.effect in signs:
-            assert sign_of(meaning.outcome) is signs[meaning.effect]
 
 
 # the account
@@ -156,79 +131,6 @@ def test_after_resuming_the_faults_are_counted_anew() -> None:
         again = again.after(event(Sign.CONFIGURATION), RULES, NOW)
         assert again.judge(RULES, 0, NOW) == GO
     assert "3 calls in a row" in stopped(again.after(event(Sign.CONFIGURATION), RULES, NOW)).why
-
-
-# refused requests
-
-
-def test_twenty_refused_in_a_row_stop_the_campaign() -> None:
-    assert campaign([Sign.REFUSED] * 19).judge(RULES, 0, NOW) == GO
-    stop = stopped(campaign([Sign.REFUSED] * 20))
-    assert "20 requests in a row" in stop.why
-    assert "because refused" in stop.why
-    assert campaign([*[Sign.REFUSED] * 19, Sign.ACCEPTED, *[Sign.REFUSED] * 19]).judge(RULES, 0, NOW) == GO
-
-
-def test_fifty_refused_within_a_minute_wait_for_the_minute() -> None:
-    state = campaign([Sign.REFUSED, Sign.ACCEPTED] * 49)
-    assert state.judge(RULES, 0, NOW) == GO
-    state = state.after(event(Sign.REFUSED), RULES, NOW + 20)
-    hold = held(state.judge(RULES, 0, NOW + 20))
-    assert hold.until == NOW + WINDOW_S + GUARD_S
-    assert "50 requests were refused" in hold.why
-    assert held(state.judge(RULES, 0, NOW + WINDOW_S)).until == hold.until
-    assert state.judge(RULES, 0, hold.until or 0) == GO
-
-
-def test_once_one_was_refused_the_requests_under_way_count_too() -> None:
-    assert FRESH.judge(RULES, 500, NOW) == GO
-    state = campaign([Sign.REFUSED])
-    assert state.judge(RULES, 48, NOW) == GO
-    assert held(state.judge(RULES, 49, NOW)).until is None
-    assert state.judge(RULES, 500, NOW + WINDOW_S + GUARD_S) == GO
-
-
-def test_a_clock_that_was_set_back_does_not_hold_for_long() -> None:
-    state = campaign([Sign.REFUSED, Sign.ACCEPTED] * 50)
-    assert state.judge(RULES, 0, NOW - 3600) == GO
-
-
-@given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=150), st.integers(1, 8))
-def test_no_minute_holds_more_refused_requests_than_the_bound(
-    requests: list[tuple[float, bool]], most: int
-) -> None:
-    rules = replace(OFF, refused_a_minute_max=most)
-    state, now, refused = FRESH, NOW, list[float]()
-    for gap, is_refused in requests:
-        now += gap
-        verdict = state.judge(rules, 0, now)
-        recent = sum(now - at < WINDOW_S + GUARD_S for at in refused)
-        assert isinstance(verdict, Hold) == (recent >= most)
-        if isinstance(verdict, Hold):
-            assert verdict.until is not None
-            assert verdict.until > now
-            assert sum(verdict.until - at < WINDOW_S + GUARD_S - 1e-6 for at in refused) < most
-            continue
-        state = state.after(event(Sign.REFUSED if is_refused else Sign.ACCEPTED), rules, now)
-        refused += [now] * is_refused
-        assert len(state.refused_at) <= most
-    for start in refused:
-        assert sum(start <= at <= start + WINDOW_S for at in refused) <= most
-
-
-@given(st.integers(2, 30), st.lists(st.sampled_from(["send", "accept", "refuse"]), max_size=200))
-def test_the_bound_holds_too_while_answers_are_under_way(most: int, steps: list[str]) -> None:
-    rules = replace(OFF, refused_a_minute_max=most)
-    state, under_way, refused = FRESH.after(event(Sign.REFUSED), rules, NOW), 0, 1
-    for step in steps:
-        if step == "send" and state.judge(rules, under_way, NOW) == GO:
-            under_way += 1
-        elif step != "send" and under_way:
-            under_way -= 1
-            refused += step == "refuse"
-            sign = Sign.REFUSED if step == "refuse" else Sign.ACCEPTED
-            state = state.after(event(sign), rules, NOW)
-        assert refused + under_way <= most
 
 
 # a line that is flagged, a provider that is down
