@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
-from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_number
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
 
 from dialer.domain.north_america import ZONES, area_code_regions, postal_regions, state_region
 
@@ -144,10 +144,9 @@ def _ask_about_exchange(prefix: str) -> Place:
     """
     place = _ask_phonenumbers(f"{prefix}0100")
     regions = area_code_regions(prefix[2:5])
-    if not regions:
-        return place
-    of_regions = {zone for region in regions for zone in ZONES[region]}
-    return Place(place.zones if 0 < len(place.zones) < ZONES_MAX else _sorted(of_regions), _sorted(regions))
+    zones = place.zones if len(place.zones) < ZONES_MAX else ()
+    zones = zones or _sorted(zone for region in regions for zone in ZONES[region])
+    return Place(zones, _sorted(regions) or place.regions)
 
 
 _SOMEWHERE = frozenset(
@@ -161,7 +160,8 @@ def _ask_phonenumbers(to_number: str) -> Place:
     region = phonenumbers.region_code_for_number(number)
     if region is None or phonenumbers.number_type(number) not in _SOMEWHERE:
         return Place()
-    zones = time_zones_for_number(number)
+    of_area_code = number.country_code == 1  # mobile numbers have one too, which the package passes over
+    zones = time_zones_for_geographical_number(number) if of_area_code else time_zones_for_number(number)
     return Place(_sorted(zone for zone in zones if zone != UNKNOWN_TIMEZONE), (region,))
 
 
