@@ -189,7 +189,10 @@ def test_the_failures_of_a_canary_are_the_campaigns_own_unless_given() -> None:
         ("[budget]\nper_campaign_usd = 5", ["budget", "per_minute_usd"]),
         ("[budget]\nper_day_usd = 0", ["budget.per_day_usd"]),
         ("[canary]\nfailure_share_max = 20", ["canary.failure_share_max"]),
-        ('[canary]\nfailures = ["not_rung"]', ["canary.failures", "put back"]),
+        (
+            '[canary]\nfailures = ["not_rung", "busy", "account"]',
+            ["canary.failures", "hold not_rung, account:"],
+        ),
         ("[canary]\nfailures = []", ["canary.failures"]),
         ("[breakers]\nrefused_a_minute_max = 60", ["breakers.refused_a_minute_max"]),
         ("[breakers]\nflagged_rest_max_s = 60", ["breakers", "flagged_rest_max_s below"]),

@@ -28,7 +28,7 @@ def choose_agent(job_key: str, agents: Sequence[AgentChoice], campaign: str) -> 
 
 
 def _draw(campaign: str, job_key: str, agent: AgentChoice) -> float:
-    """Evenly spread over (0, 1), the same for ever."""
+    """Evenly spread above 0 and up to 1, the same for ever."""
     version = "" if agent.agent_version is None else str(agent.agent_version)
     named = "\0".join((campaign, job_key, agent.agent_id, version))
     digest = blake2b(named.encode(errors="surrogatepass"), digest_size=8).digest()

@@ -18,11 +18,13 @@ FAILURES = frozenset(
     }
 )
 """Outcomes that are the campaign's fault, not the callee's."""
+NO_CALL = frozenset({Outcome.NOT_RUNG, Outcome.ACCOUNT})
+"""Outcomes that say nothing of the campaign: the account had no room, or may not call."""
 
 
 @dataclass(frozen=True, slots=True)
 class CanaryFacts:
-    """Of the first calls of the campaign, at most as many as the rule asks for."""
+    """Of the first calls, at most as many as the rule asks for."""
 
     started: int
     ended: int
@@ -40,13 +42,14 @@ class CanaryRule:
     def count(self, outcomes: Iterable[Outcome | None]) -> CanaryFacts:
         """The facts from the attempts' outcomes in the order of their claims; None: still open.
 
-        An attempt that rang nobody and was put back is none of the calls: the next takes its place.
+        An attempt with an outcome of `NO_CALL` is none of the calls: the next takes its place. Give the
+        attempts since an operator last resumed the campaign, so that what was mended gets its chance.
         """
         started = ended = failed = 0
         for outcome in outcomes:
             if started == self.calls:
                 break
-            if outcome is not Outcome.NOT_RUNG:
+            if outcome not in NO_CALL:
                 started += 1
                 ended += outcome is not None
                 failed += outcome in self.failures
@@ -58,8 +61,8 @@ class CanaryRule:
             return Stop(
                 f"{facts.failed} of the first {self.calls} calls failed, "
                 f"and no more than {self.failure_share_max:.0%} may",
-                "look at their reasons in the results, mend what is wrong, and run again with "
-                "canary.calls = 0 or a higher canary.failure_share_max",
+                "look at their reasons in the results and mend what is wrong, or allow more by "
+                "canary.failure_share_max; then run again",
             )
         if facts.started >= self.calls and facts.ended < self.calls:
             return Hold(f"canary: {facts.ended} of the first {self.calls} calls have ended")

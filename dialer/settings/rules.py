@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from dialer.domain.agents import AgentChoice
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.budget import BudgetRule
-from dialer.domain.canary import FAILURES, CanaryRule
+from dialer.domain.canary import FAILURES, NO_CALL, CanaryRule
 from dialer.domain.lines import Line, WarmUp, area_code
 from dialer.domain.outcomes import Outcome
 from dialer.domain.resting import RestRule
@@ -139,8 +139,9 @@ class Canary(Section):
     @field_validator("failures")
     @classmethod
     def _can_be_counted(cls, failures: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
-        if Outcome.NOT_RUNG in failures:
-            raise ValueError("may not hold not_rung: such a call is put back, and another takes its place")
+        wrong = ", ".join(outcome for outcome in failures if outcome in NO_CALL)
+        if wrong:
+            raise ValueError(f"may not hold {wrong}: no such call is counted, another takes its place")
         return failures
 
 
