@@ -16,8 +16,6 @@ from dialer.domain.north_america import ZONES, area_code_regions, postal_regions
 
 SHOWN_CHARS_MAX = 40
 """Characters of a cell that an error shows."""
-ZONES_MAX = 12
-"""An area code has fewer zones: a longer list is the package's answer for all of North America."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +138,11 @@ def _place_of_number(to_number: str, overrides: AreaOverrides) -> Place:
 def _ask_about_exchange(prefix: str) -> Place:
     """The place of the numbers of North America that begin with +1, an area code and an exchange.
 
-    Where the package does not know the exchange it names every zone of North America: then all of the state.
+    An area code that the package does not know yet has all zones of its state.
     """
     place = _ask_phonenumbers(f"{prefix}0100")
     regions = area_code_regions(prefix[2:5])
-    zones = place.zones if len(place.zones) < ZONES_MAX else ()
-    zones = zones or _sorted(zone for region in regions for zone in ZONES[region])
+    zones = place.zones or _sorted(zone for region in regions for zone in ZONES[region])
     return Place(zones, _sorted(regions) or place.regions)
 
 
