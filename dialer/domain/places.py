@@ -153,7 +153,10 @@ _SOMEWHERE = frozenset(
 
 def _ask_phonenumbers(to_number: str) -> Place:
     """What the package knows; toll-free, personal, internet and shared-cost numbers are nowhere."""
-    number = phonenumbers.parse(to_number, None)
+    try:
+        number = phonenumbers.parse(to_number, None)
+    except phonenumbers.NumberParseException:  # a number of a private telephone system
+        return Place()
     region = phonenumbers.region_code_for_number(number)
     if region is None or phonenumbers.number_type(number) not in _SOMEWHERE:
         return Place()

@@ -43,6 +43,8 @@ def find(
         ("+18005550100", (), ()),
         ("+15005550100", (), ()),
         ("+80012345678", (), ()),
+        ("1001", (), ()),
+        ("+1", (), ()),
     ],
 )
 def test_by_the_number_alone(number: str, zones: tuple[str, ...], regions: tuple[str, ...]) -> None:
