@@ -20,6 +20,7 @@ from dialer.simulator.calls import Call, Kind, Wall, access_token, as_call, as_c
 from dialer.simulator.faults import CreateFault
 from dialer.simulator.limits import SlidingWindow
 from dialer.simulator.listing import list_calls
+from dialer.simulator.openapi import document
 from dialer.simulator.validation import Json, Refusal, json_object
 from dialer.simulator.world import World
 
@@ -68,6 +69,7 @@ class Api:
 
     def app(self) -> web.Application:
         app = web.Application(client_max_size=validation.BODY_BYTES_MAX)
+        app.router.add_get("/openapi.json", _described)
         for method, path, limiter, endpoint in (
             ("POST", "/v2/create-phone-call", Limiter.CREATE, self._create_phone_call),
             ("POST", "/v2/register-phone-call", Limiter.CREATE, self._register_phone_call),
@@ -259,6 +261,11 @@ async def _complete(request: web.Request, world: World) -> Ask:
     except web.HTTPRequestEntityTooLarge:
         raise Refusal(413, "Request body is too large.") from None
     return Ask(raw, world.now(), request.content_type, request.match_info.get("call_id", ""))
+
+
+async def _described(_: web.Request) -> web.Response:
+    """What all of this is, for tools: not the API's own, so neither key nor limits."""
+    return web.Response(body=orjson.dumps(document()), content_type="application/json")
 
 
 def _drop(request: web.Request) -> web.StreamResponse:

@@ -6,10 +6,11 @@ What the SDK does not say is ours: a call without the field matches nothing but 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 from dialer.simulator.calls import Call, Kind, Wall, analysis, cost, duration_ms
+from dialer.simulator.schemas import Schema
 from dialer.simulator.validation import malformed
 
 Test: TypeAlias = Callable[[Call], bool]
@@ -61,7 +62,42 @@ _KEYED: Final[dict[str, Callable[[Call], Mapping[str, object] | None]]] = {
     "dynamic_variables": lambda call: call.request.dynamic_variables,
     "custom_attributes": lambda _: None,
 }
+_KEYED_KINDS: Final = frozenset({"string", "number", "boolean", "range", "enum", "present"})
 _STATUSES: Final = frozenset({"not_connected", "ongoing", "ended", "error"})
+_NUMBERS: Final[Schema] = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+_LEAVES: Final[dict[str, tuple[Iterable[str], Schema | None]]] = {
+    "string": (_TEXT, {"type": "string"}),
+    "enum": (("in",), {"type": "array", "items": {"type": "string"}}),
+    "number": (_NUMBER, {"type": "number"}),
+    "range": (("bt",), _NUMBERS),
+    "boolean": (("eq",), {"type": "boolean"}),
+    "present": (("pr", "np"), None),
+}
+"""Of each type of leaf: its ops, and its value if it has one."""
+
+
+def criteria_schema() -> Schema:
+    """`filter_criteria` as a JSON schema."""
+    fields: Schema = {name: {"anyOf": _leaf_schemas(kinds)} for name, (kinds, _) in _FIELDS.items()}
+    (status,) = fields["call_status"]["anyOf"]
+    status["properties"]["value"] = {"type": "array", "items": {"enum": sorted(_STATUSES)}}
+    for name in _KEYED:
+        leaves = _leaf_schemas(_KEYED_KINDS, {"key": {"type": "string"}})
+        fields[name] = {"type": "array", "items": {"anyOf": leaves}}
+    agent = {"type": "object", "required": ["agent_id"], "properties": {"agent_id": {"type": "string"}}}
+    fields["agent"] = {"type": "array", "items": agent}
+    return {"type": "object", "properties": fields, "additionalProperties": False}
+
+
+def _leaf_schemas(kinds: Iterable[str], more: Schema | None = None) -> list[Schema]:
+    leaves: list[Schema] = []
+    for kind in sorted(kinds):
+        ops, value = _LEAVES[kind]
+        properties = {"type": {"const": kind}, "op": {"enum": list(ops)}, **(more or {})}
+        if value is not None:
+            properties["value"] = value
+        leaves.append({"type": "object", "required": list(properties), "properties": properties})
+    return leaves
 
 
 def tests_of(criteria: object, wall: Wall) -> list[Test]:
@@ -90,8 +126,7 @@ def _field_test(name: str, leaf: object, wall: Wall) -> Test:
 
 
 def _keyed_test(name: str, leaf: object) -> Test:
-    kinds = frozenset({"string", "number", "boolean", "range", "enum", "present"})
-    test, values_of = _leaf_test(name, leaf, kinds), _KEYED[name]
+    test, values_of = _leaf_test(name, leaf, _KEYED_KINDS), _KEYED[name]
     key = leaf.get("key") if isinstance(leaf, dict) else None
     if not isinstance(key, str):
         raise malformed(f"filter_criteria.{name} needs a key")
@@ -119,6 +154,8 @@ def _leaf_test(name: str, leaf: object, kinds: frozenset[str]) -> Callable[[obje
         case {"type": "enum", "op": "in", "value": list(choices)} if all(isinstance(c, str) for c in choices):
             wanted = frozenset(choices)
             return lambda value: isinstance(value, str) and value in wanted
+        case {"type": "number" | "range", "value": bool() | [bool(), _] | [_, bool()]}:
+            pass  # which Python takes for numbers
         case {"type": "number", "op": str(op), "value": int() | float() as bound} if op in _NUMBER:
             return lambda value: isinstance(value, int | float) and _NUMBER[op](value, bound)
         case {"type": "range", "op": "bt", "value": [int() | float() as low, int() | float() as high]}:

@@ -9,21 +9,20 @@ import base64
 import binascii
 import operator
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from dialer.simulator.calls import Call, Wall, as_item
 from dialer.simulator.filters import tests_of
-from dialer.simulator.validation import Json, malformed
+from dialer.simulator.schemas import LIMIT_DEFAULT, LIST_CALLS
+from dialer.simulator.validation import Json, check, malformed
 from dialer.simulator.world import World
-
-LIMIT_DEFAULT: Final = 50
-LIMIT_MAX: Final = 1000
 
 _Position: TypeAlias = tuple[float, int]
 
 
 def list_calls(world: World, body: Json, wall: Wall) -> Json:
     """One page. Refusal 400: the request is malformed."""
+    check(LIST_CALLS, body)
     limit, skip, cursor, descending = _paging(body)
     tests = tests_of(body.get("filter_criteria", {}), wall)
     now = world.now()
@@ -71,21 +70,16 @@ def _values(leaf: Any) -> list[str] | None:
     return None
 
 
-def _paging(body: Json) -> tuple[int, int, _Position | None, bool]:
-    limit, skip = body.get("limit", LIMIT_DEFAULT), body.get("skip", 0)
-    if type(limit) is not int or not 1 <= limit <= LIMIT_MAX:
-        raise malformed(f"limit must be from 1 to {LIMIT_MAX}")
-    if type(skip) is not int or skip < 0:
-        raise malformed("skip must be a non-negative integer")
+def _paging(body: dict[str, Any]) -> tuple[int, int, _Position | None, bool]:
     if "skip" in body and "pagination_key" in body:
         raise malformed("skip and pagination_key exclude each other")
-    order = body.get("sort_order", "descending")
-    if order not in ("ascending", "descending"):
-        raise malformed("sort_order must be ascending or descending")
-    if not isinstance(body.get("include_total", False), bool):
-        raise malformed("include_total must be boolean")
     key = body.get("pagination_key")
-    return limit, skip, None if key is None else _read(key), order == "descending"
+    return (
+        int(body.get("limit", LIMIT_DEFAULT)),
+        int(body.get("skip", 0)),
+        None if key is None else _read(key),
+        body.get("sort_order", "descending") == "descending",
+    )
 
 
 def _position(call: Call) -> _Position:

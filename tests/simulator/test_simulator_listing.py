@@ -161,6 +161,8 @@ async def test_the_default_page_holds_fifty() -> None:
         {"filter_criteria": {"call_status": ["ended"]}},
         {"filter_criteria": {"to_number": text("like", "x")}},
         {"filter_criteria": {"duration_ms": amount("gt", 1) | {"value": "1"}}},
+        {"filter_criteria": {"duration_ms": amount("gt", True)}},
+        {"filter_criteria": {"duration_ms": {"type": "range", "op": "bt", "value": [0, True]}}},
         {"filter_criteria": {"metadata": [text("eq", "x")]}},
         {"filter_criteria": {"metadata": {"attempt_id": "x"}}},
         {"filter_criteria": {"agent": [{"version": [1]}]}},
