@@ -30,6 +30,9 @@ PUT_BACK = frozenset({Outcome.NOT_RUNG, Outcome.CONFIGURATION, Outcome.ACCOUNT})
 SPREAD = frozenset({Outcome.NO_ANSWER, Outcome.VOICEMAIL, Outcome.DECLINED})
 """Outcomes that say something of the time of day; a busy line or a fault is about this moment only."""
 
+DOUBLINGS_MAX = 64
+"""Of the first delay for being put back; after so many any delay has reached its bound."""
+
 UNKNOWN_REASON = "unknown_reason"
 """The row of all reasons that are not in `outcomes.REASONS`, should there be one, but for successes."""
 
@@ -177,7 +180,8 @@ class RedialPolicy:
         before = claims - len(history)
         if before + 1 >= self.put_backs_max:
             return Final(JobState.FAILED)
-        return Again(now + min(self.put_back_max_s, self.put_back_s * 2.0**before))
+        delay_s = self.put_back_s * 2.0 ** min(before, DOUBLINGS_MAX)
+        return Again(now + min(self.put_back_max_s, delay_s))
 
 
 def earliest(*times: float | None) -> float | None:

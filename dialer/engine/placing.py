@@ -30,6 +30,9 @@ from dialer.engine.pacing import Pace
 from dialer.engine.tracking import Followed, Tracker
 from dialer.ports import AttemptUpdate, CallApi, Clock, Ledger
 
+DOUBLINGS_MAX = 64
+"""Of the first wait; after so many any wait has reached its bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlacingConfig:
@@ -83,6 +86,14 @@ class Parked:
 
 
 Placement = Placed | PutBack | Refused | Parked
+
+
+def backoff_s(error: CallNotStarted, failures: int, config: PlacingConfig, chance: Random) -> float:
+    """What the API asks for, else exponential with full jitter above a half."""
+    if error.retry_after_s is not None:
+        return error.retry_after_s
+    doubled_s = config.backoff_initial_s * 2.0 ** min(failures - 1, DOUBLINGS_MAX)
+    return min(config.backoff_max_s, doubled_s) * (0.5 + chance.random() / 2)
 
 
 class Placer:
@@ -167,11 +178,7 @@ class Placer:
         return PutBack(str(error), account_full=full)
 
     def _backoff_s(self, error: CallNotStarted, failures: int) -> float:
-        """What the API asks for, else exponential with full jitter above a half."""
-        if error.retry_after_s is not None:
-            return error.retry_after_s
-        ceiling = min(self._config.backoff_max_s, self._config.backoff_initial_s * 2.0 ** (failures - 1))
-        return ceiling * (0.5 + self._chance.random() / 2)
+        return backoff_s(error, failures, self._config, self._chance)
 
     async def settle(self, attempt: Attempt, followed: Followed, why: str) -> Placed | Parked:
         """Find out whether an uncertain attempt made a call; if not, repeat it as it was.
@@ -216,7 +223,7 @@ class Placer:
             except (CallNotStarted, CallUncertain, CallRefused) as error:
                 failures += 1
                 plain = CallNotStarted(str(error), limit=Limit.CONNECTION)
-                await anyio.sleep(self._backoff_s(plain, min(failures, 16)))
+                await anyio.sleep(self._backoff_s(plain, failures))
 
     async def _repeat(
         self, attempt: Attempt, followed: Followed, age: Callable[[], float]

@@ -1,8 +1,12 @@
 """The two tables: closed, connected, and the theory above them."""
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dialer.domain.lifecycle import (
     ATTEMPT_TRANSITIONS,
@@ -82,3 +86,58 @@ def test_the_check_of_a_job_is_its_table(origin: JobState, target: JobState) -> 
     else:
         with pytest.raises(IllegalTransition, match=f"a job cannot go from {origin} to {target}"):
             check_job(origin, target)
+
+
+WALKS = st.lists(st.integers(0, 99), min_size=1, max_size=60)
+"""Which of the ways on is taken at each step."""
+
+
+@given(WALKS)
+def test_no_walk_of_an_attempt_leaves_what_is_closed_or_comes_back_to_claimed(steps: list[int]) -> None:
+    state = AttemptState.CLAIMED
+    for step in steps:
+        ways = sorted(ATTEMPT_TRANSITIONS[state])
+        assert bool(ways) == (state not in CLOSED_ATTEMPTS)
+        if not ways:
+            for target in AttemptState:
+                with pytest.raises(IllegalTransition):
+                    check_attempt(state, target)
+            return
+        state = ways[step % len(ways)]
+        assert state is not AttemptState.CLAIMED
+
+
+@given(WALKS)
+def test_no_walk_of_a_job_leaves_what_is_final(steps: list[int]) -> None:
+    state = JobState.OPEN
+    for step in steps:
+        ways = sorted(JOB_TRANSITIONS[state])
+        assert bool(ways) == (state not in FINAL_JOBS)
+        if not ways:
+            for target in JobState:
+                with pytest.raises(IllegalTransition):
+                    check_job(state, target)
+            return
+        state = ways[step % len(ways)]
+
+
+def reached_from(state: Any, table: Mapping[Any, frozenset[Any]]) -> set[Any]:
+    """Every state that some walk from this one comes to, itself included."""
+    found, ahead = {state}, [state]
+    while ahead:
+        new = table[ahead.pop()] - found
+        found |= new
+        ahead += new
+    return found
+
+
+@pytest.mark.parametrize("state", AttemptState)
+def test_every_attempt_can_be_closed_wherever_it_stands(state: AttemptState) -> None:
+    assert reached_from(state, ATTEMPT_TRANSITIONS) & CLOSED_ATTEMPTS
+    assert reached_from(AttemptState.CLAIMED, ATTEMPT_TRANSITIONS) >= {state}, "and comes to stand there"
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_every_job_can_become_final_wherever_it_stands(state: JobState) -> None:
+    assert reached_from(state, JOB_TRANSITIONS) & FINAL_JOBS
+    assert reached_from(JobState.OPEN, JOB_TRANSITIONS) >= {state}, "and comes to stand there"

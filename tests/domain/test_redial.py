@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialer.domain.lifecycle import JobState
@@ -89,3 +89,42 @@ def test_putting_back_waits_longer_each_time_up_to_a_bound() -> None:
 def test_only_attempts_that_made_no_call_lengthen_putting_back() -> None:
     policy = RedialPolicy()
     assert put_back_delays(policy, (Outcome.BUSY, Outcome.NO_ANSWER)) == put_back_delays(policy)
+
+
+@given(
+    st.integers(0, 5000),
+    histories,
+    st.floats(0.0, 86_400.0),
+    st.floats(0.0, 86_400.0),
+    st.integers(1, 6000),
+    st.floats(0.0, 4e9),
+)
+@example(2000, (), 30.0, 600.0, 5000, NOW)
+def test_any_job_is_put_back_to_a_bounded_time_that_never_comes_sooner(
+    before: int, history: tuple[Outcome, ...], first_s: float, most_s: float, put_backs_max: int, now: float
+) -> None:
+    policy = RedialPolicy(put_back_s=first_s, put_back_max_s=most_s, put_backs_max=put_backs_max)
+    verdict = policy.put_back(before + len(history), history, now)
+    assert (verdict == FAILED) == (before + 1 >= put_backs_max)
+    if isinstance(verdict, Again):
+        assert now <= verdict.due_at <= now + most_s
+        assert verdict.due_at <= now + first_s * 2.0 ** min(before, 1000)
+        later = policy.put_back(before + 1 + len(history), history, now)
+        assert later == FAILED or (isinstance(later, Again) and later.due_at >= verdict.due_at)
+
+
+@given(st.lists(st.sampled_from(Outcome), min_size=1, max_size=40), st.integers(1, 8), st.floats(0.0, 4e9))
+def test_a_job_s_attempts_go_forward_in_time_and_come_to_an_end(
+    outcomes: list[Outcome], attempts_max: int, now: float
+) -> None:
+    """Whatever its calls come to: each as it falls due, until the job is final."""
+    policy, history, at = RedialPolicy(attempts_max=attempts_max), (), now
+    for outcome in outcomes:
+        verdict = policy.decide(outcome, history, at, None)
+        history = (*history, outcome)
+        if isinstance(verdict, Final):
+            break
+        assert at < verdict.due_at <= at + 4 * HOUR_S
+        at = verdict.due_at
+    assert len(history) <= attempts_max
+    assert max(history.count(each) for each in history) <= 1 + max(map(len, DEFAULT_DELAYS.values()))
