@@ -267,10 +267,13 @@ async def world(
     webhooks: bool = False,
     relayed: bool = False,
     allows_doubles: bool = False,
+    api_ahead_s: float = 0.0,
 ) -> AsyncIterator[World]:
-    """`path`: a folder for the ledger's file; None: in memory. `relayed`: all requests go through a relay."""
+    """`path`: the ledger file's folder; None: in memory. `relayed`: through a relay. `api_ahead_s`: its clock."""
     clock = SteppingClock(EPOCH, asyncio.get_running_loop())
-    sim = Simulator(account, Faults.parse(faults), seed=seed, now=clock.now, people=people)
+    sim = Simulator(
+        account, Faults.parse(faults), seed=seed, now=lambda: clock.now() + api_ahead_s, people=people
+    )
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(sim)
         relay = await stack.enter_async_context(Relay(sim.url)) if relayed else None

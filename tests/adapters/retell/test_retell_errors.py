@@ -121,6 +121,7 @@ def test_a_blocked_account_says_the_way_out(status: str, way_out: str) -> None:
 
 
 DATE = "Date: Mon, 02 Nov 2026 10:00:00 GMT"
+AN_HOUR_OFF = "Date: Mon, 02 Nov 2026 11:00:00 GMT"
 
 
 @pytest.mark.parametrize(
@@ -132,6 +133,7 @@ DATE = "Date: Mon, 02 Nov 2026 10:00:00 GMT"
         (["Retry-After: 60"], 60.0),
         (["RateLimit-Reset: soon", "Retry-After: 60"], 60.0),
         (["Retry-After: Mon, 02 Nov 2026 10:00:30 GMT", DATE], 30.0),
+        (["Retry-After: Mon, 02 Nov 2026 11:00:30 GMT", AN_HOUR_OFF], 30.0),
         (["Retry-After: Mon, 02 Nov 2026 09:00:00 GMT", DATE], None),
         (["Retry-After: Mon, 02 Nov 2026 10:00:30 GMT"], None),
         (["Retry-After: Mon, 02 Nov 2026 10:00:30", DATE], None),

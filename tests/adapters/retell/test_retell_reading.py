@@ -116,6 +116,15 @@ def test_what_the_api_adds_survives() -> None:
     assert call.call_analysis.model_extra == {"aura": "blue"}
 
 
+@pytest.mark.parametrize("deep", [b"[" * 300 + b"]" * 300, b'{"a":' * 300 + b"1" + b"}" * 300])
+def test_an_analysis_that_could_not_be_written_again_is_left_out(deep: bytes) -> None:
+    """It would fail in the ledger, and the call's end with it."""
+    body = b'{"event":"call_analyzed","call":{"call_id":"call_1","call_analysis":{"deep":' + deep + b"}}}"
+    parsed = parse_event(body)
+    assert parsed is not None
+    assert (parsed[1].call_id, parsed[1].analysis) == ("call_1", None)
+
+
 def test_a_field_of_the_wrong_type_loses_nothing_but_itself() -> None:
     raw: dict[str, Any] = {name: [object] for name in PAGE_003}
     raw |= {"call_id": "call_1", "end_timestamp": True, "duration_ms": "10", "metadata": {"attempt_id": 7}}
