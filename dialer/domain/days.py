@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from math import floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ def day_of(now: float, zone: tzinfo) -> Day:
 
     Where midnight is skipped the day begins with the first moment after it.
     """
-    today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
+    # whole seconds: fromtimestamp rounds, and the last microsecond of a day would be in the next
+    today = datetime.fromtimestamp(floor(now), UTC).astimezone(zone).date()
     return Day(today, _midnight(today, zone), _midnight(today + timedelta(days=1), zone))
 
 

@@ -1,6 +1,7 @@
 """The day of a campaign, from one local midnight to the next."""
 
 from datetime import UTC, date, datetime, timedelta
+from math import floor, nextafter
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -50,11 +51,18 @@ def test_where_midnight_is_skipped_the_day_begins_right_after() -> None:
     assert day_of(found.start - 0.001, ZoneInfo("Africa/Cairo")).end == found.start
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kathmandu"])
+def test_the_last_moment_of_a_day_is_not_in_the_next(zone: str) -> None:
+    found = day("2026-07-01T12:00:00Z", zone)
+    assert day_of(nextafter(found.end, 0.0), ZoneInfo(zone)) == found
+    assert day_of(found.start, ZoneInfo(zone)) == found
+
+
 @given(zones, moments)
 def test_every_moment_is_in_its_day_and_days_follow_on_each_other(zone: ZoneInfo, now: float) -> None:
     found = day_of(now, zone)
     assert found.start <= now < found.end
-    assert datetime.fromtimestamp(now, zone).date() == found.date
+    assert datetime.fromtimestamp(floor(now), zone).date() == found.date
     following = day_of(found.end, zone)
     assert following.start == found.end
     assert following.date == found.date + timedelta(days=1)
