@@ -269,7 +269,7 @@ async def world(
     allows_doubles: bool = False,
     api_ahead_s: float = 0.0,
 ) -> AsyncIterator[World]:
-    """`path`: of the ledger's folder; None: in memory. `relayed`: by a relay. `api_ahead_s`: the API's clock."""
+    """`path`: the ledger's folder; None: in memory. `relayed`: by a relay. `api_ahead_s`: the API's clock."""
     clock = SteppingClock(EPOCH, asyncio.get_running_loop())
     sim = Simulator(
         account, Faults.parse(faults), seed=seed, now=lambda: clock.now() + api_ahead_s, people=people
