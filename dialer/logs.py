@@ -21,6 +21,8 @@ from dialer.engine.events import (
     AttemptParked,
     AttemptUncertain,
     CallPlaced,
+    CampaignChanged,
+    CampaignHeld,
     CampaignStopping,
     Event,
     IntakeProgressed,
@@ -191,6 +193,12 @@ class LogObserver:
                 self._held(event)
             case SlotsChanged():
                 self._slots_changed(event)
+            case CampaignHeld(why=None):
+                log.info("campaign.released")
+            case CampaignHeld(why=why):
+                log.warning("campaign.held", why=why)
+            case CampaignChanged(changes=changes):
+                log.info("campaign.changed", **{name.replace(".", "_"): to for name, to in changes.items()})
             case CampaignStopping(why=why, way_out=way_out, account=account):
                 write = log.info if why == self._wanted_stop else log.error
                 write("campaign.stopping", why=why, way_out=way_out, account=account)

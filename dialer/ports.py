@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import (
     Attempt,
     AttemptId,
@@ -17,10 +18,12 @@ from dialer.domain.calls import (
     JobKind,
     RejectedRow,
 )
+from dialer.domain.gates import Stop
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import ResultLine
 from dialer.domain.screening import Screen
+from dialer.domain.suppression import Suppressed
 
 
 class Clock(Protocol):
@@ -119,6 +122,10 @@ class NothingDue:
     """No job may be dialled now. `next_due_at`: when to ask again; None when no job is open."""
 
     next_due_at: float | None
+    stop: Stop | None = None
+    """Nobody is to be dialled any more in this run."""
+    held: str | None = None
+    """Why nobody may be dialled now, whoever it is; each end of a call may change that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,8 @@ class AttemptUpdate:
     error: str | None = None
     job_state: JobState | None = None
     line: Mapping[str, Any] | None = None
+    breakers: BreakerRules | None = None
+    """What the breakers go by, where they are to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,12 @@ class Finish:
     lines: Sequence[Mapping[str, Any]]
     news: CallNews | None = None
     error: str | None = None
+    suppress: Suppressed | None = None
+    """The person asked never to be called again."""
+    spent_cents: float = 0.0
+    """What the call has cost, as far as it is known."""
+    breakers: BreakerRules | None = None
+    """What the breakers go by, where they are to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +198,30 @@ class CampaignCounts:
     def open_jobs(self) -> int:
         """Jobs that are not final: due, waiting or being called."""
         return self.jobs[JobState.OPEN] + self.jobs[JobState.BUSY]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What operators want of a campaign, as the ledger has it."""
+
+    version: int
+    """Goes up with each change."""
+    changes: Mapping[str, Any]
+    """Settings by their dotted names, instead of the configured ones."""
+    paused: str | None
+    """Who paused it and why."""
+    cancelled: bool
+    held: str | None
+    """Why nothing could be claimed when it was last asked, whatever the job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Who does something by hand, when and why."""
+
+    who: str
+    at: float
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +285,14 @@ class Ledger(Protocol):
 
         What is of no such call is passed over: an open attempt's analysis goes with its `finish`.
         """
+        ...
+
+    async def control(self, campaign_id: CampaignId) -> Control:
+        """What operators want of the campaign now."""
+        ...
+
+    async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
+        """Close every open job of a cancelled campaign."""
         ...
 
     async def open_attempts(

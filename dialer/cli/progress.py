@@ -19,6 +19,8 @@ from dialer.engine.events import (
     AttemptParked,
     AttemptUncertain,
     CallPlaced,
+    CampaignChanged,
+    CampaignHeld,
     CampaignStopping,
     Event,
     IntakeProgressed,
@@ -85,6 +87,7 @@ class ProgressView:
         self._due: list[float] = []
         self._held_why = ""
         self._held_until = float("-inf")
+        self._campaign_held: str | None = None
 
     def observe(self, event: Event) -> None:
         """Take one event, for what the tally does not keep."""
@@ -98,7 +101,9 @@ class ProgressView:
                 self._held_why, self._held_until = why, self._snapshot().now + wait_s
             case AttemptClaimed() | AttemptUncertain() | AttemptParked() | CallPlaced():
                 pass
-            case IntakeProgressed() | SlotsChanged() | CampaignStopping():
+            case (
+                IntakeProgressed() | SlotsChanged() | CampaignHeld() | CampaignChanged() | CampaignStopping()
+            ):
                 pass
             case _:
                 assert_never(event)
@@ -164,6 +169,8 @@ class ProgressView:
             yield "uncertain", ", ".join(parts), "yellow"
         if (stopping := self._tally.stopping) is not None:
             yield "stopping", f"{stopping.why}; {stopping.way_out}".strip("; "), "yellow"
+        elif self._campaign_held is not None:
+            yield "held", self._campaign_held, "yellow"
         elif self._held_until > at.now:
             yield "held", f"{self._held_why}; again in {words.span(self._held_until - at.now)}", "yellow"
 

@@ -92,6 +92,8 @@ class OpenJob:
     """Attempts written so far, also those that spent nothing."""
     history: tuple[Outcome, ...] = ()
     """The outcomes of the attempts that counted, oldest first."""
+    rung_at: tuple[float, ...] = ()
+    """When the number may have been rung before, in any campaign, as the claim knew it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,10 @@ class Attempt:
     """When a request with this body may last have left; an unknown call's slot is held from here."""
     call_id: CallId | None = None
     placed_at: float | None = None
+    agent_id: str | None = None
+    """Who talks; None: the agent that is bound to the from-number, or configured."""
+    reserved_cents: float | None = None
+    """What the budget keeps for it; None: there is none."""
 
 
 class CallStatus(StrEnum):

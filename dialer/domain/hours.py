@@ -87,6 +87,11 @@ class HoursRule:
     _known: dict[Place, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Verdicts that still stand: a memory, not a state."""
 
+    @property
+    def is_on(self) -> bool:
+        """False: every call is allowed at any time, wherever it goes."""
+        return bool(self.everywhere) or self.regional is not None
+
     def judge(self, place: Place, now: float) -> Verdict:
         """May a call to this place be started at `now` (Unix seconds)?"""
         known = self._known.get(place)
@@ -120,7 +125,7 @@ class HoursRule:
         )
 
     def _decide(self, place: Place, now: float) -> _Known:
-        if not self.everywhere and self.regional is None:
+        if not self.is_on:
             return _Known(-math.inf, math.inf, Allowed(math.inf))
         rules = self._rules(place)
         if isinstance(rules, Never):

@@ -121,6 +121,11 @@ class RedialPolicy:
     ends_at: float | None = None
     """The campaign's end: as every job's `expires_at`."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether `decide` goes by the callee's local time."""
+        return self.spread or any(isinstance(each, LocalTime) for row in self.delays.values() for each in row)
+
     def decide(
         self,
         outcome: Outcome,

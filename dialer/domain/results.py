@@ -75,6 +75,7 @@ def attempt_line(
         "attempt": attempt.number,
         "attempt_id": attempt.id,
         "from_number": attempt.from_number,
+        "agent_id": attempt.agent_id,
         "state": state,
         "outcome": outcome,
         "call_id": news.call_id if news else attempt.call_id,

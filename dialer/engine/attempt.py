@@ -15,8 +15,10 @@ from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
 from dialer.domain.lifecycle import AttemptState, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
-from dialer.domain.redial import Again, Final, RedialPolicy
+from dialer.domain.redial import SUCCESSES, Again, Final, RedialPolicy
 from dialer.domain.results import analysis_line, attempt_line, job_line
+from dialer.domain.screening import Screen
+from dialer.domain.suppression import Suppressed
 from dialer.engine.events import (
     AttemptClosed,
     AttemptParked,
@@ -55,6 +57,7 @@ class Lives:
         slots: Slots,
         clock: Clock,
         redial: RedialPolicy,
+        screen: Callable[[], Screen],
         observe: Observe,
         on_effect: Callable[[Effect, str], Awaitable[None]],
         on_blocked: Callable[[CallError], Awaitable[None]],
@@ -65,6 +68,7 @@ class Lives:
         self._slots = slots
         self._clock = clock
         self._redial = redial
+        self._screen = screen
         self._observe = observe
         self._on_effect = on_effect
         self._on_blocked = on_blocked
@@ -186,7 +190,14 @@ class Lives:
         self._tracker.heard(news)
         reopened = JobState.BUSY if was is AttemptState.UNKNOWN else None
         await self._ledger.update(
-            AttemptUpdate(attempt, AttemptState.PLACED, now, call_id=news.call_id, job_state=reopened)
+            AttemptUpdate(
+                attempt,
+                AttemptState.PLACED,
+                now,
+                call_id=news.call_id,
+                job_state=reopened,
+                breakers=self._screen().breakers,
+            )
         )
         return await self._track(attempt, followed)
 
@@ -215,12 +226,26 @@ class Lives:
         if nobody_rung:
             after = self._redial.put_back(job.claims, job.history, now)
         else:
-            after = self._redial.decide(meaning.outcome, job.history, now, job.job.expires_at)
+            after = self._decide(meaning.outcome, attempt, news, now)
         state = AttemptState.UNSPENT if nobody_rung else AttemptState.ENDED
         close = _Close(state, meaning.outcome, after, not nobody_rung, news, analysed=analysed)
         await self._close(attempt, close)
         if meaning.effect is not Effect.NONE:
             await self._on_effect(meaning.effect, news.reason or news.status)
+
+    def _decide(self, outcome: Outcome, attempt: Attempt, news: CallNews, now: float) -> Again | Final:
+        job, zone = attempt.job, None
+        if self._redial.is_local and outcome not in SUCCESSES:
+            zone = self._screen().zone_of(job.job)
+        return self._redial.decide(
+            outcome,
+            job.history,
+            now,
+            job.job.expires_at,
+            reason=news.reason,
+            zone=zone,
+            rung_at=(*job.rung_at, attempt.claimed_at),
+        )
 
     async def _park(self, attempt: Attempt, why: str) -> Attempt:
         now = self._clock.now()
@@ -233,6 +258,7 @@ class Lives:
                 error=why,
                 job_state=JobState.UNKNOWN,
                 line=attempt_line(attempt, AttemptState.UNKNOWN, Outcome.UNKNOWN, now, None, why),
+                breakers=self._screen().breakers,
             )
         )
         # a repeat may have left up to now, and its call lasts from then
@@ -269,6 +295,9 @@ class Lives:
                 lines,
                 close.news,
                 close.error,
+                suppress=self._asked_for_no_more(attempt, close),
+                spent_cents=self._spent_cents(attempt, close.news),
+                breakers=self._screen().breakers,
             )
         )
         self._observe(
@@ -276,6 +305,19 @@ class Lives:
                 attempt, close.state, close.outcome, job_state, due_at, close.news, close.error, now
             )
         )
+
+    def _asked_for_no_more(self, attempt: Attempt, close: _Close) -> Suppressed | None:
+        number = attempt.job.job.to_number
+        if close.outcome is not Outcome.DO_NOT_CALL or number is None:
+            return None
+        reason = f"the person asked for it in call {close.news.call_id if close.news else ''}"
+        return Suppressed(number, "call", reason, self._clock.now())
+
+    def _spent_cents(self, attempt: Attempt, news: CallNews | None) -> float:
+        rule = self._screen().budget
+        if rule is None or news is None or attempt.reserved_cents is None:
+            return 0.0
+        return rule.cost(news.cost_cents, news.duration_s)
 
     @contextmanager
     def _rest(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ nothing more, let the requests under way answer, leave the rest to the ledger. T
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from random import Random
 
@@ -14,6 +14,7 @@ import anyio.abc
 
 from dialer.domain.calls import Attempt, AttemptId, CallNews, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError
+from dialer.domain.gates import Stop
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
@@ -21,13 +22,21 @@ from dialer.domain.screening import Screen
 from dialer.engine.analyses import Analyses
 from dialer.engine.attempt import Lives
 from dialer.engine.dispatch import Dispatcher, Due
-from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignStopping, Event, Observe
+from dialer.engine.events import (
+    AttemptClaimed,
+    AttemptClosed,
+    CampaignChanged,
+    CampaignHeld,
+    CampaignStopping,
+    Event,
+    Observe,
+)
 from dialer.engine.intake import Intake
 from dialer.engine.lifetimes import Lifetimes
 from dialer.engine.pacing import Pace, Slot, Slots
 from dialer.engine.placing import Placer, PlacingConfig
 from dialer.engine.tracking import Tracker, TrackingConfig
-from dialer.ports import CallApi, Clock, Ledger, ResultSink
+from dialer.ports import CallApi, Clock, Control, Ledger, ResultSink
 
 CONFIGURATION_FAULTS_MAX = 3
 """Calls that may fail for the telephony's configuration before the campaign stops."""
@@ -54,6 +63,8 @@ class CampaignConfig:
     tracking: TrackingConfig
     redial: RedialPolicy
     screen: Screen
+    control_s: float = 0.5
+    """Between two looks at what operators want."""
     limit: int | None = None
     """Attempts to make at most; None: no bound."""
 
@@ -71,18 +82,24 @@ class Campaign:
         chance: Random,
         config: CampaignConfig,
         observe: Observe,
+        changed: Callable[[Control], CampaignConfig] | None = None,
     ) -> None:
+        """`changed`: the configuration with what an operator changed meanwhile; it must not raise. None: it
+        never changes."""
         self.name = name
+        self._changed = changed
+        self._held: str | None = None
+        self._paused: str | None = None
         self._ledger = ledger
         self._api = api
         self._sink = sink
         self._clock = clock
         self._config = config
+        self._screen = config.screen
         self._due = Due(clock)
         self._observers = observe
         self._lifetimes = Lifetimes()
         self._live = 0
-        self._configuration_faults = 0
         self._results = anyio.Event()
         self._living: anyio.CancelScope | None = None
         self._background: anyio.abc.TaskGroup | None = None
@@ -109,7 +126,7 @@ class Campaign:
             chance,
             config.placing,
             self._observers,
-            screen=lambda: config.screen,
+            screen=self._screen_at_the_gate,
         )
         return Lives(
             self._ledger,
@@ -118,6 +135,7 @@ class Campaign:
             self.slots,
             self._clock,
             config.redial,
+            lambda: self._screen,
             self._observe,
             self._on_effect,
             self._on_blocked,
@@ -133,11 +151,13 @@ class Campaign:
             self._clock,
             in_flight_max=config.in_flight_max,
             lanes=min(config.in_flight_max, max(2, ceil(config.cps / 10))),
-            screen=lambda: config.screen,
+            screen=lambda: self._screen,
             encode=self._api.encode,
             new_id=lambda: AttemptId(f"{chance.getrandbits(128):032x}"),
             start=self._start,
             idle=self._idle,
+            on_stop=self.drain,
+            on_held=self._on_held,
             limit=config.limit,
         )
 
@@ -152,6 +172,7 @@ class Campaign:
             self._background.start_soon(self._keep_slots)
             self._background.start_soon(self._give_back_slots)
             self._background.start_soon(self._follow_results, campaign_id)
+            self._background.start_soon(self._follow_control, campaign_id)
             self._background.start_soon(self.analyses.run)
             async with anyio.create_task_group() as living:
                 self._living = living.cancel_scope
@@ -224,8 +245,11 @@ class Campaign:
             self._due.now()
 
     def _observe(self, event: Event) -> None:
-        if isinstance(event, AttemptClosed) and event.due_at is not None:
-            self._due.at(event.due_at)
+        if isinstance(event, AttemptClosed):
+            if self._held is not None:
+                self._due.now()  # a call's end may be what it waits for
+            elif event.due_at is not None:
+                self._due.at(event.due_at)
         self._observers(event)
 
     def _idle(self, next_due_at: float | None) -> bool:
@@ -258,13 +282,48 @@ class Campaign:
                 way_out="settle it in the Retell dashboard, then run the same command again",
                 account=True,
             )
-        elif effect is Effect.STOP_CONFIGURATION:
-            self._configuration_faults += 1
-            if self._configuration_faults >= CONFIGURATION_FAULTS_MAX:
-                self.stop(
-                    f"{self._configuration_faults} calls failed for the telephony's configuration: {reason}",
-                    way_out="check the from-number's termination settings, then run the same command again",
-                )
+
+    def drain(self, stop: Stop) -> None:
+        """Claim nothing more, and end when the calls that are going on have ended: a rule says so."""
+        if self.stopping is None:
+            self.stopping = CampaignStopping(stop.why, stop.way_out, account=False)
+            self._reading.cancel()
+            self._dispatcher.stop()
+            self._observe(self.stopping)
+
+    def change(self, config: CampaignConfig) -> None:
+        """From now on these rules hold, for what is claimed next and for what has not left yet; and this
+        pace and these slots."""
+        self._config = config
+        self._screen = config.screen
+        self.pace.change(config.cps)
+        self.slots.configure(config.slots)
+        self._due.now()
+
+    def _screen_at_the_gate(self) -> Screen:
+        """The rules for a request that was claimed already: a pause reaches it there."""
+        screen = self._screen
+        return screen if self._paused is None else replace(screen, stop=Stop(self._paused, ""))
+
+    def _on_held(self, why: str | None) -> None:
+        if why != self._held:
+            self._held = why
+            self._observe(CampaignHeld(why))
+
+    async def _follow_control(self, campaign_id: CampaignId) -> None:
+        """Look what operators want: it takes hold within a second."""
+        while True:
+            control = await self._ledger.control(campaign_id)
+            if control.cancelled:
+                self.drain(Stop("the campaign was cancelled", "begin another one"))
+                self.pace.stop()
+            if self._changed is not None and control.version != self._screen.version:
+                self.change(self._changed(control))
+                self._observe(CampaignChanged(control.changes))
+            if control.paused != self._paused:
+                self._paused = control.paused
+                self._due.now()
+            await anyio.sleep(self._config.control_s)
 
     async def _on_blocked(self, error: CallError) -> None:
         way_out = error.way_out if isinstance(error, AccountBlocked) else ""

@@ -7,6 +7,7 @@ import anyio
 import anyio.abc
 
 from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId
+from dialer.domain.gates import Stop
 from dialer.domain.screening import Screen
 from dialer.engine.pacing import Pace, Slot, Slots, acquire
 from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
@@ -68,11 +69,15 @@ class Dispatcher:
         new_id: Callable[[], AttemptId],
         start: Callable[[Attempt, Slot, Callable[[], None]], None],
         idle: Callable[[float | None], bool],
+        on_stop: Callable[[Stop], None],
+        on_held: Callable[[str | None], None],
         limit: int | None,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
 
-        `idle` is told when nothing is due and says whether the work is finished. `limit`: claims at most.
+        `idle` is told when nothing is due and says whether the work is finished. `on_stop`: a rule
+        says that nobody may be called any more. `on_held`: nobody may be called now, or (None) nobody is due.
+        `limit`: claims at most.
         """
         self._ledger = ledger
         self._slots = slots
@@ -86,6 +91,8 @@ class Dispatcher:
         self._new_id = new_id
         self._start = start
         self._idle = idle
+        self._on_stop = on_stop
+        self._on_held = on_held
         self._left = limit
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
@@ -114,6 +121,9 @@ class Dispatcher:
             asked = self._due.asking()
             nothing = await self._one(campaign_id)
             if nothing is not None:
+                if nothing.stop is not None:
+                    self._on_stop(nothing.stop)
+                self._on_held(nothing.held)
                 if self._idle(nothing.next_due_at):
                     tasks.cancel_scope.cancel()
                 await self._due.wait(nothing.next_due_at, asked)

@@ -4,8 +4,9 @@ Logs, metrics and pages are built from these alone and never touch the engine. A
 function of one event; it must be quick and must not raise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dialer.domain.calls import Attempt, CallId, CallNews
 from dialer.domain.lifecycle import AttemptState, JobState
@@ -87,6 +88,20 @@ class SlotsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignHeld:
+    """Nobody may be called now, whoever it is. `why` is None: they may again."""
+
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignChanged:
+    """An operator changed settings of the running campaign."""
+
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignStopping:
     """No further job is claimed. `account`: because the API refuses the account."""
 
@@ -104,6 +119,8 @@ Event = (
     | AttemptClosed
     | RequestHeld
     | SlotsChanged
+    | CampaignHeld
+    | CampaignChanged
     | CampaignStopping
 )
 

@@ -26,18 +26,25 @@ class Pace:
 
     def __init__(self, cps: float, *, burst_s: float, guard_s: float, observe: Observe) -> None:
         """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period."""
-        per_period = max(1, ceil(cps))
-        self._sent: deque[float] = deque(maxlen=per_period)
-        self._period_s = per_period / cps + guard_s
-        burst = 1.0 + cps * burst_s  # beyond the one, what makes up for timers that fire late
-        # as fast as the gate and no faster, or claimed attempts would gather before it
-        self._spacing_s = self._period_s / per_period
-        self._bucket = AsyncLimiter(burst, burst * self._spacing_s)
+        self._burst_s = burst_s
+        self._guard_s = guard_s
+        self._sent: deque[float] = deque()
+        self.change(cps)
         self._unused: float | None = None
         self._held_until = 0.0
         self._stopped = anyio.Event()
         self._observe = observe
         self._turn = anyio.Lock(fast_acquire=True)
+
+    def change(self, cps: float) -> None:
+        """From now on so many calls per second; what was sent before counts."""
+        per_period = max(1, ceil(cps))
+        self._sent = deque(self._sent, maxlen=per_period)
+        self._period_s = per_period / cps + self._guard_s
+        burst = 1.0 + cps * self._burst_s  # beyond the one, what makes up for timers that fire late
+        # as fast as the gate and no faster, or claimed attempts would gather before it
+        self._spacing_s = self._period_s / per_period
+        self._bucket = AsyncLimiter(burst, burst * self._spacing_s)
 
     def assume_full(self) -> None:
         """A process before this one may have sent up to now: leave its period alone."""
@@ -166,6 +173,11 @@ class Slots:
         others = max(0, (capacity.in_use or 0) - self._calls)
         self._account = limit - capacity.reserved_inbound - others
         self._apply("the account's limit")
+
+    def configure(self, configured: int) -> None:
+        """From now on at most so many; calls that are over it go on to their end."""
+        self._configured = configured
+        self._apply("set by an operator")
 
     def shrink(self) -> None:
         """The account refused a call for want of room: no more at once than were going on."""

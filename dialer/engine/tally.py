@@ -13,6 +13,8 @@ from dialer.engine.events import (
     AttemptParked,
     AttemptUncertain,
     CallPlaced,
+    CampaignChanged,
+    CampaignHeld,
     CampaignStopping,
     Event,
     IntakeProgressed,
@@ -51,6 +53,10 @@ class Tally:
     """Jobs that became final with an attempt; one that was dropped without an attempt is not seen here."""
     slots: int | None = None
     """Calls at once that are allowed now; None until it was said."""
+    held_why: str | None = None
+    """Why nobody may be called now, whoever it is."""
+    changes: int = 0
+    """Changes of the settings while it ran."""
     stopping: CampaignStopping | None = None
     live_ids: set[AttemptId] = field(default_factory=set)
     """Attempts under way. As many as there are slots at most."""
@@ -85,6 +91,10 @@ class Tally:
                 self.held += 1
             case SlotsChanged(slots=slots):
                 self.slots = slots
+            case CampaignHeld(why=why):
+                self.held_why = why
+            case CampaignChanged():
+                self.changes += 1
             case CampaignStopping():
                 self.stopping = event
             case _:

@@ -111,14 +111,14 @@ def encode(job: CallJob, attempt_id: AttemptId, from_number: str | None) -> byte
 class Judging(Screen):
     """A screen with a rule of the test's own."""
 
-    rule: Callable[[OpenJob], Verdict]
+    rule: Callable[[OpenJob], Verdict] = field(kw_only=True)
 
-    def judge(self, open_job: OpenJob, now: float) -> Verdict:
+    def judge(self, open_job: OpenJob, now: float, *facts: object) -> Verdict:
         return self.rule(open_job)
 
 
 def judging(rule: Callable[[OpenJob], Verdict]) -> Judging:
-    return Judging((FROM,), rule)
+    return Judging((FROM,), rule=rule)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from functools import partial
 
 import orjson
 import pytest
-from ledger_contract import FROM, NOW, Desk, Store, a_job, encode, judging, together
+from ledger_contract import FROM, NOW, Desk, Store, a_job, encode, judging, number, together
 
 from dialer.adapters.ledger.claims import CLAIM_ROWS_MAX, WAIT_MIN_S
 from dialer.domain.calls import Attempt, OpenJob
@@ -195,7 +195,7 @@ def test_two_campaigns_do_not_mix(store: Store) -> None:
     async def case(desk: Desk) -> None:
         other = Desk(desk.ledger, await desk.ledger.open_campaign("autumn", NOW, simulated=False))
         await desk.read([a_job(n) for n in range(3)])
-        await other.read([a_job(n, priority=9) for n in range(2)])
+        await other.read([a_job(n, priority=9, to_number=number(n + 50)) for n in range(2)])
         answers = await together(*(each.ask for each in (desk, other) * 4))
         assert [each.job.job.key for each in answers[::2] if isinstance(each, Attempt)] == [
             "job-0",

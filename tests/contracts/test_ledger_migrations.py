@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledger_contract import Desk, Store, a_job, raw
+from ledger_contract import Desk, Store, a_job, number, raw
 
 from dialer.adapters.ledger import database
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
@@ -26,18 +26,27 @@ def migrated() -> sa.Engine:
     return engine
 
 
-def schema(engine: sa.Engine) -> set[tuple[str, str, str | None]]:
-    """Everything in the database as SQLite keeps it, spaces aside."""
+def schema(engine: sa.Engine) -> set[tuple[str, ...]]:
+    """Every column and index as SQLite has it; an added column stands behind a table's constraints."""
     with engine.connect() as conn:
-        rows = conn.exec_driver_sql("SELECT type, name, sql FROM sqlite_master").all()
-    return {(kind, name, sql and " ".join(sql.split())) for kind, name, sql in rows}
+        rows = conn.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master").all()
+        found = {
+            ("index", name, " ".join((sql or "").split())) for kind, name, _, sql in rows if kind == "index"
+        }
+        for _, name, _, sql in [row for row in rows if row[0] == "table"]:
+            columns = conn.exec_driver_sql(f"PRAGMA table_xinfo({name})").all()
+            found |= {("column", name, *map(str, column)) for column in columns}
+            found.add(("table", name, str("WITHOUT ROWID" in sql)))
+            keys = conn.exec_driver_sql(f"PRAGMA foreign_key_list({name})").all()
+            found |= {("key", name, *map(str, key)) for key in keys}
+    return found
 
 
 def test_migrating_and_creating_give_the_same_schema() -> None:
     created, by_steps = sqlite_engine(None, dispatches=True), migrated()
     try:
         assert schema(by_steps) == schema(created)
-        partial = {sql for kind, _, sql in schema(by_steps) if kind == "index" and sql and "WHERE" in sql}
+        partial = {each for each in schema(by_steps) if each[0] == "index" and "WHERE" in each[2]}
         assert len(partial) == 3
         with by_steps.connect() as conn:
             context = MigrationContext.configure(conn, opts={"compare_type": True})
@@ -114,23 +123,35 @@ def test_a_file_that_was_migrated_works(file: Store) -> None:
 
 
 def test_a_ledger_of_the_first_version_goes_on(file: Store) -> None:
-    """It has no analyses yet, and nothing that keeps them apart."""
-
-    async def before(desk: Desk) -> None:
-        await desk.read([a_job(1), a_job(2)])
-        await desk.to_state(AttemptState.ENDED)
-
-    file.work(before)
+    """It has no analyses, no rules and no decisions yet."""
     assert file.path is not None
-    conn = raw(file.path)
-    conn.execute("DROP INDEX result_analysis")
-    conn.execute("UPDATE alembic_version SET version_num = '0001'")
-    conn.close()
+    engine = sa.create_engine(f"sqlite:///{file.path}")
+    with engine.begin() as conn:
+        database._upgrade(conn, "0001")
+        conn.exec_driver_sql(
+            "INSERT INTO campaign VALUES (1, 'spring', 1.0, 0, 2)",
+        )
+        conn.exec_driver_sql("INSERT INTO intake VALUES (1, 1, 'leads.csv', 1.0, 1, 2, 2, 0, 0, 0, 0)")
+        for n, state in ((1, "open"), (2, "done")):
+            conn.exec_driver_sql(
+                "INSERT INTO job VALUES (?, 1, 1, ?, NULL, 2, 'phone_call', ?, NULL, NULL, 0, NULL, NULL,"
+                " ?, ?, 1.0, ?, '', ?, ?)",
+                (n, f"job-{n}", number(n), b"{}", state, n - 1, None if n == 1 else "reached", 2.0),
+            )
+        conn.exec_driver_sql(
+            "INSERT INTO attempt VALUES ('a', 1, 2, 1, 'ended', ?, ?, 1.0, 1.0, 'call_1', 1.0, 2.0,"
+            " 'reached', 'ended', 'agent_hangup', 9.0, 1.0, NULL)",
+            (number(99), b"{}"),
+        )
+        for seq, kind in ((1, "attempt"), (2, "job")):
+            conn.exec_driver_sql(
+                "INSERT INTO result VALUES (1, ?, ?, 2, 'a', ?)", (seq, kind, b'{"seq":%d}' % seq)
+            )
+    engine.dispose()
 
     async def after(desk: Desk) -> None:
         assert await desk.sql("SELECT version_num FROM alembic_version") == [(SCHEMA_VERSION,)]
-        assert await desk.sql("SELECT count(*) FROM sqlite_master WHERE name = 'result_analysis'") == [(1,)]
-        desk.now += 1
+        assert await desk.sql("SELECT to_number FROM attempt") == [(number(2),)]
         await desk.to_state(AttemptState.ENDED)
         assert await desk.problems() == []
 

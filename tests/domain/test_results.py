@@ -81,6 +81,7 @@ def test_an_attempt_that_ended() -> None:
         "variables": {"first_name": "Zoë"},
         "attempt": 2,
         "attempt_id": "0" * 32,
+        "agent_id": None,
         "from_number": "+12125550199",
         "state": "ended",
         "outcome": "reached",

@@ -6,10 +6,12 @@ import pytest
 
 from dialer.domain.calls import CallJob, CampaignId, JobId, JobKind, OpenJob
 from dialer.domain.lifecycle import JobState
+from dialer.domain.lines import LineReason
 from dialer.domain.screening import Dial, Drop, Screen, Wait
 
 NOW = 1_800_000_000.0
 LINES = ("+12125550190", "+12125550191", "+12125550192")
+FIRST = Dial(LINES[0], why=LineReason.SAME_AREA)
 
 
 def an_open_job(number: int = 1, **given: Any) -> OpenJob:
@@ -20,13 +22,13 @@ def an_open_job(number: int = 1, **given: Any) -> OpenJob:
 @pytest.mark.parametrize(("left_s", "dropped"), [(-1.0, True), (0.0, True), (0.001, False)])
 def test_an_expired_job_is_dropped(left_s: float, dropped: bool) -> None:
     verdict = Screen(LINES).judge(an_open_job(expires_at=NOW + left_s), NOW)
-    assert verdict == (Drop(JobState.EXPIRED, "expires_at has passed") if dropped else Dial(LINES[1]))
+    assert verdict == (Drop(JobState.EXPIRED, "expires_at has passed", "expires_at") if dropped else FIRST)
 
 
 @pytest.mark.parametrize(("early_s", "waits"), [(1.0, True), (0.001, True), (0.0, False), (-1.0, False)])
 def test_a_job_waits_for_its_time(early_s: float, waits: bool) -> None:
     verdict = Screen(LINES).judge(an_open_job(not_before=NOW + early_s), NOW)
-    assert verdict == (Wait(NOW + early_s, "not_before") if waits else Dial(LINES[1]))
+    assert verdict == (Wait(NOW + early_s, "not_before") if waits else FIRST)
 
 
 def test_what_expires_before_its_time_is_dropped_not_kept_waiting() -> None:
@@ -36,15 +38,8 @@ def test_what_expires_before_its_time_is_dropped_not_kept_waiting() -> None:
 
 def test_the_rows_own_number_goes_first() -> None:
     own = an_open_job(from_number="+12125550199")
-    assert Screen(LINES).judge(own, NOW) == Dial("+12125550199")
-    assert Screen(()).judge(own, NOW) == Dial("+12125550199")
-
-
-def test_lines_are_shared_out_evenly_and_a_job_keeps_its_line() -> None:
-    screen = Screen(LINES)
-    used = [screen.judge(an_open_job(number), NOW) for number in range(300)]
-    assert [used.count(Dial(line)) for line in LINES] == [100] * 3
-    assert [screen.judge(an_open_job(number), NOW + 1e6) for number in range(300)] == used
+    assert Screen(LINES).judge(own, NOW) == Dial("+12125550199", why=LineReason.OWN)
+    assert Screen(()).judge(own, NOW) == Dial("+12125550199", why=LineReason.OWN)
 
 
 def test_a_phone_call_without_any_number_to_call_from_is_skipped() -> None:

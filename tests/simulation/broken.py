@@ -158,17 +158,22 @@ def never_listens(campaign: Campaign) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LawlessScreen(Screen):
-    def judge(self, open_job: OpenJob, now: float) -> Dial:
-        del open_job, now
+    def judge(self, open_job: OpenJob, now: float, *facts: object) -> Dial:
+        del open_job, now, facts
         return Dial(self.from_numbers[0])
 
 
 @dataclass(frozen=True, slots=True)
 class EagerRedial(RedialPolicy):
     def decide(
-        self, outcome: Outcome, history: tuple[Outcome, ...], now: float, expires_at: float | None
+        self,
+        outcome: Outcome,
+        history: tuple[Outcome, ...],
+        now: float,
+        expires_at: float | None,
+        **local: Any,
     ) -> Again | Final:
-        after = RedialPolicy.decide(self, outcome, history, now, expires_at)
+        after = RedialPolicy.decide(self, outcome, history, now, expires_at, **local)
         return Again(now + 1.0) if isinstance(after, Again) else after
 
 

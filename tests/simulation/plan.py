@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from dialer.domain.breakers import BreakerRules
 from dialer.domain.outcomes import Outcome
 from dialer.domain.redial import RedialPolicy
+from dialer.domain.resting import RestRule
 from dialer.domain.screening import Screen
 from dialer.engine.campaign import CampaignConfig
 from dialer.engine.placing import PlacingConfig
@@ -23,6 +25,10 @@ from tests.simulation.wire import Weather
 
 EPOCH_S = 1_800_000_000.0
 FROM_NUMBERS = ("+12125550199", "+13125550199")
+QUICK_BREAKERS = BreakerRules(
+    flagged=RestRule(after=1, first_s=60.0, max_s=600.0),
+    provider=RestRule(after=3, first_s=10.0, max_s=120.0),
+)
 LIVES_MAX = 5
 STEPS_S = (3600.0, -3600.0, 900.0, 40.0, 3.0, -3.0)
 
@@ -166,7 +172,8 @@ def _config(chance: Random, slots: int, settle_s: float, account: Account, honou
             missing_s=settle_s,
         ),
         redial=_redial(chance),
-        screen=Screen(FROM_NUMBERS[: chance.randint(1, 2)]),
+        screen=Screen(FROM_NUMBERS[: chance.randint(1, 2)], breakers=QUICK_BREAKERS),
+        control_s=600.0,
         limit=None,
     )
 

@@ -80,6 +80,7 @@ def config(**overrides: Any) -> CampaignConfig:
         tracking=tracking,
         redial=part(RedialPolicy),
         screen=Screen((CALLER,)),
+        control_s=600.0,
     )
     assert not left, f"no such setting: {', '.join(left)}"
     return made

@@ -2,15 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.desk import Desk
 from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.tables import IS_OPEN, attempt, job
 from dialer.domain.calls import Attempt, CampaignId, OpenJob
+from dialer.domain.gates import Hold, Stop
 from dialer.domain.lifecycle import AttemptState, JobState, check_job
 from dialer.domain.results import job_line
 from dialer.domain.screening import Dial, Drop, Wait
@@ -20,6 +23,8 @@ CLAIM_ROWS_MAX = 500
 """Jobs that one claim looks at before it commits what it has found; the next claim goes on from there."""
 WAIT_MIN_S = 1.0
 """A rule that holds a job but names no later time is asked again after this."""
+HELD_LOOK_S = 30.0
+"""A campaign that is held for an unknown time is looked at again after this."""
 
 _C: sa.BindParameter[int] = sa.bindparam("c")
 _NOW: sa.BindParameter[float] = sa.bindparam("now")
@@ -74,12 +79,12 @@ def claim_many(conn: sa.Connection, requests: Sequence[ClaimRequest]) -> list[At
     for index, request in enumerate(requests):
         by_campaign[request.campaign_id].append(index)
     for campaign_id, indexes in by_campaign.items():
-        group = [requests[i] for i in indexes]
-        attempts, seen = _claim(conn, campaign_id, group)
-        answers.update(zip(indexes, attempts, strict=False))
-        if len(attempts) < len(group):
-            nothing = NothingDue(group[0].now if seen >= CLAIM_ROWS_MAX else next_due(conn, campaign_id))
-            answers.update((index, nothing) for index in indexes[len(attempts) :])
+        claim = _Claim(conn, campaign_id, [requests[i] for i in indexes])
+        claim.run()
+        answers.update(zip(indexes, claim.claimed, strict=False))
+        if len(claim.claimed) < len(indexes):
+            nothing = claim.nothing()
+            answers.update((index, nothing) for index in indexes[len(claim.claimed) :])
     return [answers[index] for index in range(len(requests))]
 
 
@@ -89,64 +94,105 @@ def next_due(conn: sa.Connection, campaign_id: CampaignId) -> float | None:
     return due_at
 
 
-def _claim(
-    conn: sa.Connection, campaign_id: CampaignId, requests: list[ClaimRequest]
-) -> tuple[list[Attempt], int]:
-    """The attempts made, and how many jobs were looked at."""
-    now = max(request.now for request in requests)
-    claimed: list[Attempt] = []
-    seen = 0
-    while len(claimed) < len(requests) and seen < CLAIM_ROWS_MAX:
-        wanted = {"c": campaign_id, "now": now}
-        priority = conn.execute(_HIGHEST_DUE, wanted).scalar_one()
-        if priority is None:
-            break
-        room = min(len(requests) - len(claimed), CLAIM_ROWS_MAX - seen)
-        rows = conn.execute(_DUE, {**wanted, "p": priority, "n": room}).all()
-        seen += len(rows)
-        claimed += _screen(conn, [open_job(row) for row in rows], requests[len(claimed) :], now)
-    return claimed, seen
+class _Claim:
+    """What the free places of one campaign get, all in the caller's transaction."""
+
+    def __init__(self, conn: sa.Connection, campaign_id: CampaignId, requests: list[ClaimRequest]) -> None:
+        self._conn = conn
+        self._id = campaign_id
+        self._requests = requests
+        self._now = max(request.now for request in requests)
+        # under rules that another request of the group has newer, nobody is judged
+        newest = max((request.screen for request in requests), key=lambda screen: screen.version)
+        self._desk = Desk(conn, campaign_id, newest, self._now)
+        self._seen = 0
+        self._held: Hold | Stop | None = None
+        self.claimed: list[Attempt] = []
+
+    def run(self) -> None:
+        """Take one job after the other while there is a place, and nothing holds all of them."""
+        while len(self.claimed) < len(self._requests) and self._seen < CLAIM_ROWS_MAX and not self._is_held():
+            wanted = {"c": self._id, "now": self._now}
+            priority = self._conn.execute(_HIGHEST_DUE, wanted).scalar_one()
+            if priority is None:
+                break
+            room = min(len(self._requests) - len(self.claimed), CLAIM_ROWS_MAX - self._seen)
+            rows = self._conn.execute(_DUE, {**wanted, "p": priority, "n": room}).all()
+            self._seen += len(rows)
+            self._screen([open_job(row) for row in rows])
+        self._desk.keep(self._held)
+
+    def nothing(self) -> NothingDue:
+        """Why the places that are left got no job, and when to ask again."""
+        due_at = next_due(self._conn, self._id)
+        if due_at is None:
+            return NothingDue(None)
+        match self._held:
+            case Stop():
+                return NothingDue(due_at, stop=self._held)
+            case Hold(why, until):
+                until = self._now + HELD_LOOK_S if until is None else until
+                return NothingDue(max(due_at, until), held=why)
+        return NothingDue(self._now if self._seen >= CLAIM_ROWS_MAX else due_at)
+
+    def _is_held(self) -> bool:
+        passed = self._desk.gate()
+        self._held = passed if isinstance(passed, Hold | Stop) else None
+        return self._held is not None
+
+    def _screen(self, jobs: list[OpenJob]) -> None:
+        """Judge each job once, and carry the verdicts out."""
+        made: list[Attempt] = []
+        later: list[dict[str, Any]] = []
+        dropped: list[tuple[OpenJob, Drop]] = []
+        self._desk.look_at(jobs)
+        for candidate in jobs:
+            passed = self._desk.gate()
+            if isinstance(passed, Hold | Stop):
+                break
+            match self._desk.judge(candidate):
+                case Dial() as dial:
+                    request = self._requests[len(self.claimed) + len(made)]
+                    if rung_at := self._desk.rung_at(candidate):
+                        candidate = replace(candidate, rung_at=rung_at)
+                    cents = self._desk.dialled(candidate, dial, request.attempt_id, passed)
+                    made.append(_attempt(candidate, request, dial, cents, self._now))
+                case Wait(until):
+                    later_at = until if until > self._now else self._now + WAIT_MIN_S
+                    later.append({"j": candidate.id, "until": later_at})
+                case Drop() as drop:
+                    check_job(JobState.OPEN, drop.state)
+                    dropped.append((candidate, drop))
+                case verdict:
+                    assert_never(verdict)
+        if made:
+            execute_many(self._conn, _INSERT_ATTEMPT, [_attempt_values(each) for each in made])
+            self._conn.execute(_BUSY, {"ids": [each.job.id for each in made]})
+        if later:
+            self._conn.execute(_LATER, later)
+        if dropped:
+            close_jobs(self._conn, dropped, self._now)
+        self.claimed += made
 
 
-def _screen(
-    conn: sa.Connection, jobs: list[OpenJob], requests: list[ClaimRequest], now: float
-) -> list[Attempt]:
-    """Judge each job once and carry the verdicts out, all in the caller's transaction."""
-    claimed: list[Attempt] = []
-    later: list[dict[str, Any]] = []
-    dropped: list[tuple[OpenJob, Drop]] = []
-    for candidate in jobs:
-        request = requests[len(claimed)]
-        match request.screen.judge(candidate, now):
-            case Dial(from_number):
-                claimed.append(_attempt(candidate, request, from_number, now))
-            case Wait(until):
-                later.append({"j": candidate.id, "until": until if until > now else now + WAIT_MIN_S})
-            case Drop() as drop:
-                check_job(JobState.OPEN, drop.state)
-                dropped.append((candidate, drop))
-            case verdict:
-                assert_never(verdict)
-    if claimed:
-        execute_many(conn, _INSERT_ATTEMPT, [_attempt_values(each) for each in claimed])
-        conn.execute(_BUSY, {"ids": [each.job.id for each in claimed]})
-    if later:
-        conn.execute(_LATER, later)
-    if dropped:
-        _close(conn, dropped, now)
-    return claimed
-
-
-def _attempt(candidate: OpenJob, request: ClaimRequest, from_number: str | None, now: float) -> Attempt:
+def _attempt(
+    candidate: OpenJob, request: ClaimRequest, dial: Dial, reserved_cents: float | None, now: float
+) -> Attempt:
+    content = candidate.job.content
+    if dial.agent is not None and content.agent_id is None:
+        content = replace(content, agent_id=dial.agent.agent_id, agent_version=dial.agent.agent_version)
+        candidate = replace(candidate, job=replace(candidate.job, content=content))
     return Attempt(
         id=request.attempt_id,
         job=candidate,
         number=candidate.claims + 1,
         state=AttemptState.CLAIMED,
-        from_number=from_number,
-        body=request.encode(candidate.job, request.attempt_id, from_number),
+        from_number=dial.from_number,
+        body=request.encode(candidate.job, request.attempt_id, dial.from_number),
         claimed_at=now,
         last_sent_at=now,
+        agent_id=content.agent_id,
+        reserved_cents=reserved_cents,
     )
 
 
@@ -161,10 +207,14 @@ def _attempt_values(made: Attempt) -> dict[str, Any]:
         "body": made.body,
         "claimed_at": made.claimed_at,
         "last_sent_at": made.last_sent_at,
+        "to_number": made.job.job.to_number,
+        "agent_id": made.agent_id,
+        "reserved_cents": made.reserved_cents,
     }
 
 
-def _close(conn: sa.Connection, dropped: list[tuple[OpenJob, Drop]], now: float) -> None:
+def close_jobs(conn: sa.Connection, dropped: list[tuple[OpenJob, Drop]], now: float) -> None:
+    """Close open jobs that nobody will dial, with their result lines."""
     conn.execute(_DROP, [{"j": each.id, "s": drop.state.value, "at": now} for each, drop in dropped])
     append_lines(
         conn,

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.aftermath import after_finishes, after_updates
 from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import pack_history
@@ -91,6 +92,7 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
             if each.line is not None
         ),
     )
+    after_updates(conn, updates)
     return [None] * len(updates)
 
 
@@ -111,6 +113,7 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
             for line in each.lines
         ),
     )
+    after_finishes(conn, finishes)
     return [None] * len(finishes)
 
 

@@ -126,14 +126,14 @@ def _version(conn: sa.Connection, path: Path | None) -> str | None:
     return version
 
 
-def _upgrade(conn: sa.Connection) -> None:
+def _upgrade(conn: sa.Connection, to: str = "head") -> None:
     from alembic import command  # only here: it is slow to import and rarely needed
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "dialer.adapters.ledger:migrations")
     config.attributes["connection"] = conn
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _no_ledger(path: Path) -> str:

@@ -21,7 +21,7 @@ _JOBS = (
 )
 _ATTEMPTS = (
     sa.select(attempt.c.state, sa.func.count(), sa.func.count(attempt.c.call_id))
-    .where(attempt.c.campaign_id == _C)
+    .where(sa.text("+attempt.campaign_id = :c"))
     .group_by(attempt.c.state)
 )
 _LINES = (

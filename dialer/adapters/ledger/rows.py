@@ -50,6 +50,8 @@ ATTEMPT_COLUMNS = (
     attempt.c.last_sent_at,
     attempt.c.call_id,
     attempt.c.placed_at,
+    attempt.c.agent_id,
+    attempt.c.reserved_cents,
 )
 """What `stored_attempt` takes, before the job's columns."""
 
@@ -139,4 +141,6 @@ def stored_attempt(row: Row[*tuple[Any, ...]]) -> Attempt:
         last_sent_at=row[6],
         call_id=None if row[7] is None else CallId(row[7]),
         placed_at=row[8],
+        agent_id=row[9],
+        reserved_cents=row[10],
     )

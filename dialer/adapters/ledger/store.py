@@ -10,14 +10,14 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import analyses, intake, reads, resolving
+from dialer.adapters.ledger import analyses, campaigns, decisions, intake, reads, resolving
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
-from dialer.adapters.ledger.tables import campaign
 from dialer.adapters.ledger.tables import intake as intake_table
 from dialer.domain.balance import Balance
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, IntakeId
-from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.decisions import Decision
+from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
 from dialer.ports import (
@@ -25,6 +25,7 @@ from dialer.ports import (
     AttemptUpdate,
     CampaignCounts,
     ClaimRequest,
+    Control,
     Finish,
     IntakeCounts,
     NothingDue,
@@ -50,23 +51,7 @@ class SqlLedger:
         self._closed = False
 
     async def open_campaign(self, name: str, now: float, *, simulated: bool) -> CampaignId:
-        def find_or_create(conn: sa.Connection) -> CampaignId:
-            known = conn.execute(
-                sa.select(campaign.c.id, campaign.c.simulated).where(campaign.c.name == name)
-            ).one_or_none()
-            if known is not None:
-                if known.simulated != simulated:
-                    was = "simulated" if known.simulated else "for real"
-                    raise BadInput(
-                        f"campaign {name} of this ledger was {was}: "
-                        "give this one another --campaign or --ledger"
-                    )
-                return CampaignId(known.id)
-            values = {"name": name, "created_at": now, "simulated": simulated}
-            insert = sa.insert(campaign).values(**values).returning(campaign.c.id)
-            return CampaignId(conn.execute(insert).scalar_one())
-
-        return await self._call(find_or_create)
+        return await self._call(lambda conn: campaigns.open_campaign(conn, name, now, simulated=simulated))
 
     async def begin_intake(self, campaign_id: CampaignId, source: str, now: float) -> IntakeId:
         def begin(conn: sa.Connection) -> IntakeId:
@@ -113,11 +98,34 @@ class SqlLedger:
     ) -> Sequence[Attempt]:
         return await self._read(lambda conn: reads.attempts_in(conn, campaign_id, states))
 
+    async def control(self, campaign_id: CampaignId) -> Control:
+        return await self._read(lambda conn: campaigns.control(conn, campaign_id))
+
+    async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
+        while await self._call(lambda conn: campaigns.cancel_some(conn, campaign_id, now)):
+            pass
+
     async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
         return await self._read(lambda conn: reads.results_after(conn, campaign_id, seq, rows_max))
 
     async def counts(self, campaign_id: CampaignId) -> CampaignCounts:
         return await self._read(lambda conn: reads.counts(conn, campaign_id))
+
+    async def operate(self, act: Callable[[sa.Connection], T]) -> T:
+        """Carry one act of an operator out: a function of `campaigns`."""
+        return await self._call(act)
+
+    async def decisions_of(self, number: str) -> Sequence[Decision]:
+        """Every decision about a number, in all campaigns."""
+        return await self._read(lambda conn: decisions.decisions_of(conn, number))
+
+    async def campaign_decisions(self, campaign_id: CampaignId) -> Sequence[Decision]:
+        """What held the campaign as a whole."""
+        return await self._read(lambda conn: decisions.campaign_decisions(conn, campaign_id))
+
+    async def decision_problems(self, campaign_id: CampaignId) -> Sequence[str]:
+        """What is wrong with the record of decisions; nothing if it is as it was written."""
+        return await self._read(lambda conn: decisions.chain_problems(conn, campaign_id))
 
     async def campaigns(self) -> dict[str, CampaignId]:
         """Every campaign's name and number, oldest first."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -22,6 +22,16 @@ campaign = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("simulated", sa.Boolean, nullable=False),
     sa.Column("last_seq", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("paused", sa.Text),
+    sa.Column("cancelled_at", sa.Float),
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("changes", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("breaker", sa.Text),
+    sa.Column("canary_passed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("held", sa.Text),
+    sa.Column("held_until", sa.Float),
+    sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("decisions_hash", sa.LargeBinary),
 )
 
 intake = sa.Table(
@@ -99,6 +109,9 @@ attempt = sa.Table(
     sa.Column("duration_s", sa.Float),
     sa.Column("cost_cents", sa.Float),
     sa.Column("error", sa.Text),
+    sa.Column("to_number", sa.Text),
+    sa.Column("agent_id", sa.Text),
+    sa.Column("reserved_cents", sa.Float),
 )
 
 NOT_CLOSED = sa.text("closed_at IS NULL")
@@ -109,6 +122,9 @@ sa.Index(
     sqlite_where=NOT_CLOSED,
     postgresql_where=NOT_CLOSED,
 )
+
+sa.Index("attempt_time", attempt.c.campaign_id, attempt.c.claimed_at)
+sa.Index("attempt_number", attempt.c.to_number, attempt.c.claimed_at)
 
 result = sa.Table(
     "result",
@@ -131,3 +147,64 @@ sa.Index(
     postgresql_where=IS_ANALYSIS,
 )
 """At most one analysis of an attempt, whatever asks for it; the other lines do not go in here."""
+
+line = sa.Table(
+    "line",
+    metadata,
+    sa.Column("from_number", sa.Text, primary_key=True),
+    sa.Column("day_start", sa.Float, nullable=False),
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("starts", sa.Text, nullable=False),
+    sa.Column("breaker", sa.Text),
+)
+"""What each from-number did last, over all campaigns, and what its breakers say."""
+
+money = sa.Table(
+    "money",
+    metadata,
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), primary_key=True),
+    *(
+        sa.Column(name, sa.Float, nullable=False, server_default="0")
+        for name in ("spent_cents", "reserved_cents", "spent_today_cents", "reserved_today_cents")
+    ),
+    sa.Column("seen_calls", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("seen_cents", sa.Float, nullable=False, server_default="0"),
+    sa.Column("day_start", sa.Float, nullable=False, server_default="0"),
+)
+"""What a campaign with a budget has spent."""
+
+suppressed = sa.Table(
+    "suppressed",
+    metadata,
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+"""Numbers that nobody may call, in any campaign."""
+
+operation = sa.Table(
+    "operation",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("command", sa.Text, nullable=False),
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id")),
+    sa.Column("number", sa.Text, index=True),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+"""What operators did. Only ever added to."""
+
+decision = sa.Table(
+    "decision",
+    metadata,
+    sa.Column("campaign_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Text, index=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Why each job was dialled, held or dropped: a chain. Only ever added to."""

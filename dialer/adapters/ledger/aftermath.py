@@ -1,0 +1,196 @@
+"""What the end of an attempt means beyond its job: for its line, the breakers, the money, the person.
+
+In the transaction that closes the attempt, so that no claim can come in between.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.tables import campaign, line, money, suppressed
+from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
+from dialer.domain.calls import Attempt, CampaignId
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.outcomes import Outcome
+from dialer.domain.signs import Event, Sign, sign_of
+from dialer.domain.suppression import Suppressed
+from dialer.ports import AttemptUpdate, Finish
+
+_NUMBERS: sa.BindParameter[list[str]] = sa.bindparam("numbers", expanding=True)
+_IS_SUPPRESSED = sa.select(suppressed.c.number).where(suppressed.c.number.in_(_NUMBERS))
+_SUPPRESS = sa.insert(suppressed)
+_BREAKER = sa.select(campaign.c.breaker).where(campaign.c.id == sa.bindparam("c"))
+_KEPT: sa.BindParameter[str] = sa.bindparam("b")
+_KEEP_BREAKER = sa.update(campaign).where(campaign.c.id == sa.bindparam("c")).values(breaker=_KEPT)
+_LINE_BREAKERS = sa.select(line.c.from_number, line.c.breaker).where(line.c.from_number.in_(_NUMBERS))
+_KEEP_LINE = sa.update(line).where(line.c.from_number == sa.bindparam("f")).values(breaker=_KEPT)
+_NONE: sa.ColumnElement[int] = sa.literal_column("0")  # not bound: see `many`
+_ONE: sa.ColumnElement[int] = sa.literal_column("1")
+_GIVE_BACK = (
+    sa.update(line)
+    .where(
+        line.c.from_number == sa.bindparam("f"), line.c.day_start <= sa.bindparam("t"), line.c.calls > _NONE
+    )
+    .values(calls=line.c.calls - _ONE)
+)
+_TODAY = money.c.day_start <= sa.bindparam("t")
+_SPENT: sa.BindParameter[float] = sa.bindparam("s")
+_FREED: sa.BindParameter[float] = sa.bindparam("f")
+_SEEN: sa.BindParameter[int] = sa.bindparam("n")
+_COST: sa.BindParameter[float] = sa.bindparam("cost")
+_SETTLE = (
+    sa.update(money)
+    .where(money.c.campaign_id == sa.bindparam("c"))
+    .values(
+        reserved_cents=money.c.reserved_cents - _FREED,
+        spent_cents=money.c.spent_cents + _SPENT,
+        reserved_today_cents=sa.case(
+            (_TODAY, money.c.reserved_today_cents - _FREED), else_=money.c.reserved_today_cents
+        ),
+        spent_today_cents=sa.case(
+            (_TODAY, money.c.spent_today_cents + _SPENT), else_=money.c.spent_today_cents
+        ),
+        seen_calls=money.c.seen_calls + _SEEN,
+        seen_cents=money.c.seen_cents + _COST,
+    )
+)
+_SIGNS = {AttemptState.PLACED: Sign.ACCEPTED, AttemptState.UNKNOWN: sign_of(Outcome.UNKNOWN)}
+_MADE_NO_CALL = frozenset({AttemptState.UNSPENT, AttemptState.REFUSED})
+
+
+def after_updates(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> None:
+    """A request was accepted, or nobody could tell."""
+    _tell_breakers(
+        conn,
+        [
+            (each.attempt.job.campaign_id, each.breakers, each.at, _event(each.attempt, sign, ""))
+            for each in updates
+            if each.breakers is not None and (sign := _SIGNS.get(each.state)) is not None
+        ],
+    )
+    # nobody knows whether its cost will ever come: what was reserved counts as spent
+    parked = [each.attempt for each in updates if each.state is AttemptState.UNKNOWN]
+    found = [each.attempt for each in updates if each.job_state is JobState.BUSY]
+    _settle(
+        conn,
+        [(each, each.reserved_cents or 0.0, each.reserved_cents or 0.0, False) for each in parked]
+        + [(each, -(each.reserved_cents or 0.0), -(each.reserved_cents or 0.0), False) for each in found],
+    )
+
+
+def after_finishes(conn: sa.Connection, finishes: Sequence[Finish]) -> None:
+    """Attempts are closed."""
+    _suppress(conn, [each.suppress for each in finishes if each.suppress is not None])
+    given_back = [
+        {"f": each.attempt.from_number, "t": each.attempt.claimed_at}
+        for each in finishes
+        if each.state in _MADE_NO_CALL and each.attempt.from_number is not None
+    ]
+    execute_many(conn, _GIVE_BACK, given_back)
+    _settle(conn, [_cost_of(each) for each in finishes])
+    _tell_breakers(
+        conn,
+        [
+            (
+                each.attempt.job.campaign_id,
+                each.breakers,
+                each.at,
+                _event(each.attempt, sign_of(each.outcome), _said(each)),
+            )
+            for each in finishes
+            if each.breakers is not None
+        ],
+    )
+
+
+def _said(finish: Finish) -> str:
+    return (finish.news.reason or finish.news.status) if finish.news else finish.error or ""
+
+
+def _event(attempt: Attempt, sign: Sign, detail: str) -> Event:
+    return Event(sign, attempt.id, attempt.from_number, attempt.claimed_at, detail)
+
+
+def _suppress(conn: sa.Connection, asked: list[Suppressed]) -> None:
+    """The first word on a number stands."""
+    if asked:
+        known = set(conn.scalars(_IS_SUPPRESSED, {"numbers": [each.number for each in asked]}))
+        new = {each.number: each for each in asked if each.number not in known}
+        execute_many(
+            conn,
+            _SUPPRESS,
+            [
+                {"number": each.number, "source": each.source, "reason": each.reason, "at": each.at}
+                for each in new.values()
+            ],
+        )
+
+
+def _cost_of(finish: Finish) -> tuple[Attempt, float, float, bool]:
+    """The attempt, what of its reservation is freed, what is spent, and whether a call's cost was seen."""
+    attempt, reserved = finish.attempt, finish.attempt.reserved_cents or 0.0
+    was_called = finish.state is AttemptState.ENDED
+    if attempt.state is AttemptState.UNKNOWN:  # it counts as spent already
+        return attempt, 0.0, finish.spent_cents - reserved, was_called
+    return attempt, reserved, finish.spent_cents, was_called
+
+
+def _settle(conn: sa.Connection, costs: list[tuple[Attempt, float, float, bool]]) -> None:
+    execute_many(
+        conn,
+        _SETTLE,
+        [
+            {
+                "c": attempt.job.campaign_id,
+                "t": attempt.claimed_at,
+                "f": freed,
+                "s": spent,
+                "n": int(seen),
+                "cost": spent if seen else 0.0,
+            }
+            for attempt, freed, spent, seen in costs
+            if attempt.reserved_cents is not None
+        ],
+    )
+
+
+def _tell_breakers(
+    conn: sa.Connection, told: Sequence[tuple[CampaignId, BreakerRules, float, Event]]
+) -> None:
+    by_campaign: dict[CampaignId, list[Event]] = defaultdict(list)
+    for campaign_id, _, _, event in told:
+        by_campaign[campaign_id].append(event)
+    for campaign_id, events in by_campaign.items():
+        _, rules, now, _ = max((each for each in told if each[0] == campaign_id), key=lambda each: each[2])
+        _tell_campaign(conn, campaign_id, rules, events, now)
+        if any(event.sign is not Sign.ACCEPTED for event in events):
+            _tell_lines(conn, rules, events, now)
+
+
+def _tell_campaign(
+    conn: sa.Connection, campaign_id: CampaignId, rules: BreakerRules, events: list[Event], now: float
+) -> None:
+    text: str | None = conn.execute(_BREAKER, {"c": campaign_id}).scalar_one()
+    was = breaker = CampaignBreaker() if text is None else CampaignBreaker.from_text(text)
+    for event in events:
+        breaker = breaker.after(event, rules, now)
+    if breaker is not was:
+        conn.execute(_KEEP_BREAKER, {"c": campaign_id, "b": breaker.to_text()})
+
+
+def _tell_lines(conn: sa.Connection, rules: BreakerRules, events: list[Event], now: float) -> None:
+    numbers = sorted({event.line for event in events if event.line is not None})
+    if not numbers:
+        return
+    kept: list[dict[str, Any]] = []
+    for number, text in conn.execute(_LINE_BREAKERS, {"numbers": numbers}).all():
+        was = breaker = LineBreaker() if text is None else LineBreaker.from_text(text)
+        for event in events:
+            if event.line == number:
+                breaker = breaker.after(event, rules, now)
+        if breaker is not was:
+            kept.append({"f": number, "b": breaker.to_text()})
+    execute_many(conn, _KEEP_LINE, kept)

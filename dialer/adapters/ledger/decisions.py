@@ -1,0 +1,93 @@
+"""The record of decisions in the ledger: one chain per campaign, only ever added to."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.tables import campaign, decision
+from dialer.domain.calls import CampaignId
+from dialer.domain.decisions import FIRST_HASH, Decision, Entry, Head, append, check_chain, decode
+
+PAGE_ROWS = 5000
+
+_INSERT = sa.insert(decision)
+_C: sa.BindParameter[int] = sa.bindparam("c")
+_PAGE = (
+    sa.select(decision.c.seq, decision.c.body, decision.c.hash)
+    .where(decision.c.campaign_id == _C, decision.c.seq > sa.bindparam("after"))
+    .order_by(decision.c.seq)
+    .limit(PAGE_ROWS)
+)
+_HEAD = sa.select(campaign.c.decisions, campaign.c.decisions_hash).where(campaign.c.id == _C)
+_OF_NUMBER = (
+    sa.select(decision.c.body)
+    .where(decision.c.number == sa.bindparam("number"))
+    .order_by(decision.c.campaign_id, decision.c.seq)
+)
+_OF_CAMPAIGN = (
+    sa.select(decision.c.body)
+    .where(decision.c.campaign_id == _C, decision.c.number.is_(None))
+    .order_by(decision.c.seq)
+)
+
+
+class Chain:
+    """What one transaction adds behind the campaign's last decision."""
+
+    def __init__(self, campaign_id: CampaignId, count: int, last_hash: bytes | None) -> None:
+        self._id = campaign_id
+        self._head = Head(count, last_hash or FIRST_HASH)
+        self._rows: list[dict[str, Any]] = []
+
+    @property
+    def count(self) -> int:
+        return self._head.count
+
+    @property
+    def hash(self) -> bytes | None:
+        """The last entry's; None before the first."""
+        return self._head.hash if self._head.count else None
+
+    def add(self, made: Decision) -> None:
+        """Behind the last one."""
+        entry = append(self._head, made)
+        self._head = Head(entry.seq, entry.hash)
+        self._rows.append(
+            {
+                "campaign_id": self._id,
+                "seq": entry.seq,
+                "number": made.number,
+                "body": entry.body,
+                "hash": entry.hash,
+            }
+        )
+
+    def write(self, conn: sa.Connection) -> None:
+        """The caller keeps `count` and `hash` with the campaign, in the same transaction."""
+        execute_many(conn, _INSERT, self._rows)
+
+
+def chain_problems(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
+    """What is wrong with the campaign's record of decisions; nothing if it is as it was written."""
+    count, last = conn.execute(_HEAD, {"c": campaign_id}).one()
+    return check_chain(_entries(conn, campaign_id), Head(count, last or FIRST_HASH))
+
+
+def decisions_of(conn: sa.Connection, number: str) -> list[Decision]:
+    """Every decision about a number, in all campaigns, oldest first in each."""
+    return [decode(body) for body in conn.scalars(_OF_NUMBER, {"number": number})]
+
+
+def campaign_decisions(conn: sa.Connection, campaign_id: CampaignId) -> list[Decision]:
+    """What held the campaign as a whole, oldest first."""
+    return [decode(body) for body in conn.scalars(_OF_CAMPAIGN, {"c": campaign_id})]
+
+
+def _entries(conn: sa.Connection, campaign_id: CampaignId) -> Iterator[Entry]:
+    after, previous = 0, FIRST_HASH
+    while rows := conn.execute(_PAGE, {"c": campaign_id, "after": after}).all():
+        for seq, body, digest in rows:
+            yield Entry(seq, previous, body, digest)
+            after, previous = seq, digest

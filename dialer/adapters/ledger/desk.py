@@ -1,0 +1,228 @@
+"""What a campaign's rules go by, read inside a claim's transaction, and what the claim changes of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.decisions import Chain
+from dialer.adapters.ledger.facts import (
+    ADD_LINE,
+    CHANGE_LINE,
+    keep_money,
+    line_values,
+    lines_facts,
+    money_facts,
+    numbers_facts,
+    outcomes_of_first,
+    under_way,
+)
+from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.tables import campaign
+from dialer.domain.breakers import CampaignBreaker, LineBreaker
+from dialer.domain.budget import Reserve
+from dialer.domain.calls import AttemptId, CampaignId, JobId, OpenJob
+from dialer.domain.decisions import Decision, Ruling
+from dialer.domain.gates import Go, Hold, Stop, Trial
+from dialer.domain.lines import Line, LineUsage, pool_wait
+from dialer.domain.screening import (
+    UNHEARD_OF,
+    CampaignFacts,
+    Dial,
+    Drop,
+    NumberFacts,
+    Screen,
+    Verdict,
+    Wait,
+)
+
+_C: sa.BindParameter[int] = sa.bindparam("c")
+_CAMPAIGN = sa.select(
+    campaign.c.paused,
+    campaign.c.cancelled_at,
+    campaign.c.version,
+    campaign.c.breaker,
+    campaign.c.canary_passed,
+    campaign.c.held,
+    campaign.c.held_until,
+    campaign.c.decisions,
+    campaign.c.decisions_hash,
+).where(campaign.c.id == _C)
+_KEEP = (
+    sa.update(campaign)
+    .where(campaign.c.id == _C)
+    .values(
+        breaker=sa.bindparam("b"),
+        canary_passed=sa.bindparam("p"),
+        held=sa.bindparam("h"),
+        held_until=sa.bindparam("u"),
+        decisions=sa.bindparam("n"),
+        decisions_hash=sa.bindparam("x"),
+    )
+)
+_OLD_RULES = Hold("the rules were just changed")
+
+
+class Desk:
+    """One campaign's claim in one transaction."""
+
+    def __init__(self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float) -> None:
+        self._conn = conn
+        self._id = campaign_id
+        self._screen = screen
+        self._now = now
+        row = conn.execute(_CAMPAIGN, {"c": campaign_id}).one()
+        self._was = row
+        self._canary_passed: bool = row.canary_passed
+        self._chain = Chain(campaign_id, row.decisions, row.decisions_hash)
+        self._facts = self._read_facts(row)
+        self._numbers: Mapping[str, NumberFacts] = {}
+        self._usage: dict[str, LineUsage] = {}
+        self._breakers: dict[str, LineBreaker] = {}
+        self._known_lines: set[str] = set()
+        self._touched: set[str] = set()
+        self._load_lines([each.number for each in screen.pool])
+
+    def gate(self) -> Go | Trial | Reserve | Hold | Stop:
+        """What holds for the next call of this campaign, whoever it goes to."""
+        if self._screen.version < self._was.version:
+            return _OLD_RULES
+        verdict = self._screen.gate(self._facts, self._now)
+        if isinstance(verdict, Hold | Stop):
+            return verdict
+        wait = pool_wait(self._screen.pool, self._usage, self._screen.day(self._now), self._now)
+        return verdict if wait is None else Hold(wait.why, wait.until)
+
+    def look_at(self, candidates: Sequence[OpenJob]) -> None:
+        """Read what is known of these people, before they are judged."""
+        numbers = [each.job.to_number for each in candidates if each.job.to_number is not None]
+        self._numbers = numbers_facts(self._conn, numbers, self._now)
+        own = {each.job.from_number for each in candidates if each.job.from_number is not None}
+        self._load_lines([number for number in own if number not in self._usage])
+
+    def rung_at(self, candidate: OpenJob) -> tuple[float, ...]:
+        """When the number may have been rung before."""
+        return self._numbers.get(candidate.job.to_number or "", UNHEARD_OF).rung_at
+
+    def judge(self, candidate: OpenJob) -> Verdict:
+        """The verdict for one of them; a Wait or a Drop is written into the record."""
+        number = self._numbers.get(candidate.job.to_number or "", UNHEARD_OF)
+        verdict = self._screen.judge(candidate, self._now, number, self._usage)
+        if not isinstance(verdict, Dial):
+            self._note(candidate, verdict, None)
+        return verdict
+
+    def dialled(
+        self, candidate: OpenJob, dial: Dial, attempt_id: AttemptId, passed: Go | Trial | Reserve
+    ) -> float | None:
+        """It is written ahead: the next one sees it. Gives the cents that are reserved for it."""
+        self._note(candidate, dial, attempt_id)
+        facts, rules = self._facts, self._screen.breakers
+        if isinstance(passed, Trial) or facts.breaker.refused_at or facts.canary or facts.budget:
+            self._facts = self._after(attempt_id, passed)
+        if dial.from_number is not None:
+            used = self._usage.get(dial.from_number, LineUsage())
+            bounds = self._line(dial.from_number)
+            self._usage[dial.from_number] = used.started(bounds, self._now)
+            self._touched.add(dial.from_number)
+            if dial.trial:
+                breaker = self._breakers.get(dial.from_number, LineBreaker())
+                self._breakers[dial.from_number] = breaker.try_with(rules, attempt_id, self._now)
+        return passed.cents if isinstance(passed, Reserve) else None
+
+    def keep(self, held: Hold | Stop | None) -> None:
+        """Write down what changed. `held`: why nothing more could be claimed, whatever the job."""
+        why = None if held is None else held.why
+        until = held.until if isinstance(held, Hold) else None
+        if why is not None and why != self._was.held:
+            self._chain.add(self._held(why, until))
+        self._chain.write(self._conn)
+        breaker = self._facts.breaker.to_text() if self._facts.breaker != CampaignBreaker() else None
+        after = (breaker, self._canary_passed, why, until, self._chain.count, self._chain.hash)
+        before = self._was
+        if after != (
+            before.breaker,
+            before.canary_passed,
+            before.held,
+            before.held_until,
+            before.decisions,
+            before.decisions_hash,
+        ):
+            values = dict(zip(("b", "p", "h", "u", "n", "x"), after, strict=True))
+            self._conn.execute(_KEEP, {"c": self._id, **values})
+        self._keep_lines()
+        if self._facts.budget is not None and self._touched:
+            keep_money(self._conn, self._id, self._facts.budget, self._screen.day(self._now))
+
+    def _read_facts(self, row: Any) -> CampaignFacts:
+        screen, breaker = self._screen, CampaignBreaker()
+        if row.breaker is not None:
+            breaker = CampaignBreaker.from_text(row.breaker)
+        canary = budget = None
+        if screen.canary is not None and not self._canary_passed:
+            canary = screen.canary.count(outcomes_of_first(self._conn, self._id, screen.canary.calls))
+            self._canary_passed = isinstance(screen.canary.judge(canary), Go) and canary.ended >= (
+                screen.canary.calls
+            )
+        if screen.budget is not None:
+            budget = money_facts(self._conn, self._id, screen.day(self._now))
+        return CampaignFacts(
+            paused=row.paused,
+            cancelled=row.cancelled_at is not None,
+            breaker=breaker,
+            under_way=under_way(self._conn, self._id) if breaker.refused_at else 0,
+            canary=None if self._canary_passed else canary,
+            budget=budget,
+        )
+
+    def _after(self, attempt_id: AttemptId, passed: Go | Trial | Reserve) -> CampaignFacts:
+        facts = self._facts
+        canary, budget, breaker = facts.canary, facts.budget, facts.breaker
+        if canary is not None:
+            canary = replace(canary, started=canary.started + 1)
+        if budget is not None and isinstance(passed, Reserve):
+            budget = replace(
+                budget,
+                reserved_cents=budget.reserved_cents + passed.cents,
+                reserved_today_cents=budget.reserved_today_cents + passed.cents,
+            )
+        breaker = breaker.try_with(self._screen.breakers, attempt_id, self._now)
+        return replace(facts, canary=canary, budget=budget, breaker=breaker, under_way=facts.under_way + 1)
+
+    def _load_lines(self, numbers: Iterable[str]) -> None:
+        for number, used, breaker in lines_facts(self._conn, numbers, self._screen, self._now):
+            self._usage[number], self._breakers[number] = used, breaker
+            self._known_lines.add(number)
+
+    def _line(self, number: str) -> Line:
+        return next((each for each in self._screen.pool if each.number == number), Line(number))
+
+    def _note(self, candidate: OpenJob, verdict: Verdict, attempt_id: AttemptId | None) -> None:
+        number = candidate.job.to_number
+        match verdict:
+            case Dial(why=why):
+                ruling, rule, until = Ruling.DIAL, "line", None
+                seen = {**verdict.input, "from_number": verdict.from_number}
+            case Wait(until, rule, why, seen):
+                ruling = Ruling.WAIT
+            case Drop(_, why, rule, seen):
+                ruling, until = Ruling.DROP, None
+        self._chain.add(
+            Decision(self._now, self._id, candidate.id, attempt_id, number, ruling, rule, why, seen, until)
+        )
+
+    def _held(self, why: str, until: float | None) -> Decision:
+        return Decision(self._now, self._id, JobId(0), None, None, Ruling.WAIT, "campaign", why, {}, until)
+
+    def _keep_lines(self) -> None:
+        start = self._screen.day(self._now).start
+        new, known = [], []
+        for number in sorted(self._touched):
+            values = line_values(number, self._usage[number], self._breakers.get(number), start)
+            if number in self._known_lines:
+                known.append({f"new_{name}": value for name, value in values.items()})
+            else:
+                new.append(values)
+        execute_many(self._conn, ADD_LINE, new)
+        execute_many(self._conn, CHANGE_LINE, known)
