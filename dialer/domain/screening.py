@@ -27,10 +27,21 @@ from dialer.domain.calls import CallJob, JobKind, OpenJob
 from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.caps import CapsRule
 from dialer.domain.days import Day, day_of
-from dialer.domain.gates import Go, Hold, Stop, Trial
+from dialer.domain.gates import GO, Go, Hold, Stop, Trial
 from dialer.domain.hours import HoursRule
 from dialer.domain.lifecycle import JobState
-from dialer.domain.lines import Callee, Chosen, Line, LineUsage, LineWait, NoLine, area_code, choose_line
+from dialer.domain.lines import (
+    UNUSED,
+    Callee,
+    Chosen,
+    Line,
+    LineReason,
+    LineUsage,
+    LineWait,
+    NoLine,
+    area_code,
+    choose_line,
+)
 from dialer.domain.north_america import area_code_regions
 from dialer.domain.places import AreaOverrides, Place, find_place
 from dialer.domain.suppression import NumberSet, Suppressed
@@ -159,6 +170,11 @@ class Screen:
         """Whether the choice of a line depends on how the lines were used."""
         return bool(self.lines) or len(self.from_numbers) > 1
 
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether no line has a bound of its own."""
+        return not self.lines
+
     def day(self, now: float) -> Day:
         """The campaign's day."""
         today = self._days.get("today")
@@ -284,6 +300,10 @@ class Screen:
         agent = choose_agent(job.key, self.agents, self.campaign) if self.agents else None
         if job.from_number is None and not self.pool and job.kind is not JobKind.PHONE_CALL:
             return Dial(None, agent, "", input=seen)
+        if job.from_number is None and len(self.pool) == 1 and not self.lines:
+            used = usage.get(self.pool[0].number, UNUSED)
+            if used.rest is GO:  # as it nearly always is: there is nothing to choose
+                return Dial(self.pool[0].number, agent, LineReason.LEAST_USED, input=seen)
         callee = Callee(job.from_number, number.last_line)
         if len(self.pool) > 1 and job.to_number is not None:
             area = area_code(job.to_number)

@@ -24,7 +24,7 @@ from dialer.domain.breakers import CampaignBreaker, LineBreaker
 from dialer.domain.budget import Reserve
 from dialer.domain.calls import AttemptId, CampaignId, JobId, OpenJob
 from dialer.domain.decisions import Decision, Ruling
-from dialer.domain.gates import Go, Hold, Stop, Trial
+from dialer.domain.gates import GO, Go, Hold, Stop, Trial
 from dialer.domain.lines import Line, LineUsage, pool_wait
 from dialer.domain.screening import (
     UNHEARD_OF,
@@ -82,10 +82,30 @@ class Desk:
         self._breakers: dict[str, LineBreaker] = {}
         self._known_lines: set[str] = set()
         self._touched: set[str] = set()
+        self._always: Go | None = None
         self._load_lines([each.number for each in screen.pool])
 
     def gate(self) -> Go | Trial | Reserve | Hold | Stop:
         """What holds for the next call of this campaign, whoever it goes to."""
+        if self._always is None:
+            verdict = self._ask()
+            # what no call of this claim can change need not be asked again for each
+            if isinstance(verdict, Go) and self._is_steady():
+                self._always = verdict
+            return verdict
+        return self._always
+
+    def _is_steady(self) -> bool:
+        facts = self._facts
+        return (
+            facts.canary is None
+            and facts.budget is None
+            and not facts.breaker.refused_at
+            and self._screen.is_unbounded
+            and all(used.rest is GO for used in self._usage.values())
+        )
+
+    def _ask(self) -> Go | Trial | Reserve | Hold | Stop:
         if self._screen.version < self._was.version:
             return _OLD_RULES
         verdict = self._screen.gate(self._facts, self._now)

@@ -55,6 +55,7 @@ ATTEMPT_COLUMNS = (
 )
 """What `stored_attempt` takes, before the job's columns."""
 
+_KINDS = {kind.value: kind for kind in JobKind}
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 # a word that a newer dialer wrote counts as an attempt all the same
 
@@ -114,7 +115,7 @@ def open_job(row: Row[*tuple[Any, ...]] | tuple[Any, ...]) -> OpenJob:
             row[6],
             row[4],
             row[3],
-            JobKind(row[5]),
+            _KINDS[row[5]],
             row[7],
             row[8],
             row[9],
