@@ -235,7 +235,7 @@ class Lives:
 
     def _decide(self, outcome: Outcome, attempt: Attempt, news: CallNews, now: float) -> Again | Final:
         job, zone = attempt.job, None
-        if self._redial.is_local and outcome not in SUCCESSES:
+        if outcome not in SUCCESSES and self._redial.is_local:
             zone = self._screen().zone_of(job.job)
         return self._redial.decide(
             outcome,

@@ -186,6 +186,8 @@ class Campaign:
                 living.cancel_scope.cancel()
             self._background.cancel_scope.cancel()
         await self.analyses.write()
+        if (await self._ledger.control(campaign_id)).cancelled:  # also what came back from its last attempt
+            await self._ledger.cancel_open(campaign_id, self._clock.now())
         await self._write_results(campaign_id)
 
     def heard(self, news: CallNews) -> None:
