@@ -1,0 +1,116 @@
+"""What holds for every job of a campaign, asked before any job is looked at."""
+
+from dataclasses import replace
+
+import pytest
+
+from dialer.domain.breakers import CampaignBreaker
+from dialer.domain.budget import BudgetFacts, BudgetRule, Reserve
+from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
+from dialer.domain.canary import CanaryFacts, CanaryRule
+from dialer.domain.gates import GO, Hold, Stop, Trial
+from dialer.domain.resting import Rest
+from dialer.domain.screening import STOPPED_LOOK_S, BreakerRules, CampaignFacts, Screen, Wait
+from dialer.domain.wall_clock import zone_named
+
+NOW = 1_800_000_000.0
+"""08:00 UTC, 03:00 in New York."""
+LINE = "+12125550190"
+UNREAD = Stop("the list cannot be read", "mend it")
+BROKEN = Stop("unpaid", "settle it")
+CANARY = CanaryRule(calls=2, failure_share_max=0.5)
+BUDGET = BudgetRule(per_campaign_cents=100.0, per_day_cents=None, per_minute_cents=10.0, expected_s=60.0)
+DAILY = replace(BUDGET, per_campaign_cents=None, per_day_cents=100.0)
+SHARED = BreakerRules(provider_is_shared=True)
+ON_TRIAL = CampaignBreaker(provider=Rest(rests=1, until=NOW - 1, why="no provider"))
+HELD = CampaignBreaker(provider=Rest(rests=1, until=NOW + 9, why="no provider"))
+
+
+def gate(facts: CampaignFacts, screen: Screen | None = None) -> object:
+    return (screen or Screen((LINE,))).gate(facts, NOW)
+
+
+def test_nothing_is_in_the_way_of_a_campaign_without_rules() -> None:
+    assert gate(CampaignFacts()) is GO
+    assert gate(CampaignFacts(canary=CanaryFacts(2, 2, 2), budget=BudgetFacts(spent_cents=1e9))) is GO
+
+
+@pytest.mark.parametrize(
+    ("facts", "screen", "expected"),
+    [
+        (CampaignFacts(cancelled=True, paused="ann"), Screen((LINE,), stop=UNREAD), UNREAD),
+        (
+            CampaignFacts(cancelled=True, paused="ann", breaker=CampaignBreaker(stop=BROKEN)),
+            Screen((LINE,)),
+            Stop("the campaign was cancelled", "nothing is left to do"),
+        ),
+        (CampaignFacts(paused="ann", breaker=CampaignBreaker(stop=BROKEN)), Screen((LINE,)), Hold("ann")),
+        (
+            CampaignFacts(breaker=CampaignBreaker(stop=BROKEN), canary=CanaryFacts(2, 2, 2)),
+            Screen((LINE,), canary=CANARY),
+            BROKEN,
+        ),
+        (CampaignFacts(breaker=HELD), Screen((LINE,), breakers=SHARED), Hold("no provider", NOW + 9)),
+        (CampaignFacts(breaker=HELD), Screen((LINE,)), GO),
+        (
+            CampaignFacts(breaker=CampaignBreaker(refused_at=(NOW,)), under_way=49),
+            Screen((LINE,)),
+            Hold("requests were refused, and too many are under way to send more before their answers"),
+        ),
+        (CampaignFacts(breaker=CampaignBreaker(refused_at=(NOW,)), under_way=48), Screen((LINE,)), GO),
+        (
+            CampaignFacts(canary=CanaryFacts(2, 1, 0), budget=BudgetFacts(spent_cents=100.0)),
+            Screen((LINE,), canary=CANARY, budget=BUDGET),
+            Hold("canary: 1 of the first 2 calls have ended"),
+        ),
+    ],
+)
+def test_the_first_that_objects_decides(facts: CampaignFacts, screen: Screen, expected: object) -> None:
+    assert gate(facts, screen) == expected
+
+
+def test_a_canary_that_sang_lets_the_budget_decide() -> None:
+    screen = Screen((LINE,), canary=CANARY, budget=BUDGET)
+    assert gate(CampaignFacts(canary=CanaryFacts(2, 2, 1), budget=BudgetFacts()), screen) == Reserve(10.0)
+    spent = gate(CampaignFacts(canary=CanaryFacts(2, 2, 1), budget=BudgetFacts(spent_cents=95.0)), screen)
+    assert isinstance(spent, Stop)
+    assert gate(CampaignFacts(canary=CanaryFacts(2, 2, 1)), Screen((LINE,), canary=CANARY)) is GO
+
+
+def test_a_rule_whose_facts_are_not_counted_does_not_object() -> None:
+    assert gate(CampaignFacts(), Screen((LINE,), canary=CANARY, budget=BUDGET)) is GO
+
+
+def test_a_trial_call_is_told_as_one_although_it_costs() -> None:
+    screen = Screen((LINE,), breakers=SHARED, budget=BUDGET)
+    assert gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts()), screen) == Trial("no provider")
+    spent = gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts(spent_cents=100.0)), screen)
+    assert isinstance(spent, Stop), "but not if there is no money for it"
+
+
+def test_a_spent_day_ends_at_the_campaigns_own_midnight() -> None:
+    facts = CampaignFacts(budget=BudgetFacts(spent_today_cents=95.0))
+    utc, new_york = (
+        Screen((LINE,), zone=zone_named(name), budget=DAILY) for name in ("UTC", "America/New_York")
+    )
+    for screen, midnight in ((utc, NOW + 16 * 3600), (new_york, NOW + 21 * 3600)):
+        held = gate(facts, screen)
+        assert isinstance(held, Hold)
+        assert held.until == midnight
+
+
+def test_the_day_is_the_one_that_now_is_in() -> None:
+    screen = Screen((LINE,))
+    first = screen.day(NOW)
+    assert first.start <= NOW < first.end
+    assert screen.day(first.start) is screen.day(first.end - 1) is first, "found once, then remembered"
+    second = screen.day(first.end)
+    assert (second.start, second.end) == (first.end, first.end + 86_400)
+    assert screen.day(first.start - 1).end == first.start, "also when the clock is set back"
+    assert screen.day(NOW) == first
+
+
+def test_where_the_rules_cannot_be_known_a_job_waits_and_is_neither_dropped_nor_dialled() -> None:
+    expired = OpenJob(JobId(1), CampaignId(1), CallJob("a", "+12125550100", expires_at=NOW), NOW, 0)
+    verdict = Screen((LINE,), stop=UNREAD).judge(expired, NOW)
+    assert verdict == Wait(NOW + STOPPED_LOOK_S, "stop", UNREAD.why)
