@@ -10,6 +10,7 @@ from dialer import __version__
 from dialer.cli import exits
 from dialer.cli.campaign import run
 from dialer.cli.config import config
+from dialer.cli.control import cancel, pause, resume, set_
 from dialer.cli.inspection import check, results, status, verify
 from dialer.cli.resolve import resolve
 from dialer.cli.simulator import simulator
@@ -52,10 +53,12 @@ def root(
 
 for panel, commands in {
     "Campaigns": (check, run, status, results, verify, resolve),
+    "While it runs": (pause, resume, cancel, set_),
     "Tools": (simulator, config),
 }.items():
     for command in commands:
-        app.command(rich_help_panel=panel, epilog=exits.EPILOG)(command)
+        name = command.__name__.rstrip("_")
+        app.command(name, rich_help_panel=panel, epilog=exits.EPILOG)(command)
 
 
 def main() -> None:

@@ -1,7 +1,5 @@
 """`dialer resolve`: an operator settles what nobody could tell."""
 
-import getpass
-import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dialer.cli import flags
+from dialer.cli.operators import By, operator
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput
 from dialer.domain.results import rfc3339
@@ -34,7 +33,6 @@ AllBefore = Annotated[
         help="No call was made by any unknown attempt that began before this time (UTC unless it says).",
     ),
 ]
-Who = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decides; else user@host.")]
 
 
 def resolve(
@@ -42,7 +40,7 @@ def resolve(
     called: Called = None,
     not_called: NotCalled = False,
     all_not_called_before: AllBefore = None,
-    by: Who = None,
+    by: By = None,
     ledger: flags.Ledger = None,
     config: flags.Config = None,
     json: flags.Json = False,
@@ -62,7 +60,7 @@ def resolve(
     from dialer import resolving
 
     loaded = flags.settings(config, None, {"ledger.url": ledger})
-    who = by or f"{getpass.getuser()}@{socket.gethostname()}"
+    who = operator(by)
     if attempt is None and all_not_called_before is None:
         if called or not_called:
             raise BadInput("which attempt? `dialer resolve` alone lists the unknown ones")

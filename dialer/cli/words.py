@@ -26,6 +26,20 @@ def jobs(of: Mapping[JobState, int]) -> str:
     return counts({"under_way" if state is JobState.BUSY else str(state): of[state] for state in of})
 
 
+def value(of: object) -> str:
+    """A setting's value, as JSON has it."""
+    match of:
+        case None:
+            return "unset"
+        case bool():
+            return str(of).lower()
+        case list():
+            return ", ".join(map(str, of)) or "none"
+        case dict():
+            return ", ".join(f"{name} {each}" for name, each in of.items()) or "none"
+    return str(of)
+
+
 def span(seconds: float) -> str:
     """A length of time: `45 s`, `29 min`, `1 h 05 min`, `2 d 03 h`."""
     whole = round(max(seconds, 0.0))

@@ -19,13 +19,14 @@ LIVE: tuple[str, ...] = (
     "rules.windows",
     "rules.caps",
     "rules.gap",
+    "rules.dates_off",
+    "rules.holidays",
     "budget.per_campaign_usd",
     "budget.per_day_usd",
     "budget.per_minute_usd",
     "budget.expected_s",
     "canary.calls",
     "canary.failure_share_max",
-    "campaign.ends_at",
 )
 """The settings that may be changed while calls go on. Kept for ever: a ledger may hold a change of each."""
 UNSET = ("none", "null")
@@ -115,7 +116,7 @@ def _value(name: str, text: str) -> Any:
 def _not_live(name: str) -> str:
     if name in FIELDS:
         return (
-            f"{name} cannot be changed while a campaign runs: stop it, change the settings, and run it again. "
+            f"{name} cannot be changed while a campaign runs: stop it, change the settings, run it again. "
             f"What can be: {', '.join(live_names())}"
         )
     last = name.rpartition(".")[2]

@@ -1,0 +1,123 @@
+"""What operators do to campaigns while they run or not: each act is one transaction of its own process.
+
+A running campaign takes it up within a second: each claim looks at the ledger, and so does the campaign
+itself, twice a second.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from dialer.adapters.clock import SystemClock
+from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.store import SqlLedger
+from dialer.app import open_ledger
+from dialer.domain.calls import CampaignId
+from dialer.domain.errors import BadInput
+from dialer.domain.lifecycle import JobState
+from dialer.loops import run_on_loop
+from dialer.ports import Control, Operation
+from dialer.settings import Loaded
+from dialer.settings.live import with_changes
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """What an operator wants to know of a campaign before and after an act."""
+
+    control: Control
+    """Before."""
+    waiting: int
+    """Open jobs that nobody is calling now."""
+    live: int
+    """Calls under way."""
+
+
+def look(loaded: Loaded, campaign: str) -> Stands:
+    """Where it stands. Raises `BadInput` if there is no such campaign, `LedgerError`."""
+    return on_campaign(loaded, campaign, _stands)
+
+
+def pause(loaded: Loaded, campaign: str, who: str, reason: str) -> Stands:
+    """Start no further call until `resume`. Raises `BadInput` (also if it was cancelled), `LedgerError`."""
+    by = _by(who, reason)
+    return _act(loaded, campaign, lambda ledger, it: ledger.operate(lambda c: campaigns.pause(c, it, by)))
+
+
+def resume(loaded: Loaded, campaign: str, who: str, reason: str) -> Stands:
+    """Take a pause back; nothing is recorded if there was none. Raises as `pause`."""
+    by = _by(who, reason)
+
+    async def act(ledger: SqlLedger, it: CampaignId) -> None:
+        control = await ledger.control(it)
+        if control.paused is not None or control.cancelled:
+            await ledger.operate(lambda conn: campaigns.resume(conn, it, by))
+
+    return _act(loaded, campaign, act)
+
+
+def cancel(loaded: Loaded, campaign: str, who: str, reason: str) -> int:
+    """Call nobody any more and close the open jobs; how many were closed. Again: closes what came since.
+
+    Raises `BadInput` if there is no such campaign, `LedgerError`.
+    """
+    by = _by(who, reason)
+
+    async def act(ledger: SqlLedger, it: CampaignId) -> int:
+        await ledger.operate(lambda conn: campaigns.cancel(conn, it, by))
+        closed = 0
+        while some := await ledger.operate(lambda conn: campaigns.cancel_some(conn, it, SystemClock().now())):
+            closed += some
+        return closed
+
+    return on_campaign(loaded, campaign, act)
+
+
+def change(loaded: Loaded, campaign: str, changes: Mapping[str, Any], who: str, reason: str) -> Stands:
+    """Let these settings hold from now on, for this campaign only.
+
+    Raises `BadInput`, also if they do not fit the other settings, and `LedgerError`.
+    """
+    by = _by(who, reason)
+
+    async def act(ledger: SqlLedger, it: CampaignId) -> None:
+        control = await ledger.control(it)
+        with_changes(loaded.settings, {**control.changes, **changes})
+        await ledger.operate(lambda conn: campaigns.change(conn, it, changes, by))
+
+    return _act(loaded, campaign, act)
+
+
+def on_campaign(loaded: Loaded, campaign: str, ask: Callable[[SqlLedger, CampaignId], Awaitable[T]]) -> T:
+    """Ask the ledger about a campaign, by its name."""
+
+    async def main() -> T:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            known = await ledger.campaigns()
+            if campaign not in known:
+                there = ", ".join(known) or "none yet"
+                url = loaded.settings.ledger.url
+                raise BadInput(f"ledger {url} has no campaign {campaign!r}; it has: {there}")
+            return await ask(ledger, known[campaign])
+
+    return run_on_loop(main)
+
+
+def _act(loaded: Loaded, campaign: str, act: Callable[[SqlLedger, CampaignId], Awaitable[None]]) -> Stands:
+    async def main(ledger: SqlLedger, it: CampaignId) -> Stands:
+        before = await _stands(ledger, it)
+        await act(ledger, it)
+        return before
+
+    return on_campaign(loaded, campaign, main)
+
+
+async def _stands(ledger: SqlLedger, campaign_id: CampaignId) -> Stands:
+    counts = await ledger.counts(campaign_id)
+    return Stands(await ledger.control(campaign_id), counts.jobs[JobState.OPEN], counts.live)
+
+
+def _by(who: str, reason: str) -> Operation:
+    return Operation(who, SystemClock().now(), reason)
