@@ -60,6 +60,6 @@ def test_what_a_ledger_holds_is_checked_again(changes: dict[str, object]) -> Non
 
 @pytest.mark.parametrize("name", live_names())
 def test_a_setting_can_be_set_to_what_it_is(name: str) -> None:
-    value = FIELDS[name].default
+    value = FIELDS[name].get_default(call_default_factory=True)
     shown = json.dumps(list(map(str, value)) if isinstance(value, tuple) else value)
     assert parse_change(f"{name}={shown}")[0] == name

@@ -1,7 +1,9 @@
 """`dialer config`: the settings in force, where each came from, and a file to start from."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from enum import StrEnum
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,10 +11,14 @@ import typer
 from dialer.cli import flags, words
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from dialer.settings import Loaded
 
 HIDDEN = "set (hidden)"
 VALUE_CHARS_MAX = 28
+WIDTH = 106
+"""Characters of an entry in the template; a longer list goes on in the next line."""
 TEMPLATE_HEAD = (
     "The settings of dialer. Each stands here at its default: take away its # to change it.",
     "What is given by a flag, by an environment variable (DIALER_PACE__CPS for cps of [pace]), or by a file",
@@ -61,7 +67,7 @@ def config(
 
 def visible_values(loaded: "Loaded") -> dict[str, Any]:
     """Every setting by its dotted name, as it may be shown: no key, no password."""
-    from dialer.settings.catalogue import KEY
+    from dialer.settings.catalogue import KEY, LISTED
     from dialer.settings.problems import without_password
 
     values: dict[str, Any] = {}
@@ -71,6 +77,8 @@ def visible_values(loaded: "Loaded") -> dict[str, Any]:
             value = getattr(value, name)
         if dotted == KEY:
             value = None if value is None else HIDDEN
+        if dotted in LISTED:
+            value = tuple(each.model_dump(mode="json", exclude_unset=True) for each in value)
         values[dotted] = without_password(value) if dotted == "ledger.url" else value
     return values
 
@@ -94,19 +102,21 @@ def _as_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ", ".join(value) or "-"
+        return ", ".join(map(_as_text, value)) or "-"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_as_text(each)}" for name, each in value.items()) or "-"
     return str(value)
 
 
 def template_lines() -> Iterator[str]:
     """The TOML file with every setting commented out at its default."""
-    from dialer.settings.catalogue import FIELDS, KEY, SECTIONS
+    from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS
 
     yield from (f"# {line}" for line in TEMPLATE_HEAD)
     section = ""
     for dotted in FIELDS:
         name, _, key = dotted.rpartition(".")
-        if dotted == KEY:
+        if dotted == KEY or dotted in LISTED:
             continue
         yield ""
         if name != section:
@@ -114,20 +124,28 @@ def template_lines() -> Iterator[str]:
             yield f"[{section}]"
             yield f"# {SECTIONS[section].__doc__}"
             yield ""
-        yield from _template_entry(dotted, key)
+        yield from _template_entry(key, FIELDS[dotted])
+    for name, model in LISTED.items():
+        yield from ("", f"# [[{name}]]", f"# {model.__doc__}")
+        for key, field in model.model_fields.items():
+            yield ""
+            yield from _template_entry(key, field)
 
 
-def _template_entry(dotted: str, key: str) -> Iterator[str]:
-    from dialer.settings.catalogue import FIELDS
-    from dialer.settings.problems import allowed
+def _template_entry(key: str, field: "FieldInfo") -> Iterator[str]:
+    from dialer.settings.problems import allowed_in
 
-    field = FIELDS[dotted]
-    default = field.get_default(call_default_factory=True)
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    words = allowed_in(field)
     yield f"# {field.description}"
-    if "from" in allowed(dotted) or "one of" in allowed(dotted):
-        yield f"# {allowed(dotted).removeprefix('a ').capitalize()}."
-    example = field.examples[0] if default is None and field.examples else default
-    yield f"# {key} = {_as_toml(example)}" + ("  # an example; unset by default" if default is None else "")
+    if "from" in words or "one of" in words:
+        yield f"# {words.removeprefix('a ').capitalize()}."
+    is_example = default in (None, (), {}) and bool(field.examples)
+    example = field.examples[0] if is_example and field.examples else default
+    note = "an example" if field.is_required() else "an example; unset by default"
+    entry = f"{key} = {_as_toml(example)}" + (f"  # {note}" if is_example else "")
+    lines = wrap(entry, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    yield from (f"# {line}" for line in lines)
 
 
 def _as_toml(value: Any) -> str:
@@ -140,9 +158,10 @@ def _as_toml(value: Any) -> str:
     if isinstance(value, int) and value >= 10_000:
         return f"{value:_}"
     if isinstance(value, tuple):
-        return json.dumps(list(value))
+        return f"[{', '.join(map(_as_toml, value))}]"
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Mapping):
-        return (
-            "{}" if not value else "{ " + ", ".join(f"{k} = {_as_toml(v)}" for k, v in value.items()) + " }"
-        )
+        pairs = ", ".join(f"{name} = {_as_toml(each)}" for name, each in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
     return json.dumps(value)

@@ -1,6 +1,9 @@
 """The settings: which there are, and where each comes from.
 
     sections.py     the tables: bounds, defaults, what each setting is
+    contact.py      those of the rules for people: hours, caps, redials, variables
+    rules.py        those of the rules for lines, agents, money and breakers
+    live.py         what may be changed while a campaign runs
     catalogue.py    all of them together, by name
     sources.py      TOML file, secrets directory, environment, flags
     problems.py     what is wrong, in words
@@ -19,6 +22,7 @@ from pydantic import ValidationError
 
 from dialer.domain.errors import BadInput
 from dialer.settings.catalogue import FIELDS, Settings
+from dialer.settings.contact import Rules
 from dialer.settings.problems import invalid, unknown
 from dialer.settings.sections import Call, LedgerSection, Pace, Placing, Results, Retell, Tracking
 from dialer.settings.sources import Given, from_environ, from_flags, from_secrets, from_toml
@@ -31,6 +35,7 @@ __all__ = [
     "Placing",
     "Results",
     "Retell",
+    "Rules",
     "Settings",
     "Tracking",
     "load",

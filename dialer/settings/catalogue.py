@@ -9,6 +9,8 @@ from pydantic import SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dialer.settings.contact import Redial, Rules, Variables
+from dialer.settings.rules import E164, Agents, AgentSection, Breakers, Budget, Canary, Lines, LineSection
 from dialer.settings.sections import (
     Call,
     Campaign,
@@ -17,7 +19,6 @@ from dialer.settings.sections import (
     Logs,
     Pace,
     Placing,
-    Redial,
     Results,
     Retell,
     Section,
@@ -25,8 +26,6 @@ from dialer.settings.sections import (
     Tracking,
     Webhooks,
 )
-
-E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
 
 class Settings(BaseSettings):
@@ -40,14 +39,23 @@ class Settings(BaseSettings):
     """The API's key. From the environment or the secrets directory only."""
     from_numbers: tuple[str, ...] = ()
     """Numbers to call from, E.164; a row's own goes before them."""
+    lines: Lines = ()
+    """Numbers to call from that have bounds of their own, besides `from_numbers`."""
+    agents: Agents = ()
+    """Agents that share the campaign's calls by weight; none: `call.agent_id` or the number's own."""
     retell: Retell = Retell()
     call: Call = Call()
     pace: Pace = Pace()
     placing: Placing = Placing()
     tracking: Tracking = Tracking()
     intake: Intake = Intake()
-    redial: Redial = Redial()
     campaign: Campaign = Campaign()
+    rules: Rules = Rules()
+    redial: Redial = Redial()
+    variables: Variables = Variables()
+    budget: Budget = Budget()
+    canary: Canary = Canary()
+    breakers: Breakers = Breakers()
     ledger: LedgerSection = LedgerSection()
     results: Results = Results()
     webhooks: Webhooks = Webhooks()
@@ -91,6 +99,8 @@ SECTIONS: Mapping[str, type[Section]] = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
+LISTED: Mapping[str, type[Section]] = {"lines": LineSection, "agents": AgentSection}
+"""The settings that are lists of tables, `[[lines]]` in the TOML file."""
 FIELDS: Mapping[str, FieldInfo] = {
     **{name: field for name, field in Settings.model_fields.items() if name not in SECTIONS},
     **{

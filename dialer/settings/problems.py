@@ -3,12 +3,15 @@
 import difflib
 import re
 from collections.abc import Mapping
+from datetime import date
+from enum import Enum
 from typing import Literal, get_args
 
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from dialer.domain.calls import JobKind
-from dialer.settings.catalogue import FIELDS, KEY, SECTIONS, VARIABLES, kinds
+from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS, VARIABLES, kinds
 from dialer.settings.sources import Given
 
 
@@ -31,14 +34,50 @@ def unknown(given: Given) -> str:
 
 
 def invalid(detail: ErrorDetails, strongest: Mapping[str, Given]) -> str:
-    """A setting has a value that it may not have. `strongest`: what was given, by dotted name."""
+    """A setting has a value that it may not have, or those of a table do not fit together.
+
+    `strongest`: what was given, by dotted name.
+    """
     loc = [str(part) for part in detail["loc"]]
     dotted = ".".join(loc[:2]) if loc[0] in SECTIONS else loc[0]
+    if dotted in SECTIONS:
+        where = next(given.where for name, given in strongest.items() if name.startswith(f"{dotted}."))
+        return f"{where}: {dotted} {_message(detail)}"
     given = strongest[dotted]
-    message = detail["msg"].removeprefix("Value error, ")
+    if dotted in LISTED:
+        return f"{given.where}: {_in_list(detail, loc)}"
+    message = _message(detail)
     if detail["type"] != "value_error":
         message = f"must be {allowed(dotted)}"
     return f"{given.where}: {dotted}{_shown(dotted, given.value)} {message}"
+
+
+def _message(detail: ErrorDetails) -> str:
+    return detail["msg"].removeprefix("Value error, ")
+
+
+def _in_list(detail: ErrorDetails, loc: list[str]) -> str:
+    """What is wrong in a list of tables: `[[lines]] number 3: cps must be a number from 0.01 to 150`."""
+    if len(loc) == 1:
+        is_ours = detail["type"] == "value_error"
+        return _message(detail) if is_ours else f"{loc[0]} must be {allowed(loc[0])}"
+    fields = LISTED[loc[0]].model_fields
+    table = f"[[{loc[0]}]] number {int(loc[1]) + 1}"
+    key = loc[2] if len(loc) > 2 else ""
+    match detail["type"]:
+        case "value_error":
+            return " ".join(part for part in (f"{table}:", key, _message(detail)) if part)
+        case "missing":
+            return f"{table}: {key} is missing"
+        case "extra_forbidden":
+            near = difflib.get_close_matches(key, fields, n=1)
+            return f"{table}: there is no setting {key}{f'; did you mean {near[0]}?' if near else ''}"
+        case "string_pattern_mismatch":
+            return f"{table}: {key} must be written like {next(iter(fields[key].examples or ()), '')}"
+        case _ if key:
+            return f"{table}: {key} must be {allowed_in(fields[key])}"
+        case _:
+            return f"{loc[0]} must be {allowed(loc[0])}"
 
 
 def _shown(dotted: str, value: object) -> str:
@@ -56,10 +95,18 @@ def without_password(url: str) -> str:
 
 def allowed(dotted: str) -> str:
     """What a setting may be, in words: `a number from 0.01 to 1000`."""
-    field = FIELDS[dotted]
+    if dotted in LISTED:
+        return f"a list of tables, each below its own [[{dotted}]] (in the environment JSON)"
+    return allowed_in(FIELDS[dotted])
+
+
+def allowed_in(field: FieldInfo) -> str:
+    """As `allowed`."""
     of = kinds(field)
     if Literal in of:
         return "one of " + ", ".join(get_args(field.annotation))
+    if tuple in of and (words := _one_of_each(field)):
+        return f"a list of these: {words}"
     if JobKind in of:
         return "one of " + ", ".join(JobKind)
     low = next((bound.ge for bound in field.metadata if hasattr(bound, "ge")), None)
@@ -68,10 +115,17 @@ def allowed(dotted: str) -> str:
     return " or ".join(WORDS.get(kind, "text") for kind in of) + span
 
 
+def _one_of_each(field: FieldInfo) -> str:
+    """What a list may hold, if that is a few words; else nothing."""
+    inner = get_args(field.annotation)[0]
+    return ", ".join(inner) if isinstance(inner, type) and issubclass(inner, Enum) else ""
+
+
 WORDS: Mapping[object, str] = {
     float: "a number",
     int: "a whole number",
     bool: "true or false",
     dict: 'a table (in the environment JSON, such as {"batch": "spring"})',
+    date: "a date such as 2026-11-01",
     tuple: "a list (in the environment separated by commas)",
 }

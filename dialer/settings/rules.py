@@ -28,15 +28,15 @@ class LineSection(Section):
 
     number: Annotated[str, Field(examples=["+12125550100"])]
     """E.164."""
-    cps: Annotated[float | None, Field(ge=0.01, le=150)] = None
+    cps: Annotated[float | None, Field(ge=0.01, le=150, examples=[1.0])] = None
     """Calls per second; unset: only the campaign's. Twilio allows 1 at first, Telnyx 16."""
-    slots: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    slots: Annotated[int | None, Field(ge=1, le=10_000, examples=[10])] = None
     """Calls at once; unset: only the campaign's."""
-    per_day: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
+    per_day: Annotated[int | None, Field(ge=1, le=1_000_000, examples=[300])] = None
     """Calls per day of the campaign's time zone; unset: no bound."""
     warm_up: Annotated[tuple[tuple[int, int], ...], Field(examples=[((0, 20), (7, 60), (14, 200))])] = ()
     """Calls per day by age: [days since `since`, calls per day from then on]; the last holds from then on."""
-    since: Annotated[date | None, Field(examples=["2026-11-01"])] = None
+    since: Annotated[date | None, Field(examples=[date(2026, 11, 1)])] = None
     """The number's first day, for `warm_up`; before it no call is made from it."""
     region: Annotated[str | None, Field(pattern="^[A-Z]{2}(-[A-Z0-9]{1,3})?$", examples=["US-NY"])] = None
     """Where the number is from, for callees of the same place; unset: as its area code says."""
@@ -104,11 +104,11 @@ Agents = Annotated[tuple[AgentSection, ...], AfterValidator(_distinct_agents)]
 class Budget(Section):
     """Ceilings in money, in US dollars as the API bills. At a ceiling no further call is started."""
 
-    per_campaign_usd: Annotated[float | None, Field(ge=0.01, le=100_000_000)] = None
+    per_campaign_usd: Annotated[float | None, Field(ge=0.01, le=100_000_000, examples=[250.0])] = None
     """For the whole campaign; unset: no ceiling."""
-    per_day_usd: Annotated[float | None, Field(ge=0.01, le=100_000_000)] = None
+    per_day_usd: Annotated[float | None, Field(ge=0.01, le=100_000_000, examples=[50.0])] = None
     """For each day of the campaign's time zone; unset: no ceiling."""
-    per_minute_usd: Annotated[float | None, Field(ge=0.001, le=100)] = None
+    per_minute_usd: Annotated[float | None, Field(ge=0.001, le=100, examples=[0.12])] = None
     """What a minute of a call costs, all included; needed with a ceiling."""
     expected_s: Annotated[float, Field(ge=1, le=7200)] = 60.0
     """Seconds that a call is expected to last on average, unanswered ones included."""
@@ -132,7 +132,7 @@ class Canary(Section):
     calls: Annotated[int, Field(ge=0, le=100_000)] = 0
     """How many calls go first; the rest waits until all of them have ended. 0: none."""
     failure_share_max: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """The share of them that may fail, 0 to 1; if more do, the campaign stops."""
+    """The share of them that may fail; if more do, the campaign stops."""
     failures: Annotated[tuple[Outcome, ...], Field(min_length=1)] = tuple(sorted(FAILURES))
     """The outcomes that count as failures."""
 
@@ -149,8 +149,7 @@ class Breakers(Section):
     """When calls fail for a reason that the next would fail for too, no further call is made."""
 
     flagged_rest_s: Annotated[float, Field(ge=0, le=604_800)] = 3600.0
-    """Seconds that a line rests once a call was marked as spam or blocked by a network; then one trial call
-    decides, and each that fails doubles the rest. 0: it does not rest."""
+    """Seconds that a line flagged as spam rests before a trial call; doubles if that fails. 0: none."""
     flagged_rest_max_s: Annotated[float, Field(ge=1, le=2_592_000)] = 86_400.0
     """Seconds of the longest such rest."""
     provider_failures: Annotated[int, Field(ge=0, le=1000)] = 3

@@ -4,11 +4,13 @@ import difflib
 import ipaddress
 import re
 import zoneinfo
-from typing import Annotated, Any, Literal
+from datetime import date, time
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from dialer.adapters.sources.cells import BadCell, read_time
 from dialer.domain.calls import JobKind
 
 HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):([0-9]{1,5})")
@@ -22,6 +24,11 @@ def _real_zone(name: str) -> str:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"is not an IANA time zone such as 'America/Chicago'{hint}") from None
     return name
+
+
+def as_text(value: object) -> object:
+    """A date or time as TOML has it, as the text that it is in the environment."""
+    return value.isoformat() if isinstance(value, date | time) else value
 
 
 class Section(BaseModel):
@@ -179,20 +186,44 @@ class Intake(Section):
         return encoding
 
 
-class Redial(Section):
-    """Whether a person is called again."""
-
-    attempts_max: Annotated[int, Field(ge=1, le=100)] = 3
-    """Attempts that count, for one job, the first included."""
-
-
 class Campaign(Section):
     """What holds for the campaign as a whole."""
 
     timezone: str = "America/New_York"
     """IANA zone of the campaign's own times."""
+    starts_at: Annotated[str | None, Field(examples=["2026-12-01T09:00"])] = None
+    """When its first call may be made, as 2026-12-01 or 2026-12-01T09:00; unset: at once."""
+    ends_at: Annotated[str | None, Field(examples=["2026-12-24T18:00"])] = None
+    """When what is left is closed as expired; a date alone: at its end. Unset: never."""
 
     _zone = field_validator("timezone")(_real_zone)
+    _texts = field_validator("starts_at", "ends_at", mode="before")(as_text)
+
+    @field_validator("starts_at", "ends_at")
+    @classmethod
+    def _is_time(cls, text: str | None) -> str | None:
+        if text is not None:
+            try:
+                read_time(text, "UTC", is_end=False)
+            except BadCell as bad:
+                raise ValueError(bad.reason) from None
+        return text
+
+    @model_validator(mode="after")
+    def _ends_behind_its_start(self) -> Self:
+        if self.starts is not None and self.ends is not None and self.ends <= self.starts:
+            raise ValueError("has an ends_at that is not later than its starts_at: correct one of them")
+        return self
+
+    @property
+    def starts(self) -> float | None:
+        """Unix seconds."""
+        return None if self.starts_at is None else read_time(self.starts_at, self.timezone, is_end=False)
+
+    @property
+    def ends(self) -> float | None:
+        """Unix seconds."""
+        return None if self.ends_at is None else read_time(self.ends_at, self.timezone, is_end=True)
 
 
 class LedgerSection(Section):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dialer.domain.errors import BadInput
-from dialer.settings.catalogue import FIELDS, KEY, SECTIONS, VARIABLES, kinds
+from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS, VARIABLES, kinds
 
 SECRET_BYTES_MAX = 65_536
 NOT_SETTINGS = re.compile(r"DIALER_(DEBUG|TEST_\w+|SERVICE_(HOST|PORT)\w*|PORT(_[0-9]\w*)?)")
@@ -106,7 +106,7 @@ def from_toml(path: Path | None) -> Iterator[Given]:
 
 def _flat(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in tables.items():
-        if isinstance(value, Mapping) and (value or name in SECTIONS):
+        if isinstance(value, Mapping) and (value or name in SECTIONS) and name not in LISTED:
             yield from ((f"{name}.{key}", inner) for key, inner in value.items())
         else:
             yield name, value
@@ -116,7 +116,7 @@ def _line_of(dotted: str, text: str) -> int | None:
     """Where the setting stands in the TOML text, if it is written in the plain way."""
     table = ""
     for at, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([\w.-]+)\s*\]", line):
+        if header := re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]", line):
             table = header[1]
             if table == dotted:
                 return at

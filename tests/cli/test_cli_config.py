@@ -1,7 +1,9 @@
 """`dialer config`, and the file with all settings."""
 
 import json
+import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from cli_process import dialer
 
 from dialer.cli.config import template_lines
 from dialer.settings import Settings, load
-from dialer.settings.catalogue import FIELDS, KEY
+from dialer.settings.catalogue import FIELDS, KEY, LISTED
 
 COMMITTED = Path(__file__).parents[2] / "config" / "dialer.toml"
 KEY_VALUE = "key_0123456789abcdef"
@@ -25,19 +27,27 @@ def test_the_committed_file_changes_nothing() -> None:
     assert load(COMMITTED, {}, {}, None).settings == Settings()
 
 
+def uncommented(lines: Iterable[str]) -> str:
+    """What is left of the file when every entry's # is taken away."""
+    is_entry = re.compile(r"# (\w+ = |\[\[|  )")
+    return "\n".join(line[2:] if is_entry.match(line) else line for line in lines)
+
+
 def test_every_setting_may_be_uncommented(tmp_path: Path) -> None:
-    entries = [line[2:] if " = " in line and line.startswith("# ") else line for line in template_lines()]
     path = tmp_path / "all.toml"
-    path.write_text("\n".join(entries))
+    path.write_text(uncommented(template_lines()))
+    tables = tomllib.loads(path.read_text())
     keys = {
         f"{section}.{key}" if isinstance(table, dict) else section
-        for section, table in tomllib.loads(path.read_text()).items()
+        for section, table in tables.items()
         for key in (table if isinstance(table, dict) else [""])
     }
     assert keys == set(FIELDS) - {KEY}
+    for name, model in LISTED.items():
+        assert [set(table) for table in tables[name]] == [set(model.model_fields)]
     given = load(path, {}, {}, None)
     for dotted, field in FIELDS.items():
-        if dotted == KEY or field.examples:
+        if dotted == KEY or dotted in LISTED or field.examples:
             continue
         section, _, key = dotted.rpartition(".")
         value = getattr(getattr(given.settings, section) if section else given.settings, key)
@@ -50,7 +60,10 @@ def test_lines_are_not_too_long() -> None:
 
 
 def shown_config(tmp_path: Path, *arguments: str) -> str:
-    (tmp_path / "dialer.toml").write_text("[pace]\nslots = 7\n")
+    (tmp_path / "dialer.toml").write_text(
+        '[pace]\nslots = 7\n[rules]\ncaps = ["3 per 7d"]\nwindows = { mon-fri = "09:00-18:00" }\n'
+        '[[lines]]\nnumber = "+12125550102"\nwarm_up = [[0, 20]]\nsince = 2026-11-01\n'
+    )
     (tmp_path / "secrets").mkdir(exist_ok=True)
     (tmp_path / "secrets" / "RETELL_API_KEY").write_text(KEY_VALUE)
     environ = {
@@ -74,6 +87,8 @@ def test_values_and_origins_for_people(tmp_path: Path) -> None:
     assert rows["pace.slots"] == ["7", "dialer.toml"]
     assert rows["pace.burst_s"] == ["0.02", "default"]
     assert rows[KEY] == ["set", "(hidden)", "secrets/RETELL_API_KEY"]
+    assert rows["rules.caps"] == ["3", "per", "7d", "dialer.toml"]
+    assert rows["rules.windows"] == ["mon-fri=09:00-18:00", "dialer.toml"]
     assert rows["from_numbers"] == ["+12125550100,", "+12125550101", "environment", "DIALER_FROM_NUMBERS"]
 
 
@@ -83,6 +98,11 @@ def test_values_and_origins_for_programs(tmp_path: Path) -> None:
     assert shown["pace.cps"] == {"value": 2.5, "from": "environment DIALER_PACE__CPS"}
     assert shown["from_numbers"]["value"] == ["+12125550100", "+12125550101"]
     assert shown["ledger.url"]["value"] == "postgresql://***@db.example/dialer"
+    assert shown["rules.hours"] == {"value": "us", "from": "default"}
+    assert shown["lines"] == {
+        "value": [{"number": "+12125550102", "warm_up": [[0, 20]], "since": "2026-11-01"}],
+        "from": "dialer.toml",
+    }
     assert shown[KEY] == {"value": "set (hidden)", "from": "secrets/RETELL_API_KEY"}
 
 
