@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
 from dialer.domain.calls import AttemptId
 from dialer.domain.gates import GO, Go, Hold, Stop, Trial
-from dialer.domain.resting import CLOSED, RestRule
+from dialer.domain.resting import CLOSED, Rest, RestRule
 from dialer.domain.signs import Event, Sign
 
 NOW = 1_800_000_000.0
@@ -178,6 +178,13 @@ def test_a_line_with_two_causes_rests_for_the_longer_and_one_call_tries_both() -
     down = state.after(event(Sign.PROVIDER_DOWN, A, "trial"), RULES, NOW + 3700)
     assert down.flagged.until == NOW + 3700 + 3600  # nothing is known of it: as long again
     assert down.provider.until == NOW + 3700 + 60
+
+
+def test_a_cause_whose_end_nobody_knows_holds_before_one_that_names_a_time() -> None:
+    on_trial = Rest(rests=1, until=NOW - 1, trial="call", why="on trial")
+    resting = Rest(rests=1, until=NOW + 9, why="resting")
+    for line in (LineBreaker(on_trial, resting), LineBreaker(resting, on_trial)):
+        assert held(line.judge(RULES, NOW)).until is None
 
 
 def test_what_was_claimed_before_is_not_sent_while_something_rests() -> None:

@@ -104,3 +104,13 @@ def test_the_bound_holds_too_while_answers_are_under_way(most: int, steps: list[
             sign = Sign.REFUSED if step == "refuse" else Sign.ACCEPTED
             state = state.after(event(sign), rules, NOW)
         assert refused + under_way <= most
+
+
+def test_after_resuming_the_run_is_counted_anew_and_the_minute_goes_on() -> None:
+    again = campaign([Sign.REFUSED] * 20).resumed()
+    assert again.judge(RULES, 0, NOW) == GO
+    assert again.refused_in_a_row == 0
+    assert len(again.refused_at) == 20
+    for _ in range(19):
+        again = again.after(event(Sign.REFUSED), RULES, NOW)
+    assert again.stop is None

@@ -62,6 +62,22 @@ def test_the_words_say_how_much_and_what_to_do() -> None:
     assert hold.why == "today's budget is used up: $3.80 of $4.00 is spent and a call costs about $0.30"
 
 
+def test_what_is_held_for_live_calls_is_told_as_that() -> None:
+    campaign, day = (
+        RULE.judge(facts, DAY) for facts in (BudgetFacts(reserved_cents=990), BudgetFacts(0, 0, 0, 390))
+    )
+    assert campaign == Hold("what is left of the campaign's budget is reserved for calls under way")
+    assert day == Hold("what is left of today's budget is reserved for calls under way")
+
+
+def test_a_day_that_is_enough_for_one_call_allows_one() -> None:
+    assert replace(RULE, per_day_cents=30.0).judge(BudgetFacts(), DAY) == Reserve(30)
+    too_little = replace(RULE, per_day_cents=29.0).judge(BudgetFacts(spent_today_cents=28.0), DAY)
+    assert isinstance(too_little, Stop)
+    why = "the day's budget is less than one call: $0.00 of $0.29 is spent and a call costs about $0.30"
+    assert too_little == Stop(why, "raise budget.per_day_usd and run again")
+
+
 @pytest.mark.parametrize(("whole", "day"), [(29.0, None), (None, 29.0), (29.0, 29.0)])
 def test_a_budget_of_less_than_one_call_stops_instead_of_waiting_for_ever(
     whole: float | None, day: float | None

@@ -71,6 +71,7 @@ def test_a_duration_is_spelt_as_it_is_read(count: int, unit: str) -> None:
         ("3 per 7d", Cap(3, 7 * DAY_S), "3 per 1w"),
         ("1 per 4h", Cap(1, 4 * HOUR_S), "1 per 4h"),
         (" 10  per  90 m ", Cap(10, 5400), "10 per 90m"),
+        ("1 per 1s", Cap(1, 1), "1 per 1s"),
     ],
 )
 def test_caps_as_they_are_written(text: str, cap: Cap, spelt: str) -> None:
@@ -142,6 +143,7 @@ def test_facts_tell_each_count() -> None:
         "has_live_call": True,
     }
     assert rule.facts((), False, NOW)["last_rung_at"] is None
+    assert rule.facts((NOW - HOUR_S,), False, NOW)["counts"] == {"2 per 1h": 0, "3 per 1d": 1}, "as it judges"
 
 
 def test_how_far_back_the_rule_looks() -> None:

@@ -86,3 +86,9 @@ def test_in_every_zone_it_picks_the_first_moment_in_an_untried_part(
     while between < moved:
         assert part_of(between, zone) not in untried
         between += 1800
+
+
+def test_the_day_is_the_callees_and_not_the_machines() -> None:
+    pacific = "America/Los_Angeles"
+    due, morning, afternoon, evening = (at(f"2027-01-15 {hour}:30", pacific) for hour in (16, 10, 15, 17))
+    assert spread_out(due, [morning, afternoon], ZoneInfo(pacific)) == evening - 1800, "tomorrow by UTC"

@@ -1,13 +1,13 @@
 """Delays as they are written, and the moment that they come to on the callee's clock."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.delays import DELAYS_MAX, Delay, LocalTime, due_after, parse_delays
+from dialer.domain.delays import DELAYS_MAX, Delay, LocalTime, due_after, parse_delays, wall_time
 
 NEW_YORK = ZoneInfo("America/New_York")
 ZONES = sorted(available_timezones())
@@ -24,6 +24,8 @@ def at(text: str, zone: str = "America/New_York", fold: int = 0) -> float:
         ("5m", None, (300.0,)),
         ("5m, 30m, 4h, next day 10:00 local", None, (300.0, 1800.0, 14400.0, LocalTime(1, 10, 0))),
         ("90s,1.5h", None, (90.0, 5400.0)),
+        ("1s, 0.5s", None, (1.0, 0.5)),
+        ("in 365 days 10:00 local", None, (LocalTime(365, 10, 0),)),
         ("next day 9:05 local", None, (LocalTime(1, 9, 5),)),
         ("in 2 days 18:30 local", None, (LocalTime(2, 18, 30),)),
         ("in 1 day 00:00 local", None, (LocalTime(1, 0, 0),)),
@@ -79,6 +81,14 @@ def test_the_number_of_delays_has_a_bound() -> None:
 )
 def test_a_local_time_keeps_the_clock_on_both_changes(now: float, delay: Delay, due: float) -> None:
     assert due_after(delay, now, NEW_YORK) == due
+
+
+def test_of_a_time_that_is_shown_twice_the_first_that_is_not_too_early() -> None:
+    day, zone = date(2027, 11, 7), ZoneInfo("America/New_York")
+    first, second = (at("2027-11-07 01:30", fold=fold) for fold in (0, 1))
+    assert second == first + 3600
+    for after, due in ((first - 9, first), (first, first), (first + 9, second), (second + 9, second + 9)):
+        assert wall_time(day, 1, 30, zone, after) == due
 
 
 def test_where_the_clocks_go_back_over_midnight_it_is_the_second_midnight() -> None:

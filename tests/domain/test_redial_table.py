@@ -134,8 +134,10 @@ def test_keys_of_rows(text: str, key: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "buzy", "dial_busy2", "*"])
 def test_a_key_that_means_nothing_is_refused_with_those_that_do(text: str) -> None:
-    with pytest.raises(ValueError, match=r"no reason and no outcome: .*no_answer.*unknown_reason"):
+    with pytest.raises(ValueError, match=r"no reason and no outcome: .*no_answer.*unknown_reason") as refused:
         redial_key(text)
+    offered = str(refused.value).partition("one of ")[2].partition(", or")[0].split(", ")
+    assert [redial_key(each) for each in offered] == offered, "what it offers it takes"
 
 
 def test_who_must_not_be_called_again_or_was_not_rung_can_have_no_row() -> None:
@@ -180,6 +182,7 @@ def test_a_local_time_is_the_callees() -> None:
     [
         (Outcome.NO_ANSWER, True, NEW_YORK, None, "15 12:00"),
         (Outcome.NO_ANSWER, False, NEW_YORK, None, "15 10:30"),
+        (Outcome.NO_ANSWER, True, ZoneInfo("America/Los_Angeles"), None, "15 11:00"),
         (Outcome.NO_ANSWER, True, None, None, "15 10:30"),
         (Outcome.BUSY, True, NEW_YORK, None, "15 09:35"),
         (Outcome.NO_ANSWER, True, NEW_YORK, "15 12:00:01", "15 12:00"),

@@ -26,7 +26,7 @@ from dialer.domain.calls import (
 )
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.domain.results import ResultKind, attempt_line, job_line, rfc3339
+from dialer.domain.results import ResultKind, analysis_line, attempt_line, job_line, rfc3339
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "config" / "results.schema.json").read_text())
 CHECK = Draft202012Validator(SCHEMA)
@@ -120,6 +120,32 @@ def test_a_parked_attempt_has_a_kind_of_its_own() -> None:
 def test_without_news_the_call_id_is_the_one_we_had() -> None:
     line = written(attempt_line(ATTEMPT, AttemptState.ENDED, Outcome.REACHED, NOW, None, None))
     assert (line["call_id"], line["status"], line["duration_s"]) == ("call_1", None, None)
+
+
+def test_a_call_that_was_found_gives_its_id() -> None:
+    lost = replace(ATTEMPT, call_id=None)
+    line = written(attempt_line(lost, AttemptState.ENDED, Outcome.REACHED, NOW, NEWS, None))
+    assert line["call_id"] == "call_1"
+
+
+def test_an_analysis_says_whose_it_is_and_what_the_call_cost() -> None:
+    analysed = replace(NEWS, analysis={"call_summary": "A talk."})
+    assert written(analysis_line(ATTEMPT, analysed, NOW + 20)) == {
+        "seq": 1,
+        "kind": "analysis",
+        "job_id": "a-1",
+        "line": 17,
+        "to_number": "+12125550100",
+        "call_kind": "phone_call",
+        "variables": {"first_name": "Zoë"},
+        "attempt": 2,
+        "attempt_id": "0" * 32,
+        "call_id": "call_1",
+        "closed_at": "2027-01-15T08:00:20.000Z",
+        "duration_s": 12.5,
+        "cost_cents": 3.25,
+        "analysis": {"call_summary": "A talk."},
+    }
 
 
 def test_a_web_calls_token_is_in_its_line_and_in_no_others() -> None:

@@ -9,14 +9,24 @@ from dialer.domain.budget import BudgetFacts, BudgetRule, Reserve
 from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.gates import GO, Hold, Stop, Trial
+from dialer.domain.lifecycle import JobState
 from dialer.domain.resting import Rest
-from dialer.domain.screening import STOPPED_LOOK_S, BreakerRules, CampaignFacts, Screen, Wait
+from dialer.domain.screening import (
+    HELD_LOOK_S,
+    NOT_BEGUN,
+    BreakerRules,
+    CampaignFacts,
+    Dial,
+    Drop,
+    Screen,
+    Wait,
+)
 from dialer.domain.wall_clock import zone_named
 
 NOW = 1_800_000_000.0
 """08:00 UTC, 03:00 in New York."""
 LINE = "+12125550190"
-UNREAD = Stop("the list cannot be read", "mend it")
+UNREAD = Hold("the list cannot be read: mend it")
 BROKEN = Stop("unpaid", "settle it")
 CANARY = CanaryRule(calls=2, failure_share_max=0.5)
 BUDGET = BudgetRule(per_campaign_cents=100.0, per_day_cents=None, per_minute_cents=10.0, expected_s=60.0)
@@ -38,13 +48,23 @@ def test_nothing_is_in_the_way_of_a_campaign_without_rules() -> None:
 @pytest.mark.parametrize(
     ("facts", "screen", "expected"),
     [
-        (CampaignFacts(cancelled=True, paused="ann"), Screen((LINE,), stop=UNREAD), UNREAD),
+        (CampaignFacts(paused="ann"), Screen((LINE,), hold=UNREAD), UNREAD),
         (
             CampaignFacts(cancelled=True, paused="ann", breaker=CampaignBreaker(stop=BROKEN)),
-            Screen((LINE,)),
+            Screen((LINE,), hold=UNREAD),
             Stop("the campaign was cancelled", "nothing is left to do"),
         ),
-        (CampaignFacts(paused="ann", breaker=CampaignBreaker(stop=BROKEN)), Screen((LINE,)), Hold("ann")),
+        (
+            CampaignFacts(paused="ann", breaker=CampaignBreaker(stop=BROKEN)),
+            Screen((LINE,), starts_at=NOW + 9),
+            Hold("ann"),
+        ),
+        (
+            CampaignFacts(breaker=CampaignBreaker(stop=BROKEN)),
+            Screen((LINE,), starts_at=NOW + 9),
+            Hold(NOT_BEGUN, NOW + 9),
+        ),
+        (CampaignFacts(), Screen((LINE,), starts_at=NOW), GO),
         (
             CampaignFacts(breaker=CampaignBreaker(stop=BROKEN), canary=CanaryFacts(2, 2, 2)),
             Screen((LINE,), canary=CANARY),
@@ -112,5 +132,17 @@ def test_the_day_is_the_one_that_now_is_in() -> None:
 
 def test_where_the_rules_cannot_be_known_a_job_waits_and_is_neither_dropped_nor_dialled() -> None:
     expired = OpenJob(JobId(1), CampaignId(1), CallJob("a", "+12125550100", expires_at=NOW), NOW, 0)
-    verdict = Screen((LINE,), stop=UNREAD).judge(expired, NOW)
-    assert verdict == Wait(NOW + STOPPED_LOOK_S, "stop", UNREAD.why)
+    verdict = Screen((LINE,), hold=UNREAD).judge(expired, NOW)
+    assert verdict == Wait(NOW + HELD_LOOK_S, "hold", UNREAD.why)
+
+
+def test_no_job_goes_before_the_campaigns_start_nor_waits_for_it_past_its_own_end() -> None:
+    row = CallJob("a", "+12125550100", not_before=NOW + 3)
+    job = OpenJob(JobId(1), CampaignId(1), row, NOW, 0)
+    screen = Screen((LINE,), starts_at=NOW + 9)
+    assert screen.judge(job, NOW) == Wait(NOW + 3, "not_before")
+    assert screen.judge(job, NOW + 3) == Wait(NOW + 9, "campaign.starts_at", NOT_BEGUN)
+    assert screen.judge(job, NOW + 9) == Dial(LINE, why="least used")
+    late = replace(job, job=replace(job.job, expires_at=NOW + 5))
+    assert screen.judge(late, NOW + 4) == Wait(NOW + 5, "campaign.starts_at", NOT_BEGUN)
+    assert screen.judge(late, NOW + 5) == Drop(JobState.EXPIRED, "expires_at has passed", "expires_at")

@@ -56,6 +56,18 @@ def test_the_reason_names_the_column_and_no_value() -> None:
     assert "secret" not in reason
 
 
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [(None, "is missing or empty, and"), (("city",), "is missing, and"), (("name",), "is empty, and")],
+)
+def test_the_reason_says_no_more_than_is_known_of_the_columns(
+    columns: tuple[str, ...] | None, says: str
+) -> None:
+    fault = check_variables({}, {"name": None}, columns)
+    assert isinstance(fault, BadVariable)
+    assert f"column 'name' {says}" in fault.reason
+
+
 def test_a_row_that_needs_no_default_is_not_copied() -> None:
     row = {"name": "Ann"}
     assert check_variables(row, {}) is row
