@@ -14,7 +14,7 @@ import anyio.abc
 
 from dialer.domain.calls import Attempt, AttemptId, CallNews, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError
-from dialer.domain.gates import Stop
+from dialer.domain.gates import Hold, Stop
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
@@ -305,7 +305,7 @@ class Campaign:
     def _screen_at_the_gate(self) -> Screen:
         """The rules for a request that was claimed already: a pause reaches it there."""
         screen = self._screen
-        return screen if self._paused is None else replace(screen, stop=Stop(self._paused, ""))
+        return screen if self._paused is None else replace(screen, hold=Hold(self._paused))
 
     def _on_held(self, why: str | None) -> None:
         if why != self._held:
