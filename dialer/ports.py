@@ -126,6 +126,8 @@ class NothingDue:
     """Nobody is to be dialled any more in this run."""
     held: str | None = None
     """Why nobody may be dialled now, whoever it is; each end of a call may change that."""
+    busy: bool = False
+    """All lines are at work as fast as they may; each end of a call may change that, too."""
 
 
 @dataclass(frozen=True, slots=True)

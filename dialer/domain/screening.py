@@ -3,7 +3,7 @@
 The rules in the order in which they are asked; the first that objects decides:
 
     expires_at, the campaign's end     never (expired)
-    not_before, the campaign's start   later
+    not_before                         later
     do-not-call                        never (skipped)
     hours                              later; never where nobody knows where the callee is
     caps, gap, one call at a time      later
@@ -14,9 +14,9 @@ clock give the same verdict, and the verdict carries what it was made of, for th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, Self
 
 from dialer.domain import caps as cap_rules
 from dialer.domain import hours as hour_rules
@@ -52,9 +52,7 @@ POSTAL_COLUMNS = ("postal_code", "zip", "zip_code", "postcode")
 """Variables that say where the callee is, besides the `timezone` column."""
 
 
-HELD_LOOK_S = 60.0
-"""A job that is met while the rules cannot be known is asked about again after so long."""
-NOT_BEGUN = "the campaign's start has not come yet"
+STOPPED_LOOK_S = 60.0
 
 _CALM = CampaignBreaker()
 _ANY_HOUR = HoursRule()
@@ -132,6 +130,10 @@ class CampaignFacts:
     canary: CanaryFacts | None = None
     budget: BudgetFacts | None = None
 
+    def stopped(self, stop: Stop) -> Self:
+        """Until an operator runs the campaign again."""
+        return replace(self, breaker=replace(self.breaker, stop=stop))
+
 
 @dataclass(frozen=True, slots=True)
 class Screen:
@@ -147,7 +149,6 @@ class Screen:
     hours: HoursRule = _ANY_HOUR
     overrides: AreaOverrides = _NO_OVERRIDES
     caps: CapsRule = _NO_CAPS
-    starts_at: float | None = None
     do_not_call: tuple[DoNotCallFile, ...] = ()
     breakers: BreakerRules = _USUAL_BREAKERS
     budget: BudgetRule | None = None
@@ -155,8 +156,8 @@ class Screen:
     agents: tuple[AgentChoice, ...] = ()
     campaign: str = ""
     """Its name: the choice of an agent depends on it."""
-    hold: Hold | None = None
-    """The rules cannot be known, such as a do-not-call file that cannot be read: nobody is called now."""
+    stop: Stop | None = None
+    """The rules cannot be known, such as a do-not-call file that cannot be read: nobody is called."""
     version: int = 0
     """Of what was changed on the running campaign; the ledger takes no claim under an older one."""
 
@@ -186,28 +187,22 @@ class Screen:
         return today
 
     def gate(self, facts: CampaignFacts, now: float) -> Go | Hold | Trial | Stop | Reserve:
-        """What holds for every job of the campaign. `Reserve` is a Go that costs."""
+        """What holds for every job of the campaign. `Reserve` is a Go, or a Trial, that costs."""
         if self.stop is not None:
             return self.stop
         if facts.cancelled:
             return Stop("the campaign was cancelled", "nothing is left to do")
         if facts.paused is not None:
             return Hold(facts.paused)
-        if self.hold is not None:
-            return self.hold
         verdict = facts.breaker.judge(self.breakers, facts.under_way, now)
         if isinstance(verdict, Hold | Stop):
-        if self.starts_at is not None and now < self.starts_at:
-            return Hold(NOT_BEGUN, self.starts_at)
             return verdict
         if self.canary is not None and facts.canary is not None:
             canary = self.canary.judge(facts.canary)
             if not isinstance(canary, Go):
                 return canary
         if self.budget is not None and facts.budget is not None:
-            reserve = self.budget.judge(facts.budget, self.day(now))
-            if not isinstance(reserve, Reserve) or not isinstance(verdict, Trial):
-                return reserve
+            return self.budget.judge(facts.budget, self.day(now))  # a trial costs as any other call
         return verdict
 
     def judge(
@@ -219,16 +214,14 @@ class Screen:
     ) -> Verdict:
         """The verdict for one job at `now` (Unix seconds). `usage`: of the lines, by their number."""
         job = open_job.job
-        if self.hold is not None:
-            return Wait(now + HELD_LOOK_S, "hold", self.hold.why)
+        if self.stop is not None:
+            return Wait(now + STOPPED_LOOK_S, "stop", self.stop.why)
         if job.expires_at is not None and now >= job.expires_at:
             return Drop(JobState.EXPIRED, "expires_at has passed", "expires_at")
         if self.ends_at is not None and now >= self.ends_at:
             return Drop(JobState.EXPIRED, "the campaign's end has passed", "campaign.ends_at")
         if job.not_before is not None and now < job.not_before:
             return Wait(job.not_before, "not_before")
-        if self.starts_at is not None and now < self.starts_at:
-            return self._not_past_the_end(Wait(self.starts_at, "campaign.starts_at", NOT_BEGUN), job)
         seen: dict[str, Any] = {}
         objection = None if job.to_number is None else self._protect(job, job.to_number, number, now, seen)
         verdict = objection or self._choose(open_job, now, number, usage or {}, seen)
@@ -276,7 +269,7 @@ class Screen:
         if isinstance(held, cap_rules.Until):
             seen |= self.caps.facts(number.rung_at, number.has_live_call, now)
             return Wait(held.at, "caps", held.why, seen)
-        if self.caps.caps:
+        if self.caps.caps or self.caps.gap_s:
             seen |= self.caps.facts(number.rung_at, number.has_live_call, now)
         return None
 

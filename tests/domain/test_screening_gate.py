@@ -101,9 +101,9 @@ def test_a_rule_whose_facts_are_not_counted_does_not_object() -> None:
     assert gate(CampaignFacts(), Screen((LINE,), canary=CANARY, budget=BUDGET)) is GO
 
 
-def test_a_trial_call_is_told_as_one_although_it_costs() -> None:
+def test_a_trial_call_is_paid_for_as_any_other() -> None:
     screen = Screen((LINE,), breakers=SHARED, budget=BUDGET)
-    assert gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts()), screen) == Trial("no provider")
+    assert gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts()), screen) == Reserve(10.0)
     spent = gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts(spent_cents=100.0)), screen)
     assert isinstance(spent, Stop), "but not if there is no money for it"
 

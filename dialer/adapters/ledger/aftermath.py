@@ -4,7 +4,7 @@ In the transaction that closes the attempt, so that no claim can come in between
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.tables import campaign, line, money, suppressed
 from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
-from dialer.domain.calls import Attempt, CampaignId
+from dialer.domain.calls import Attempt, AttemptId, CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.signs import Event, Sign, sign_of
@@ -76,13 +76,13 @@ def after_updates(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> None
     found = [each.attempt for each in updates if each.job_state is JobState.BUSY]
     _settle(
         conn,
-        [(each, each.reserved_cents or 0.0, each.reserved_cents or 0.0, False) for each in parked]
-        + [(each, -(each.reserved_cents or 0.0), -(each.reserved_cents or 0.0), False) for each in found],
+        [(each, each.reserved_cents or 0.0, each.reserved_cents or 0.0, None) for each in parked]
+        + [(each, -(each.reserved_cents or 0.0), -(each.reserved_cents or 0.0), None) for each in found],
     )
 
 
-def after_finishes(conn: sa.Connection, finishes: Sequence[Finish]) -> None:
-    """Attempts are closed."""
+def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[AttemptId]) -> None:
+    """Attempts are closed; `parked` were unknown until then."""
     _suppress(conn, [each.suppress for each in finishes if each.suppress is not None])
     given_back = [
         {"f": each.attempt.from_number, "t": each.attempt.claimed_at}
@@ -90,7 +90,7 @@ def after_finishes(conn: sa.Connection, finishes: Sequence[Finish]) -> None:
         if each.state in _MADE_NO_CALL and each.attempt.from_number is not None
     ]
     execute_many(conn, _GIVE_BACK, given_back)
-    _settle(conn, [_cost_of(each) for each in finishes])
+    _settle(conn, [_cost_of(each, each.attempt.id in parked) for each in finishes])
     _tell_breakers(
         conn,
         [
@@ -129,16 +129,19 @@ def _suppress(conn: sa.Connection, asked: list[Suppressed]) -> None:
         )
 
 
-def _cost_of(finish: Finish) -> tuple[Attempt, float, float, bool]:
-    """The attempt, what of its reservation is freed, what is spent, and whether a call's cost was seen."""
+_Settled = tuple[Attempt, float, float, float | None]
+"""The attempt, what of its reservation is freed, what is spent, and what a call was seen to cost."""
+
+
+def _cost_of(finish: Finish, was_parked: bool) -> _Settled:
     attempt, reserved = finish.attempt, finish.attempt.reserved_cents or 0.0
-    was_called = finish.state is AttemptState.ENDED
-    if attempt.state is AttemptState.UNKNOWN:  # it counts as spent already
-        return attempt, 0.0, finish.spent_cents - reserved, was_called
-    return attempt, reserved, finish.spent_cents, was_called
+    seen = finish.spent_cents if finish.state is AttemptState.ENDED else None
+    if was_parked:  # it counts as spent already
+        return attempt, 0.0, finish.spent_cents - reserved, seen
+    return attempt, reserved, finish.spent_cents, seen
 
 
-def _settle(conn: sa.Connection, costs: list[tuple[Attempt, float, float, bool]]) -> None:
+def _settle(conn: sa.Connection, costs: Sequence[_Settled]) -> None:
     execute_many(
         conn,
         _SETTLE,
@@ -148,8 +151,8 @@ def _settle(conn: sa.Connection, costs: list[tuple[Attempt, float, float, bool]]
                 "t": attempt.claimed_at,
                 "f": freed,
                 "s": spent,
-                "n": int(seen),
-                "cost": spent if seen else 0.0,
+                "n": int(seen is not None),
+                "cost": seen or 0.0,
             }
             for attempt, freed, spent, seen in costs
             if attempt.reserved_cents is not None

@@ -78,7 +78,9 @@ def cancel(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
 
 
 def cancel_some(conn: sa.Connection, campaign_id: CampaignId, now: float) -> int:
-    """Close some open jobs of a cancelled campaign; how many that were."""
+    """Close some open jobs of a cancelled campaign; how many that were. Of another one none."""
+    if not control(conn, campaign_id).cancelled:
+        return 0
     jobs = [open_job(row) for row in conn.execute(_OPEN, {"c": campaign_id})]
     drop = Drop(JobState.CANCELLED, "the campaign was cancelled")
     if jobs:

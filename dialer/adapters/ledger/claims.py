@@ -132,7 +132,10 @@ class _Claim:
                 return NothingDue(due_at, stop=self._held)
             case Hold(why, until):
                 until = self._now + HELD_LOOK_S if until is None else until
-                return NothingDue(max(due_at, until), held=why)
+                if until <= self._now:  # else it would be asked in a circle
+                    until = self._now + WAIT_MIN_S
+                busy = self._desk.is_busy
+                return NothingDue(max(due_at, until), held=None if busy else why, busy=busy)
         return NothingDue(self._now if self._seen >= CLAIM_ROWS_MAX else due_at)
 
     def _is_held(self) -> bool:

@@ -99,6 +99,7 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
 def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
     """Close attempts, and their jobs with them. Raises `IllegalTransition` before anything is written."""
     states = _States(conn, [each.attempt.id for each in finishes])
+    parked = states.parked()
     for each in finishes:
         if each.state not in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is not finished")
@@ -113,7 +114,7 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
             for line in each.lines
         ),
     )
-    after_finishes(conn, finishes)
+    after_finishes(conn, finishes, parked)
     return [None] * len(finishes)
 
 
@@ -123,6 +124,12 @@ class _States:
     def __init__(self, conn: sa.Connection, ids: list[AttemptId]) -> None:
         rows = conn.execute(_STATES, {"ids": ids})
         self._states = {row[0]: (AttemptState(row[1]), JobState(row[2])) for row in rows}
+
+    def parked(self) -> frozenset[AttemptId]:
+        """Those that are unknown."""
+        return frozenset(
+            attempt_id for attempt_id, (state, _) in self._states.items() if state is AttemptState.UNKNOWN
+        )
 
     def move(self, attempt_id: AttemptId, state: AttemptState, job_state: JobState | None) -> None:
         """Go on from where the one before in the group left it. Raises `IllegalTransition`."""

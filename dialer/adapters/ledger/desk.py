@@ -25,7 +25,7 @@ from dialer.domain.budget import Reserve
 from dialer.domain.calls import AttemptId, CampaignId, JobId, OpenJob
 from dialer.domain.decisions import Decision, Ruling
 from dialer.domain.gates import GO, Go, Hold, Stop, Trial
-from dialer.domain.lines import Line, LineUsage, pool_wait
+from dialer.domain.lines import Line, LineRule, LineUsage, pool_wait
 from dialer.domain.screening import (
     UNHEARD_OF,
     CampaignFacts,
@@ -44,6 +44,7 @@ _CAMPAIGN = sa.select(
     campaign.c.version,
     campaign.c.breaker,
     campaign.c.canary_passed,
+    campaign.c.canary_since,
     campaign.c.held,
     campaign.c.held_until,
     campaign.c.decisions,
@@ -55,6 +56,7 @@ _KEEP = (
     .values(
         breaker=sa.bindparam("b"),
         canary_passed=sa.bindparam("p"),
+        canary_since=sa.bindparam("s"),
         held=sa.bindparam("h"),
         held_until=sa.bindparam("u"),
         decisions=sa.bindparam("n"),
@@ -62,6 +64,7 @@ _KEEP = (
     )
 )
 _OLD_RULES = Hold("the rules were just changed")
+_AT_WORK = frozenset({LineRule.PACE, LineRule.SLOTS})
 
 
 class Desk:
@@ -82,6 +85,9 @@ class Desk:
         self._breakers: dict[str, LineBreaker] = {}
         self._known_lines: set[str] = set()
         self._touched: set[str] = set()
+        self._has_reserved = False
+        self.is_busy = False
+        """What holds is no rule but that all lines are at work: nothing that needs to be told."""
         self._always: Go | None = None
         self._load_lines([each.number for each in screen.pool])
 
@@ -112,7 +118,10 @@ class Desk:
         if isinstance(verdict, Hold | Stop):
             return verdict
         wait = pool_wait(self._screen.pool, self._usage, self._screen.day(self._now), self._now)
-        return verdict if wait is None else Hold(wait.why, wait.until)
+        if wait is None:
+            return verdict
+        self.is_busy = wait.rule in _AT_WORK
+        return Hold(wait.why, wait.until)
 
     def look_at(self, candidates: Sequence[OpenJob]) -> None:
         """Read what is known of these people, before they are judged."""
@@ -149,31 +158,45 @@ class Desk:
             if dial.trial:
                 breaker = self._breakers.get(dial.from_number, LineBreaker())
                 self._breakers[dial.from_number] = breaker.try_with(rules, attempt_id, self._now)
-        return passed.cents if isinstance(passed, Reserve) else None
+        if not isinstance(passed, Reserve):
+            return None
+        self._has_reserved = True
+        return passed.cents
 
     def keep(self, held: Hold | Stop | None) -> None:
         """Write down what changed. `held`: why nothing more could be claimed, whatever the job."""
-        why = None if held is None else held.why
-        until = held.until if isinstance(held, Hold) else None
+        since = self._was.canary_since
+        if isinstance(held, Stop) and self._is_canarys(held):
+            # it stays, and once the campaign is run again the next calls are its first
+            self._facts, since = self._facts.stopped(held), self._now
+        why = None if held is None or self.is_busy else held.why
+        until = held.until if isinstance(held, Hold) and not self.is_busy else None
         if why is not None and why != self._was.held:
             self._chain.add(self._held(why, until))
         self._chain.write(self._conn)
         breaker = self._facts.breaker.to_text() if self._facts.breaker != CampaignBreaker() else None
-        after = (breaker, self._canary_passed, why, until, self._chain.count, self._chain.hash)
+        after = (breaker, self._canary_passed, since, why, until, self._chain.count, self._chain.hash)
         before = self._was
         if after != (
             before.breaker,
             before.canary_passed,
+            before.canary_since,
             before.held,
             before.held_until,
             before.decisions,
             before.decisions_hash,
         ):
-            values = dict(zip(("b", "p", "h", "u", "n", "x"), after, strict=True))
+            values = dict(zip("bpshunx", after, strict=True))
             self._conn.execute(_KEEP, {"c": self._id, **values})
         self._keep_lines()
-        if self._facts.budget is not None and self._touched:
+        if self._has_reserved and self._facts.budget is not None:
             keep_money(self._conn, self._id, self._facts.budget, self._screen.day(self._now))
+
+    def _is_canarys(self, stop: Stop) -> bool:
+        canary = self._screen.canary
+        return (
+            canary is not None and self._facts.canary is not None and canary.judge(self._facts.canary) == stop
+        )
 
     def _read_facts(self, row: Any) -> CampaignFacts:
         screen, breaker = self._screen, CampaignBreaker()
@@ -211,9 +234,12 @@ class Desk:
         return replace(facts, canary=canary, budget=budget, breaker=breaker, under_way=facts.under_way + 1)
 
     def _load_lines(self, numbers: Iterable[str]) -> None:
-        for number, used, breaker in lines_facts(self._conn, numbers, self._screen, self._now):
-            self._usage[number], self._breakers[number] = used, breaker
+        for known in lines_facts(self._conn, numbers, self._screen, self._now):
+            number = known.number
+            self._usage[number], self._breakers[number] = known.usage, known.breaker
             self._known_lines.add(number)
+            if known.is_stale:
+                self._touched.add(number)
 
     def _line(self, number: str) -> Line:
         return next((each for each in self._screen.pool if each.number == number), Line(number))

@@ -2,25 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, line, money, suppressed
+from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, campaign, line, money, suppressed
 from dialer.domain.breakers import LineBreaker
 from dialer.domain.budget import BudgetFacts
-from dialer.domain.calls import CampaignId
+from dialer.domain.calls import AttemptId, CampaignId
+from dialer.domain.canary import NO_CALL
 from dialer.domain.days import Day
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.lines import LineUsage
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import NumberFacts, Screen
+from dialer.domain.signs import Event, Sign
 from dialer.domain.suppression import Suppressed
 
-UNKNOWN_LIVE_S = 7500.0
-"""An unknown attempt may be a live call for so long after its last request."""
-PUT_BACKS_SPARE = 100
-"""Attempts beyond the canary's, of which some may have been put back."""
+LIVE_MAX_S = 7500.0
+"""An attempt that nobody closed may be a live call for so long after its last request: longer than any call.
+
+One that a process left open, in a campaign that is not run again, holds nothing beyond that."""
 
 _VALUES: sa.BindParameter[list[str]] = sa.bindparam("values", expanding=True)
 _C: sa.BindParameter[int] = sa.bindparam("c")
@@ -30,6 +34,7 @@ _ATTEMPTS = (
         attempt.c.claimed_at,
         attempt.c.state,
         attempt.c.last_sent_at,
+        attempt.c.placed_at,
         attempt.c.from_number,
     )
     .where(attempt.c.to_number.in_(_VALUES))
@@ -37,20 +42,22 @@ _ATTEMPTS = (
 )
 _SUPPRESSED = sa.select(suppressed).where(suppressed.c.number.in_(_VALUES))
 _LINES = sa.select(line).where(line.c.from_number.in_(_VALUES))
+_SINCE: sa.BindParameter[float] = sa.bindparam("since")
+_MAY_BE_LIVE = sa.and_(NOT_CLOSED, sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE))
 _LIVE = (
     sa.select(attempt.c.from_number, sa.func.count())
-    .where(NOT_CLOSED, attempt.c.from_number.is_not(None))
-    .where(
-        sa.or_(
-            attempt.c.state != AttemptState.UNKNOWN.value,
-            attempt.c.last_sent_at > sa.bindparam("since"),
-        )
-    )
+    .where(_MAY_BE_LIVE, attempt.c.from_number.is_not(None))
     .group_by(attempt.c.from_number)
 )
 _FIRST = (
-    sa.select(attempt.c.outcome, attempt.c.closed_at)
-    .where(attempt.c.campaign_id == _C)
+    sa.select(attempt.c.state, attempt.c.outcome)
+    .where(
+        attempt.c.campaign_id == _C,
+        attempt.c.claimed_at
+        > sa.select(campaign.c.canary_since).where(campaign.c.id == _C).scalar_subquery(),
+        # none of the calls: else many of them would hide the others behind the limit
+        sa.or_(attempt.c.outcome.is_(None), attempt.c.outcome.not_in([each.value for each in NO_CALL])),
+    )
     .order_by(attempt.c.claimed_at)
     .limit(sa.bindparam("n"))
 )
@@ -67,7 +74,16 @@ CHANGE_LINE = (
     .values({name: sa.bindparam(f"new_{name}") for name in ("day_start", "calls", "starts", "breaker")})
 )
 _NEVER_RANG = frozenset({AttemptState.UNSPENT.value, AttemptState.REFUSED.value})
-_MAY_BE_LIVE = frozenset(state.value for state in OPEN_ATTEMPTS)
+_NOT_OVER = frozenset(state.value for state in {*OPEN_ATTEMPTS, AttemptState.UNKNOWN})
+_CALLS_SINCE = sa.select(sa.func.count()).where(
+    attempt.c.campaign_id.in_(sa.select(campaign.c.id)),
+    attempt.c.claimed_at >= _SINCE,
+    attempt.c.from_number == sa.bindparam("f"),
+    attempt.c.state.not_in(_NEVER_RANG),
+)
+_UNDECIDED = sa.select(attempt.c.id).where(
+    attempt.c.id == sa.bindparam("a"), _MAY_BE_LIVE, attempt.c.state != AttemptState.UNKNOWN.value
+)
 
 
 def numbers_facts(conn: sa.Connection, numbers: Sequence[str], now: float) -> dict[str, NumberFacts]:
@@ -87,39 +103,65 @@ def numbers_facts(conn: sa.Connection, numbers: Sequence[str], now: float) -> di
 
 
 def _number_facts(attempts: Sequence[Any], said: Suppressed | None, now: float) -> NumberFacts:
-    last = attempts[-1] if attempts else None
-    return NumberFacts(
-        rung_at=tuple(at for _, at, state, _, _ in attempts if state not in _NEVER_RANG),
-        has_live_call=any(
-            state in _MAY_BE_LIVE or (state == AttemptState.UNKNOWN and sent > now - UNKNOWN_LIVE_S)
-            for _, _, state, sent, _ in attempts
+    # a request may leave long after its claim, held by a 429 or repeated: the phone rings then
+    rang = sorted(
+        (
+            (max(claimed, sent, placed or 0.0), state, from_number)
+            for _, claimed, state, sent, placed, from_number in attempts
+            if state not in _NEVER_RANG
         ),
-        last_line=None if last is None else last[4],
+        key=itemgetter(0),
+    )
+    return NumberFacts(
+        rung_at=tuple(at for at, _, _ in rang),
+        has_live_call=any(state in _NOT_OVER and at > now - LIVE_MAX_S for at, state, _ in rang),
+        last_line=rang[-1][2] if rang else None,
         suppressed=said,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """What is known of a line that was used before."""
+
+    number: str
+    usage: LineUsage
+    breaker: LineBreaker
+    is_stale: bool
+    """Its row counts another day: it is to be written."""
+
+
 def lines_facts(
     conn: sa.Connection, numbers: Iterable[str], screen: Screen, now: float
-) -> Iterator[tuple[str, LineUsage, LineBreaker]]:
+) -> Iterator[LineFacts]:
     """What is known of these lines; one that was never used is left out."""
     wanted = list(numbers)
     rows = conn.execute(_LINES, {"values": wanted}).all() if wanted else []
     live: dict[str, int] = {}
     if rows and screen.counts_lines:
-        live = {row[0]: row[1] for row in conn.execute(_LIVE, {"since": now - UNKNOWN_LIVE_S})}
+        live = {row[0]: row[1] for row in conn.execute(_LIVE, {"since": now - LIVE_MAX_S})}
+    start = screen.day(now).start
     for row in rows:
-        breaker = LineBreaker() if row.breaker is None else LineBreaker.from_text(row.breaker)
-        yield (
-            row.from_number,
-            LineUsage(
-                row.calls if row.day_start >= screen.day(now).start else 0,
-                live.get(row.from_number, 0),
-                tuple(map(float, row.starts.split())),
-                breaker.judge(screen.breakers, now),
-            ),
-            breaker,
-        )
+        number, calls, is_stale = row.from_number, row.calls, row.day_start != start
+        if is_stale:  # a new day, or that of a campaign in another zone
+            calls = conn.execute(_CALLS_SINCE, {"f": number, "since": start}).scalar_one()
+        breaker = LineBreaker()
+        if row.breaker is not None:
+            breaker = _without_lost_trials(conn, number, LineBreaker.from_text(row.breaker), screen, now)
+        starts, rest = tuple(map(float, row.starts.split())), breaker.judge(screen.breakers, now)
+        yield LineFacts(number, LineUsage(calls, live.get(number, 0), starts, rest), breaker, is_stale)
+
+
+def _without_lost_trials(
+    conn: sa.Connection, number: str, breaker: LineBreaker, screen: Screen, now: float
+) -> LineBreaker:
+    """A trial call whose end nobody will tell, as its process ended and is not run again, is none."""
+    for trial in {breaker.flagged.trial, breaker.provider.trial} - {None}:
+        known = conn.execute(_UNDECIDED, {"a": trial, "since": now - LIVE_MAX_S}).one_or_none()
+        if known is None:
+            lost = Event(Sign.NO_CALL, AttemptId(str(trial)), number, now, "")
+            breaker = breaker.after(lost, screen.breakers, now)
+    return breaker
 
 
 def line_values(
@@ -136,10 +178,15 @@ def line_values(
 
 
 def outcomes_of_first(conn: sa.Connection, campaign_id: CampaignId, calls: int) -> Iterator[Outcome | None]:
-    """How the campaign's first attempts ended, in the order of their claims; None: still open."""
-    rows = conn.execute(_FIRST, {"c": campaign_id, "n": calls + PUT_BACKS_SPARE})
-    for outcome, closed_at in rows:
-        yield None if closed_at is None else Outcome(outcome)
+    """How the campaign's first calls ended, in the order of their claims; None: still open.
+
+    First since the canary stopped the campaign, if it did, so that what was mended gets its chance.
+    """
+    for state, outcome in conn.execute(_FIRST, {"c": campaign_id, "n": calls}):
+        if state == AttemptState.UNKNOWN:  # it ends when somebody resolves it, and nobody may
+            yield Outcome.UNKNOWN
+        else:
+            yield None if outcome is None else Outcome(outcome)
 
 
 def under_way(conn: sa.Connection, campaign_id: CampaignId) -> int:

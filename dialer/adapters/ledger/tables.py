@@ -28,6 +28,7 @@ campaign = sa.Table(
     sa.Column("changes", sa.Text, nullable=False, server_default="{}"),
     sa.Column("breaker", sa.Text),
     sa.Column("canary_passed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("canary_since", sa.Float, nullable=False, server_default="0"),
     sa.Column("held", sa.Text),
     sa.Column("held_until", sa.Float),
     sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),

@@ -24,6 +24,7 @@ def _campaign() -> None:
         sa.Column("changes", sa.Text, nullable=False, server_default="{}"),
         sa.Column("breaker", sa.Text),
         sa.Column("canary_passed", sa.Boolean, nullable=False, server_default=sa.false()),
+        sa.Column("canary_since", sa.Float, nullable=False, server_default="0"),
         sa.Column("held", sa.Text),
         sa.Column("held_until", sa.Float),
         sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),
@@ -52,6 +53,11 @@ def _facts() -> None:
         sa.Column("calls", sa.Integer, nullable=False),
         sa.Column("starts", sa.Text, nullable=False),
         sa.Column("breaker", sa.Text),
+    )
+    # of a day that is over, so that each is counted when it is first looked at
+    op.execute(
+        "INSERT INTO line (from_number, day_start, calls, starts)"
+        " SELECT DISTINCT from_number, 0.0, 0, '' FROM attempt WHERE from_number IS NOT NULL"
     )
     op.create_table(
         "money",
