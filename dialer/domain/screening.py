@@ -3,7 +3,7 @@
 The rules in the order in which they are asked; the first that objects decides:
 
     expires_at, the campaign's end     never (expired)
-    not_before                         later
+    not_before, the campaign's start   later
     do-not-call                        never (skipped)
     hours                              later; never where nobody knows where the callee is
     caps, gap, one call at a time      later
@@ -52,7 +52,9 @@ POSTAL_COLUMNS = ("postal_code", "zip", "zip_code", "postcode")
 """Variables that say where the callee is, besides the `timezone` column."""
 
 
-STOPPED_LOOK_S = 60.0
+HELD_LOOK_S = 60.0
+"""A job that is met while the rules cannot be known is asked about again after so long."""
+NOT_BEGUN = "the campaign's start has not come yet"
 
 _CALM = CampaignBreaker()
 _ANY_HOUR = HoursRule()
@@ -145,6 +147,7 @@ class Screen:
     """Lines with bounds, instead of `from_numbers`."""
     zone: tzinfo = UTC
     """The campaign's own: where its days begin."""
+    starts_at: float | None = None
     ends_at: float | None = None
     hours: HoursRule = _ANY_HOUR
     overrides: AreaOverrides = _NO_OVERRIDES
@@ -156,8 +159,8 @@ class Screen:
     agents: tuple[AgentChoice, ...] = ()
     campaign: str = ""
     """Its name: the choice of an agent depends on it."""
-    stop: Stop | None = None
-    """The rules cannot be known, such as a do-not-call file that cannot be read: nobody is called."""
+    hold: Hold | None = None
+    """The rules cannot be known, such as a do-not-call file that cannot be read: nobody is called now."""
     version: int = 0
     """Of what was changed on the running campaign; the ledger takes no claim under an older one."""
 
@@ -188,12 +191,14 @@ class Screen:
 
     def gate(self, facts: CampaignFacts, now: float) -> Go | Hold | Trial | Stop | Reserve:
         """What holds for every job of the campaign. `Reserve` is a Go, or a Trial, that costs."""
-        if self.stop is not None:
-            return self.stop
         if facts.cancelled:
             return Stop("the campaign was cancelled", "nothing is left to do")
+        if self.hold is not None:
+            return self.hold
         if facts.paused is not None:
             return Hold(facts.paused)
+        if self.starts_at is not None and now < self.starts_at:
+            return Hold(NOT_BEGUN, self.starts_at)
         verdict = facts.breaker.judge(self.breakers, facts.under_way, now)
         if isinstance(verdict, Hold | Stop):
             return verdict
@@ -214,14 +219,16 @@ class Screen:
     ) -> Verdict:
         """The verdict for one job at `now` (Unix seconds). `usage`: of the lines, by their number."""
         job = open_job.job
-        if self.stop is not None:
-            return Wait(now + STOPPED_LOOK_S, "stop", self.stop.why)
+        if self.hold is not None:
+            return Wait(now + HELD_LOOK_S, "hold", self.hold.why)
         if job.expires_at is not None and now >= job.expires_at:
             return Drop(JobState.EXPIRED, "expires_at has passed", "expires_at")
         if self.ends_at is not None and now >= self.ends_at:
             return Drop(JobState.EXPIRED, "the campaign's end has passed", "campaign.ends_at")
         if job.not_before is not None and now < job.not_before:
             return Wait(job.not_before, "not_before")
+        if self.starts_at is not None and now < self.starts_at:
+            return self._not_past_the_end(Wait(self.starts_at, "campaign.starts_at", NOT_BEGUN), job)
         seen: dict[str, Any] = {}
         objection = None if job.to_number is None else self._protect(job, job.to_number, number, now, seen)
         verdict = objection or self._choose(open_job, now, number, usage or {}, seen)
