@@ -42,6 +42,10 @@ def test_campaigns_choose_each_for_itself() -> None:
     assert same / JOBS == pytest.approx(0.5, abs=0.02)
 
 
+def test_a_key_that_was_read_from_broken_text_draws_as_any_other() -> None:
+    assert choose_agent("row-\udcff", (A, B, C), "spring") in (A, B, C)
+
+
 @given(keys, agents, st.randoms(use_true_random=False))
 def test_the_order_of_the_agents_has_no_say(key: str, of: list[AgentChoice], chance: Random) -> None:
     shuffled = sorted(of, key=lambda _: chance.random())

@@ -109,6 +109,9 @@ def test_a_stop_stays_with_its_first_reason_until_an_operator_resumes() -> None:
         ("AbAbA", True),  # that B works shows nothing of A
         ("AbBbA", False),
         ("AbaAbA", False),
+        ("AAaAA", False),
+        ("AAbaA", False),  # A has shown that it works, though nothing was held against the campaign
+        ("AAbB", False),  # and the campaign, though nothing was held against B
         ("AxAxA", True),  # unclear ends show nothing
     ],
 )
@@ -130,7 +133,9 @@ def test_after_resuming_the_faults_are_counted_anew() -> None:
     for _ in range(2):
         again = again.after(event(Sign.CONFIGURATION), RULES, NOW)
         assert again.judge(RULES, 0, NOW) == GO
-    assert "3 calls in a row" in stopped(again.after(event(Sign.CONFIGURATION), RULES, NOW)).why
+    stop = stopped(again.after(event(Sign.CONFIGURATION), RULES, NOW))
+    assert "3 calls in a row" in stop.why
+    assert "the from-number's telephony settings" in stop.way_out
 
 
 # a line that is flagged, a provider that is down
@@ -152,14 +157,16 @@ def test_a_flagged_line_rests_an_hour_then_one_call_decides() -> None:
 def test_a_line_whose_provider_is_down_rests_after_three() -> None:
     down = Sign.PROVIDER_DOWN
     assert line_after(down, down, Sign.RANG, down, down).judge(RULES, NOW) == GO
-    assert held(line_after(down, down, down).judge(RULES, NOW)).until == NOW + 30
+    why = "the telephony provider is unavailable: because provider_down"
+    assert held(line_after(down, down, down).judge(RULES, NOW)) == Hold(why, NOW + 30)
     assert line_after(down, down, down, rules=SHARED).judge(SHARED, NOW) == GO
     assert campaign([down] * 3).judge(RULES, 0, NOW) == GO
 
 
 def test_a_shared_provider_that_is_down_holds_the_campaign() -> None:
     state = campaign([(Sign.PROVIDER_DOWN, A), (Sign.PROVIDER_DOWN, B), (Sign.PROVIDER_DOWN, A)], SHARED)
-    assert held(state.judge(SHARED, 0, NOW)).until == NOW + 30
+    down = "the telephony provider is unavailable: because provider_down"
+    assert held(state.judge(SHARED, 0, NOW)) == Hold(down, NOW + 30)
     assert isinstance(state.judge(SHARED, 0, NOW + 30), Trial)
     state = state.try_with(SHARED, AttemptId("trial"), NOW + 30)
     assert held(state.judge(SHARED, 0, NOW + 30)).until is None

@@ -41,6 +41,7 @@ def test_twenty_refused_in_a_row_stop_the_campaign() -> None:
     assert isinstance(stop, Stop)
     assert "20 requests in a row" in stop.why
     assert "because refused" in stop.why
+    assert "check the agent" in stop.way_out
     assert campaign([*[Sign.REFUSED] * 19, Sign.ACCEPTED, *[Sign.REFUSED] * 19]).judge(RULES, 0, NOW) == GO
 
 

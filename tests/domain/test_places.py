@@ -64,6 +64,7 @@ def test_by_the_number_alone(number: str, zones: tuple[str, ...], regions: tuple
         ("+12125550100", {"postal_code": "2139"}, (NEW_YORK,), ("US-MA", "US-NY")),
         ("+12125550100", {"state": "NJ", "postal_code": "80202"}, (DENVER, NEW_YORK), None),
         ("+12125550100", {"postal_code": "H2X 1Y4"}, None, ("CA-QC", "US-NY")),
+        ("+14165550100", {"state": "BC"}, None, ("CA-BC", "CA-ON")),
         ("+18005550100", {"timezone": "America/Denver"}, (DENVER,), ()),
         ("+18005550100", {"state": "CO"}, (DENVER,), ("US-CO",)),
         ("+18005550100", {"postal_code": "80202-1234"}, (DENVER,), ("US-CO",)),
@@ -97,6 +98,11 @@ def test_by_the_columns_of_the_row(
 def test_a_column_that_cannot_be_used_is_refused_by_its_name(columns: dict[str, str], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         find("+12125550100", **columns)
+
+
+def test_a_mobile_number_is_wherever_its_plan_lets_it_be() -> None:
+    assert {"Australia/Perth", "Australia/Sydney"} < set(find("+61491570156").zones), "all of the country"
+    assert find("+18765550100").zones == ("America/Jamaica",), "in North America it has an area code"
 
 
 AREA_CODES = [f"{a}{b}{c}" for a, b, c in product("23456789", "0123456789", "0123456789")]

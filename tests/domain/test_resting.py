@@ -40,6 +40,14 @@ def test_a_failure_begins_a_rest_to_the_second() -> None:
     assert rest.judge(NOW + 60) == Trial("spam")
 
 
+def test_a_state_tells_when_it_began_and_keeps_nothing_of_the_one_before() -> None:
+    once = CLOSED.after(Proof.FAILED, CALL, NOW, "down", THIRD, NOW)
+    twice = once.after(Proof.FAILED, CALL, NOW, "down", THIRD, NOW)
+    resting = twice.after(Proof.FAILED, CALL, NOW + 5, "down", THIRD, NOW + 9)
+    assert resting == Rest(rests=1, until=NOW + 9 + THIRD.first_s, since=NOW + 9, why="down")
+    assert tried(resting, Proof.WORKED, NOW + 500) == Rest(rests=1, since=NOW + 500)
+
+
 @pytest.mark.parametrize("proof", [Proof.WORKED, Proof.UNCLEAR, Proof.NO_CALL])
 def test_nothing_else_does(proof: Proof) -> None:
     assert CLOSED.after(proof, CALL, NOW, "", RULE, NOW) is CLOSED

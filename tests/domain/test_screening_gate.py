@@ -8,7 +8,7 @@ from dialer.domain.breakers import CampaignBreaker
 from dialer.domain.budget import BudgetFacts, BudgetRule, Reserve
 from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.canary import CanaryFacts, CanaryRule
-from dialer.domain.gates import GO, Hold, Stop, Trial
+from dialer.domain.gates import GO, Hold, Stop
 from dialer.domain.lifecycle import JobState
 from dialer.domain.resting import Rest
 from dialer.domain.screening import (
