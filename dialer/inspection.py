@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, TextIO, TypeVar
+from typing import Any, Literal, TextIO, TypeVar
 
 from dialer.adapters.clock import SystemClock
+from dialer.adapters.ledger.holds import Holds, first_outcomes, holds
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.adapters.sources.csv_file import CsvFile
@@ -15,13 +16,16 @@ from dialer.app import open_ledger
 from dialer.configuration import csv_options
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId, RejectedRow
+from dialer.domain.canary import CanaryFacts
 from dialer.domain.errors import BadInput
 from dialer.domain.results import ResultLine
 from dialer.engine.events import Observe
 from dialer.engine.intake import Intake
 from dialer.loops import run_on_loop
 from dialer.ports import CampaignCounts, IntakeCounts
-from dialer.settings import Loaded
+from dialer.settings import Loaded, Settings
+from dialer.settings.live import with_changes
+from dialer.settings.rules import canary_rule
 
 T = TypeVar("T")
 
@@ -66,6 +70,13 @@ class CampaignStatus:
     """Attempts claimed in the last minute."""
     left_s: float | None
     """Seconds until the open jobs are final, at the speed of the last ten minutes; None: not known."""
+    holds: Holds
+    per_campaign_usd: float | None = None
+    per_day_usd: float | None = None
+    """Ceilings, where these settings have one."""
+    canary_calls: int = 0
+    canary: CanaryFacts | None = None
+    """Where these settings send calls first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +134,33 @@ def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
         final_per_s = speed.final_in_10_minutes / 600
         open_jobs = counts.open_jobs
         left_s = open_jobs / final_per_s if open_jobs and final_per_s else None
-        return CampaignStatus(name, counts, float(speed.claimed_in_a_minute), left_s)
+        held = await ledger.ask(lambda conn: holds(conn, campaign_id))
+        settings = _in_force(loaded.settings, held.changes)
+        rule, canary = canary_rule(settings.canary), None
+        if rule is not None:
+            calls = rule.calls
+            canary = rule.count(await ledger.ask(lambda conn: first_outcomes(conn, campaign_id, calls)))
+        return CampaignStatus(
+            name,
+            counts,
+            float(speed.claimed_in_a_minute),
+            left_s,
+            held,
+            settings.budget.per_campaign_usd,
+            settings.budget.per_day_usd,
+            settings.canary.calls,
+            canary,
+        )
 
     return _for_each(loaded, name, status)
+
+
+def _in_force(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """With what was changed for one campaign, as far as it fits these settings: they may not be the run's."""
+    try:
+        return with_changes(settings, changes)
+    except BadInput:
+        return settings
 
 
 def verify(loaded: Loaded, name: str | None) -> list[Verdict]:

@@ -1,4 +1,4 @@
-"""`dialer check`, `status`, `results` and `verify`: questions that dial nobody."""
+"""`dialer check`, `results` and `verify`: questions that dial nobody."""
 
 import contextlib
 import sys
@@ -11,11 +11,9 @@ import typer
 
 from dialer.cli import exits, flags, words
 from dialer.domain.errors import BadInput, DialerError
-from dialer.domain.lifecycle import JobState
-from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
-    from dialer.inspection import CampaignStatus, CheckReport, Verdict
+    from dialer.inspection import CheckReport, Verdict
 
 Lines = Iterator[tuple[str, str, str]]
 """Label, text and style of each line."""
@@ -73,35 +71,6 @@ def check(
         words.print_aligned(_check_lines(report))
     if not report.people:
         raise BadInput(f"{leads}: not one row can be called")
-
-
-def status(
-    campaign: OneOrAll = None,
-    ledger: flags.Ledger = None,
-    config: flags.Config = None,
-    secrets_dir: flags.SecretsDir = None,
-    json: flags.Json = False,
-) -> None:
-    """Show where campaigns stand, also while they run.
-
-    It only reads.
-
-    Examples
-
-      dialer status
-      dialer status spring --json
-    """
-    from dialer.inspection import campaign_status
-
-    loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
-    found = campaign_status(loaded, campaign)
-    if json:
-        typer.echo(words.as_json([_status_as_dict(each) for each in found]))
-        return
-    if not found:
-        typer.echo(f"there is no campaign yet in {loaded.settings.ledger.url}")
-    for each in found:
-        words.print_aligned(_status_lines(each))
 
 
 def results(
@@ -211,36 +180,6 @@ def _check_as_dict(report: "CheckReport") -> dict[str, Any]:
         "cps": report.cps,
         "slots": report.slots,
         "pace_s": report.pace_s,
-    }
-
-
-def _status_lines(status: "CampaignStatus") -> Lines:
-    counts = status.counts
-    yield "campaign", status.campaign, "bold"
-    yield "jobs", words.jobs(counts.jobs) or "none", ""
-    yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
-    pace = f"{words.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
-    yield "calls", pace, ""
-    if status.left_s is not None:
-        yield "left", f"about {words.span(status.left_s)}", ""
-    if counts.next_due_at is not None:
-        yield "next due", rfc3339(counts.next_due_at) or "", ""
-    if counts.jobs.get(JobState.UNKNOWN, 0):
-        yield "unknown", "a call may have been made; not called again by themselves", "yellow"
-
-
-def _status_as_dict(status: "CampaignStatus") -> dict[str, Any]:
-    counts = status.counts
-    return {
-        "campaign": status.campaign,
-        "jobs": {state.value: counts.jobs.get(state, 0) for state in JobState},
-        "outcomes": dict(counts.outcomes),
-        "attempts": counts.attempts,
-        "calls": counts.calls,
-        "live": counts.live,
-        "per_minute": status.per_minute,
-        "left_s": status.left_s,
-        "next_due_at": rfc3339(counts.next_due_at),
     }
 
 

@@ -11,9 +11,10 @@ from dialer.cli import exits
 from dialer.cli.campaign import run
 from dialer.cli.config import config
 from dialer.cli.control import cancel, pause, resume, set_
-from dialer.cli.inspection import check, results, status, verify
+from dialer.cli.inspection import check, results, verify
 from dialer.cli.resolve import resolve
 from dialer.cli.simulator import simulator
+from dialer.cli.status import status
 from dialer.domain.errors import DialerError
 
 app = typer.Typer(

@@ -41,6 +41,9 @@ def test_paused_nobody_is_called_until_it_goes_on(tmp_path: Path) -> None:
         assert "leads is paused: no further call is started" in said.out
         running.until("campaign.held")
         no_more_calls(account, place, running)
+        paused = status(place)["paused"]
+        assert (paused["by"], paused["reason"]) == ("ana", "wrong name")
+        assert "by ana, since 20" in place.ask("status").out
         made = account.calls()
         assert made < len(PEOPLE)
         assert "leads goes on" in place.ask("resume", "leads", "--by", "ben").out

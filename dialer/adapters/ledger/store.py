@@ -20,6 +20,7 @@ from dialer.domain.decisions import Decision
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
+from dialer.domain.suppression import Suppressed
 from dialer.ports import (
     Added,
     AttemptUpdate,
@@ -37,6 +38,8 @@ OPERATIONS_MAX = 512
 CLOSED = "the ledger is closed"
 
 T = TypeVar("T")
+OnCommit = Callable[[float, bool, bool], None]
+"""Told of each transaction: the seconds it took, whether it was to write, whether the database failed."""
 
 
 class SqlLedger:
@@ -49,6 +52,7 @@ class SqlLedger:
         self._waiting: list[tuple[Operation, asyncio.Future[None]]] = []
         self._wake = anyio.Event()
         self._closed = False
+        self.on_commit: OnCommit | None = None
 
     async def open_campaign(self, name: str, now: float, *, simulated: bool) -> CampaignId:
         return await self._call(lambda conn: campaigns.open_campaign(conn, name, now, simulated=simulated))
@@ -101,6 +105,9 @@ class SqlLedger:
     async def control(self, campaign_id: CampaignId) -> Control:
         return await self._read(lambda conn: campaigns.control(conn, campaign_id))
 
+    async def suppressed(self, number: str) -> Suppressed | None:
+        return await self._read(lambda conn: campaigns.suppressed_number(conn, number))
+
     async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
         while await self._call(lambda conn: campaigns.cancel_some(conn, campaign_id, now)):
             pass
@@ -114,6 +121,10 @@ class SqlLedger:
     async def operate(self, act: Callable[[sa.Connection], T]) -> T:
         """Carry one act of an operator out: a function of `campaigns`."""
         return await self._call(act)
+
+    async def ask(self, question: Callable[[sa.Connection], T]) -> T:
+        """Ask what only people want to know: a function that reads."""
+        return await self._read(question)
 
     async def decisions_of(self, number: str) -> Sequence[Decision]:
         """Every decision about a number, in all campaigns."""
@@ -200,10 +211,15 @@ class SqlLedger:
             _wake_up(done)
 
     async def _commit(self, operations: list[Operation]) -> None:
+        began = anyio.current_time()
         if self._on_thread:
             await anyio.to_thread.run_sync(commit, self._conn, operations, limiter=self._limiter)
         else:
             commit(self._conn, operations)
+        if self.on_commit is not None:
+            wrote = any(each.group is not Group.READ for each in operations)
+            failed = any(isinstance(each.error, LedgerError) for each in operations)
+            self.on_commit(anyio.current_time() - began, wrote, failed)
 
 
 def _wake_up(done: asyncio.Future[None]) -> None:
