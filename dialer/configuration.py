@@ -1,22 +1,37 @@
 """What each part has to know, out of the settings."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from dialer.adapters.public_holidays import every_region, public_holidays
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.requests import ContentCheck, check_content
+from dialer.adapters.rules_file import SHIPPED, load_rules, shipped_rules
 from dialer.adapters.sources.csv_file import CsvOptions
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
-from dialer.domain.redial import RedialPolicy
-from dialer.domain.screening import Screen
+from dialer.domain.gates import Hold
+from dialer.domain.hours import HoursRule
+from dialer.domain.lines import area_code
+from dialer.domain.north_america import area_code_regions
+from dialer.domain.places import AreaOverrides
+from dialer.domain.screening import DoNotCallFile, Screen
+from dialer.domain.wall_clock import DAY_S
 from dialer.engine.campaign import CampaignConfig
 from dialer.engine.placing import PlacingConfig
 from dialer.engine.tracking import TrackingConfig
-from dialer.settings import Settings
+from dialer.settings import Rules, Settings
+from dialer.settings.contact import ALWAYS, caps_rule, own_hours, redial_policy
+from dialer.settings.rules import agents_of, breaker_rules, budget_rule, canary_rule, lines_of
 from dialer.simulation import SIMULATED_KEY
 
 SLOT_RECOVERS_S = 5.0
 """After the account said it is full, one slot comes back each so many seconds."""
+HOLIDAY_YEARS = 3
+"""Years whose public holidays are known, this one the first."""
+ANY_HOUR = 'rules.hours is "always": no law\'s calling hours are kept, and people may be called at any hour'
 
 
 def retell_config(settings: Settings, *, base_url: str | None) -> RetellConfig:
@@ -47,8 +62,11 @@ def _requests(settings: Settings) -> RetellConfig:
     )
 
 
-def csv_options(settings: Settings) -> CsvOptions:
-    """How leads are read. Raises `BadInput` if what the settings give every call would be refused."""
+def csv_options(settings: Settings, screen: Screen | None = None) -> CsvOptions:
+    """How leads are read. `screen`: the rules, where rows are to be refused that say nonsense of a place.
+
+    Raises `BadInput` if what the settings give every call would be refused.
+    """
     config = _requests(settings)
     problems = check_content(JobKind.PHONE_CALL, CallContent(), config)
     if problems:
@@ -59,11 +77,82 @@ def csv_options(settings: Settings) -> CsvOptions:
         default_kind=settings.call.kind,
         default_timezone=settings.intake.timezone,
         check=ContentCheck(config),
+        needed=settings.variables.by_name,
+        place_of=screen.place_of if screen is not None and screen.hours.is_on else None,
     )
 
 
-def campaign_config(settings: Settings, limit: int | None) -> CampaignConfig:
-    """What the engine has to know."""
+@dataclass(frozen=True, slots=True)
+class HoursInForce:
+    """The calling hours of a campaign; kept as long as the settings stay, since they remember verdicts."""
+
+    rule: HoursRule
+    overrides: AreaOverrides
+
+
+def hours_in_force(rules: Rules, now: float) -> HoursInForce:
+    """The law's hours and the campaign's own, with the public holidays of the years from `now` (Unix) on.
+
+    Raises `BadInput` if the rules file cannot be read.
+    """
+    first = datetime.fromtimestamp(now - DAY_S, UTC).year  # somewhere it is still yesterday
+    years = range(first, first + HOLIDAY_YEARS)
+    is_shipped = rules.hours in (SHIPPED, ALWAYS)
+    law = load_rules(shipped_rules() if is_shipped else Path(rules.hours), years)
+    own = own_hours(rules)
+    holidays = law.holidays if rules.holidays == "open" else public_holidays(every_region(), years)
+    rule = HoursRule(
+        everywhere=() if own is None else (own,),
+        regional=None if rules.hours == ALWAYS else law.regional,
+        holidays=holidays,
+        ring_s=rules.ring_s,
+    )
+    return HoursInForce(rule, law.overrides)
+
+
+def screen_of(
+    settings: Settings,
+    campaign: str,
+    hours: HoursInForce,
+    *,
+    do_not_call: tuple[DoNotCallFile, ...] = (),
+    hold: Hold | None = None,
+    version: int = 0,
+) -> Screen:
+    """All rules of a campaign."""
+
+    def regions_of(number: str) -> tuple[str, ...]:
+        return area_code_regions(area_code(number) or "")
+
+    return Screen(
+        from_numbers=settings.from_numbers,
+        lines=lines_of(settings.lines, settings.from_numbers, regions_of) if settings.lines else (),
+        zone=ZoneInfo(settings.campaign.timezone),
+        starts_at=settings.campaign.starts,
+        ends_at=settings.campaign.ends,
+        hours=hours.rule,
+        overrides=hours.overrides,
+        caps=caps_rule(settings.rules),
+        do_not_call=do_not_call,
+        breakers=breaker_rules(settings.breakers),
+        budget=budget_rule(settings.budget),
+        canary=canary_rule(settings.canary),
+        agents=agents_of(settings.agents),
+        campaign=campaign,
+        hold=hold,
+        version=version,
+    )
+
+
+def hours_notice(settings: Settings) -> str | None:
+    """What is to be said each time where the law's calling hours were taken off."""
+    return ANY_HOUR if settings.rules.hours == ALWAYS else None
+
+
+def campaign_config(
+    settings: Settings, limit: int | None, *, screen: Screen | None = None, control_s: float = 0.5
+) -> CampaignConfig:
+    """What the engine has to know. `screen`: the rules; None: those of lines without bounds alone."""
     pace, placing, tracking = settings.pace, settings.placing, settings.tracking
     return CampaignConfig(
         cps=pace.cps,
@@ -91,7 +180,8 @@ def campaign_config(settings: Settings, limit: int | None) -> CampaignConfig:
             call_max_s=tracking.call_max_s,
             missing_s=placing.settle_s,
         ),
-        redial=RedialPolicy(settings.redial.attempts_max, put_back_s=placing.put_back_s),
-        screen=Screen(settings.from_numbers),
+        redial=redial_policy(settings.redial, placing.put_back_s, settings.campaign.ends),
+        screen=Screen(settings.from_numbers) if screen is None else screen,
+        control_s=control_s,
         limit=limit,
     )

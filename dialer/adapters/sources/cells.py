@@ -11,6 +11,7 @@ import orjson
 from dialer.adapters.sources.reject_codes import RowFault
 from dialer.domain.calls import JobKind
 from dialer.domain.phone import NotANumber, NumberFault, parse_number
+from dialer.domain.variables import VariableFault
 
 PRIORITY_MAX = 100
 """Priorities go from minus this to plus this."""
@@ -22,7 +23,7 @@ REMEMBERED_CELLS_MAX = 4096
 class BadCell(Exception):
     """The row is refused: a code for machines, and for people what is wrong, behind the column's name."""
 
-    def __init__(self, code: RowFault | NumberFault, reason: str) -> None:
+    def __init__(self, code: RowFault | NumberFault | VariableFault, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason

@@ -10,8 +10,8 @@ lead list at all raises `BadInput`.
           → jobs.py       row → CallJob or RejectedRow
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio.lowlevel
@@ -45,6 +45,10 @@ class CsvOptions:
     """No line is configured: each phone call's row has to bring its own from-number."""
     check: Check | None = None
     """Asked for each row's content; each problem it finds refuses the row as `bad_content`."""
+    needed: Mapping[str, str | None] = field(default_factory=dict)
+    """The variables that the agent needs, each with its default; None: a row without it is refused."""
+    place_of: Callable[[CallJob], object] | None = None
+    """Asked for each job; if it raises `ValueError` the row is refused as `bad_place`, in its words."""
 
     def __post_init__(self) -> None:
         if self.region is not None and not is_region(self.region):
@@ -129,6 +133,8 @@ class CsvFile:
             kind=options.default_kind,
             needs_from_number=options.needs_from_number,
             check=options.check,
+            needed=options.needed,
+            place_of=options.place_of,
         )
         return reader, header.delimiter
 

@@ -1,6 +1,7 @@
 """A row of cells becomes a `CallJob`, or a rejected row that says which column is wrong and what to do."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from dialer.adapters.sources.cells import (
@@ -18,6 +19,7 @@ from dialer.adapters.sources.columns import Columns, Named
 from dialer.adapters.sources.reject_codes import RowFault
 from dialer.domain.calls import CallContent, CallJob, JobKind, RejectedRow
 from dialer.domain.phone import NotANumber, NumberFault, PhoneNumber, parse_number
+from dialer.domain.variables import BadVariable, check_variables
 
 Value = TypeVar("Value")
 
@@ -37,6 +39,8 @@ class RowReader:
         kind: JobKind,
         needs_from_number: bool,
         check: Check | None,
+        needed: Mapping[str, str | None],
+        place_of: Callable[[CallJob], object] | None,
     ) -> None:
         self._columns = columns
         self._width = len(columns.names)
@@ -50,11 +54,16 @@ class RowReader:
         self._kind = kind
         self._needs_from_number = needs_from_number
         self._check = check
+        self._needed = needed
+        self._variable_names = frozenset(name for name, _ in columns.variables)
+        self._place_of = place_of
 
     def read(self, line: int, cells: list[str]) -> CallJob | RejectedRow:
         """The job in the row that starts at this line of the file. Never raises."""
         try:
-            return self._job(line, self._fitted(cells))
+            job = self._job(line, self._fitted(cells))
+            self._check_place(job)
+            return job
         except BadCell as bad:
             return RejectedRow(line, bad.code, bad.reason, tuple(cells))
 
@@ -157,9 +166,25 @@ class RowReader:
             content = CallContent(variables=_filled(columns.variables, cells))
         else:
             content = self._read_full_content(cells)
+        if self._needed:
+            content = self._with_needed(content)
         if self._check is not None and (problems := self._check(kind, content)):
             raise BadCell(RowFault.BAD_CONTENT, "; ".join(problems))
         return content
+
+    def _with_needed(self, content: CallContent) -> CallContent:
+        """With the defaults of variables that the row leaves empty."""
+        variables = check_variables(content.variables, self._needed, self._variable_names)
+        if isinstance(variables, BadVariable):
+            raise BadCell(variables.code, variables.reason)
+        return content if variables is content.variables else replace(content, variables=variables)
+
+    def _check_place(self, job: CallJob) -> None:
+        if self._place_of is not None and job.to_number is not None:
+            try:
+                self._place_of(job)
+            except ValueError as error:
+                raise BadCell(RowFault.BAD_PLACE, str(error)) from None
 
     def _read_full_content(self, cells: list[str]) -> CallContent:
         columns = self._columns

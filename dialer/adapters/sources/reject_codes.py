@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from dialer.domain.phone import NumberFault
+from dialer.domain.variables import VariableFault
 
 
 class RowFault(StrEnum):
-    """What can be wrong with a row besides its number (for that see `NumberFault`)."""
+    """What can be wrong with a row besides its number (`NumberFault`) and variables (`VariableFault`)."""
 
     UNCLOSED_QUOTE = "unclosed_quote"
     TOO_MANY_CELLS = "too_many_cells"
@@ -24,6 +25,7 @@ class RowFault(StrEnum):
     BAD_TIME = "bad_time"
     BAD_AGENT_OVERRIDE = "bad_agent_override"
     BAD_CONTENT = "bad_content"
+    BAD_PLACE = "bad_place"
 
 
 REJECT_CODES: Mapping[str, str] = {
@@ -53,5 +55,9 @@ REJECT_CODES: Mapping[str, str] = {
     RowFault.BAD_TIME: "not_before or expires_at is no RFC 3339 time, or the row expires before it starts",
     RowFault.BAD_AGENT_OVERRIDE: "agent_override is no JSON object",
     RowFault.BAD_CONTENT: "the API would not take these variables, metadata, headers or agent settings",
+    RowFault.BAD_PLACE: "timezone, state or postal_code do not say where the person is",
+    VariableFault.MISSING_VARIABLE: "the file has no column for a variable that the agent needs",
+    VariableFault.EMPTY_VARIABLE: "a variable that the agent needs is empty, and has no default",
+    VariableFault.UNRESOLVED_VARIABLE: "a variable still holds a placeholder in double braces",
 }
 """Code → meaning, for the documentation. Duplicates (`duplicate_number`, ...) are found by the ledger."""

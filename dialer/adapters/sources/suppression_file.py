@@ -40,9 +40,18 @@ class _Version:
 class SuppressionFile:
     """The numbers of one file, as they were at the last reading; none before the first."""
 
-    def __init__(self, path: Path, *, region: str | None = None, encoding: str | None = None) -> None:
-        """`region`: country (two letters) of the numbers without +. `encoding`: None to detect it."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        region: str | None = None,
+        encoding: str | None = None,
+        until: str = "Nobody is called before the whole do-not-call file can be read",
+    ) -> None:
+        """`region`: country (two letters) of the numbers without +. `encoding`: None to detect it.
+        `until`: what its faults keep from being done, for people."""
         self._path = path
+        self._until = until
         self._region = region
         self._encoding = encoding
         self._numbers = NumberSet()
@@ -57,6 +66,11 @@ class SuppressionFile:
     def __len__(self) -> int:
         """How many different numbers it holds."""
         return len(self._numbers)
+
+    @property
+    def numbers(self) -> NumberSet:
+        """What it holds (E.164); the set of one reading never changes."""
+        return self._numbers
 
     def find(self, number: str) -> Suppressed | None:
         """Why `number` (E.164) must not be called; None if it is not in the file."""
@@ -85,6 +99,16 @@ class SuppressionFile:
             f"{self._path}: it changes while it is read: write a new file and move it to this name"
         )
 
+    def each(self) -> Iterator[str]:
+        """Its numbers as they stand in it now, doubles included, without keeping them.
+
+        Raises `BadInput` where it cannot be read on: then what came before is not all.
+        """
+        version = self._look()
+        yield from self._stream(version)
+        if self._look() != version:
+            raise BadInput(f"{self._path}: it changed while it was read: read it again")
+
     def _look(self) -> _Version:
         try:
             stat = self._path.stat()
@@ -94,17 +118,21 @@ class SuppressionFile:
 
     def _read(self, version: _Version) -> NumberSet:
         try:
-            if version.size == 0:
-                raise BadInput(f"{self._path}: the file is empty: if nobody is in it, say so in a # comment")
-            file = open_text(self._path, self._encoding)
-            with file.stream:
-                return NumberSet(self._numbers_in(Records(file.stream, file.unreadable)))
-        except (OSError, UnicodeError) as error:
-            raise BadInput(f"{self._path}: cannot be read on: {error}") from error
+            return NumberSet(self._stream(version))
         except BadInput as error:
             if not isinstance(error.__cause__, OSError):
                 self._fault = version, str(error)
             raise
+
+    def _stream(self, version: _Version) -> Iterator[str]:
+        if version.size == 0:
+            raise BadInput(f"{self._path}: the file is empty: if nobody is in it, say so in a # comment")
+        try:
+            file = open_text(self._path, self._encoding)
+            with file.stream:
+                yield from self._numbers_in(Records(file.stream, file.unreadable))
+        except (OSError, UnicodeError) as error:
+            raise BadInput(f"{self._path}: cannot be read on: {error}") from error
 
     def _numbers_in(self, records: Records) -> Iterator[str]:
         line = 1
@@ -171,6 +199,6 @@ class SuppressionFile:
 
     def _bad(self, line: int, what: str) -> BadInput:
         return BadInput(
-            f"{self._path}, line {line}: {what}. Nobody is called before the whole do-not-call file can be "
-            "read: correct the line, or put # in front of it"
+            f"{self._path}, line {line}: {what}. {self._until}: "
+            "correct the line, or put # in front of it"
         )

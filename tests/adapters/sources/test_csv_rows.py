@@ -11,6 +11,7 @@ from dialer.adapters.sources.reject_codes import REJECT_CODES, RowFault
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.phone import NumberFault
+from dialer.domain.variables import VariableFault
 
 N = "+12125550100"
 
@@ -166,9 +167,10 @@ def test_a_bad_row_is_refused_with_its_code_and_the_next_is_read(
 
 
 def test_each_code_is_documented() -> None:
-    assert set(REJECT_CODES) == {*NumberFault, *RowFault}
+    assert set(REJECT_CODES) == {*NumberFault, *RowFault, *VariableFault}
     tried = {code for code, _ in REFUSED}
-    elsewhere = {NumberFault.NO_AREA_CODE, RowFault.BAD_CONTENT, RowFault.NO_FROM_NUMBER}
+    untold = {RowFault.BAD_CONTENT, RowFault.NO_FROM_NUMBER, RowFault.BAD_PLACE}
+    elsewhere = {NumberFault.NO_AREA_CODE, *untold, *VariableFault}
     assert set(REJECT_CODES) - tried == elsewhere
 
 
