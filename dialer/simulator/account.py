@@ -68,6 +68,10 @@ class Account:
     """Numbers whose contact is marked do_not_call; refused only when the request honours that."""
     from_numbers: frozenset[str] | None = None
     """The numbers the account owns; None: any."""
+    flagged_numbers: frozenset[str] = frozenset()
+    """From-numbers that are marked as spam: no call from one of them rings anybody."""
+    provider_down: bool = False
+    """The telephony provider is unavailable: no call rings anybody."""
     agent_id: str = "agent_0123456789abcdef0123456789"
     agents: frozenset[str] | None = None
     """The agents the account has besides `agent_id`; None: any id is one."""

@@ -98,7 +98,7 @@ class World:
         wait_s = self._rate_wait_s(now)
         number = str(body["to_number"])
         full = refused or self.tally.live >= self.account.outbound_slots
-        script = self._without_slot(number, nth) if full else self._script_of(number)
+        script = self._without_slot(number, nth) if full else self._script_of(number, body)
         call = self._new_call(Kind.DIALLED, body, f"{number}/{nth}", now, script=script)
         chance = dice(self.seed, "times", number, nth)
         call.ring_s, call.talk_s = times_of(script, self.account, chance)
@@ -182,7 +182,11 @@ class World:
             return NO_SLOT
         raise Refusal(429, f"Concurrency limit of {self.account.concurrency_limit} calls reached.")
 
-    def _script_of(self, number: str) -> Script:
+    def _script_of(self, number: str, body: Json) -> Script:
+        if self.account.provider_down:
+            return script_of(Behaviour.PROVIDER_DOWN, 0)
+        if body["from_number"] in self.account.flagged_numbers:
+            return script_of(Behaviour.SPAM, 0)
         before = self._answered.get(number, 0)
         self._answered[number] = before + 1
         return script_of(self._people.get(number) or behaviour_of(number), before)

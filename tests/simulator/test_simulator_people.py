@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import anyio
 import pytest
-from simulator_kit import STEADY, bench, in_virtual_time, number
+from simulator_kit import FROM, STEADY, bench, in_virtual_time, number
 
 from dialer.simulator.account import Account
 from dialer.simulator.chance import dice
@@ -89,6 +89,23 @@ async def test_people_can_be_chosen() -> None:
         call = await b.dial(number(0))
         await anyio.sleep(10)
         assert (await b.sdk.call.retrieve(call.call_id)).disconnection_reason == "dial_busy"
+
+
+@in_virtual_time
+async def test_a_flagged_number_and_a_missing_provider_ring_nobody() -> None:
+    async with bench() as b:
+        for changes in (
+            {"flagged_numbers": frozenset({FROM})},
+            {"flagged_numbers": frozenset({number(99)}), "provider_down": True},
+            {"provider_down": False},
+        ):
+            b.sim.set_account(**changes)
+            await b.dial(number(48))
+            await anyio.sleep(100)
+        reasons = [call.reason for call in b.sim.calls]
+        rung = [call.rung for call in b.sim.calls]
+    assert reasons == ["marked_as_spam", "telephony_provider_unavailable", "dial_busy"]
+    assert not any(rung)
 
 
 def test_times_have_their_mean_and_their_bounds() -> None:
