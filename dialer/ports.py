@@ -293,6 +293,10 @@ class Ledger(Protocol):
         """What operators want of the campaign now."""
         ...
 
+    async def suppressed(self, number: str) -> Suppressed | None:
+        """Who said that nobody may call this number; None: the ledger has nothing against it."""
+        ...
+
     async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
         """Close every open job of a cancelled campaign."""
         ...

@@ -54,6 +54,8 @@ POSTAL_COLUMNS = ("postal_code", "zip", "zip_code", "postcode")
 
 HELD_LOOK_S = 60.0
 """A job that is met while the rules cannot be known is asked about again after so long."""
+HOLD = "hold"
+"""The rule of such a wait."""
 NOT_BEGUN = "the campaign's start has not come yet"
 
 _CALM = CampaignBreaker()
@@ -220,7 +222,7 @@ class Screen:
         """The verdict for one job at `now` (Unix seconds). `usage`: of the lines, by their number."""
         job = open_job.job
         if self.hold is not None:
-            return Wait(now + HELD_LOOK_S, "hold", self.hold.why)
+            return Wait(now + HELD_LOOK_S, HOLD, self.hold.why)
         if job.expires_at is not None and now >= job.expires_at:
             return Drop(JobState.EXPIRED, "expires_at has passed", "expires_at")
         if self.ends_at is not None and now >= self.ends_at:

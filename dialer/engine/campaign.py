@@ -6,7 +6,7 @@ nothing more, let the requests under way answer, leave the rest to the ledger. T
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, inf
 from random import Random
 
 import anyio
@@ -36,10 +36,8 @@ from dialer.engine.lifetimes import Lifetimes
 from dialer.engine.pacing import Pace, Slot, Slots
 from dialer.engine.placing import Placer, PlacingConfig
 from dialer.engine.tracking import Tracker, TrackingConfig
-from dialer.ports import CallApi, Clock, Control, Ledger, ResultSink
+from dialer.ports import CallApi, Clock, Control, Ledger, NothingDue, ResultSink
 
-CONFIGURATION_FAULTS_MAX = 3
-"""Calls that may fail for the telephony's configuration before the campaign stops."""
 RESULT_LINES_MAX = 1000
 """Lines that go from the ledger to the results log at a time."""
 RESULTS_EVERY_S = 0.2
@@ -90,6 +88,9 @@ class Campaign:
         self._changed = changed
         self._held: str | None = None
         self._paused: str | None = None
+        self._is_cancelled = False
+        self._waits_for_an_end = False
+        self._stops = False
         self._ledger = ledger
         self._api = api
         self._sink = sink
@@ -157,7 +158,7 @@ class Campaign:
             start=self._start,
             idle=self._idle,
             on_stop=self.drain,
-            on_held=self._on_held,
+            on_answer=self._on_answer,
             limit=config.limit,
         )
 
@@ -197,8 +198,9 @@ class Campaign:
 
     def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
         """Stop politely. Everything is resumable at any moment, so this only saves the next start work."""
-        if self.stopping is not None:
+        if self._stops:
             return
+        self._stops = True  # also out of a drain, which would last as long as its calls
         self.stopping = CampaignStopping(why, way_out, account)
         self._reading.cancel()
         self._dispatcher.stop()
@@ -226,6 +228,9 @@ class Campaign:
             self._watch(attempt, self.slots.take())
 
     def _start(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
+        if self._paused is not None:  # resumed since the last look, else the ledger would not have given it
+            self._paused = None
+            self._due.now()
         self._observe(AttemptClaimed(attempt, resumed=False))
         self._live += 1
         self._lifetimes.begin(self._live_fresh(attempt, slot, sent))
@@ -248,8 +253,8 @@ class Campaign:
 
     def _observe(self, event: Event) -> None:
         if isinstance(event, AttemptClosed):
-            if self._held is not None:
-                self._due.now()  # a call's end may be what it waits for
+            if self._waits_for_an_end:
+                self._due.now()
             elif event.due_at is not None:
                 self._due.at(event.due_at)
         self._observers(event)
@@ -302,12 +307,25 @@ class Campaign:
         self.slots.configure(config.slots)
         self._due.now()
 
-    def _screen_at_the_gate(self) -> Screen:
-        """The rules for a request that was claimed already: a pause reaches it there."""
-        screen = self._screen
-        return screen if self._paused is None else replace(screen, hold=Hold(self._paused))
+    def _screen_at_the_gate(self, is_repeat: bool) -> Screen:
+        """The rules for a request that was claimed already: a pause reaches it there, and a stop.
 
-    def _on_held(self, why: str | None) -> None:
+        One whose first request may have made a call is done with by a stop only if the campaign is cancelled:
+        then it is looked for and not repeated.
+        """
+        screen = self._screen
+        if is_repeat and self._is_cancelled:
+            return replace(screen, hold=None, ends_at=-inf)
+        why = self._paused
+        if self.stopping is not None and not is_repeat:
+            why = self.stopping.why
+        return screen if why is None else replace(screen, hold=Hold(why))
+
+    def _on_answer(self, nothing: NothingDue | None) -> None:
+        """What a claim got; None: a job."""
+        if nothing is not None:
+            self._waits_for_an_end = nothing.busy or nothing.held is not None
+        why = None if nothing is None else nothing.held
         if why != self._held:
             self._held = why
             self._observe(CampaignHeld(why))
@@ -316,11 +334,14 @@ class Campaign:
         """Look what operators want: it takes hold within a second."""
         while True:
             control = await self._ledger.control(campaign_id)
-            if control.cancelled:
+            if control.cancelled and not self._is_cancelled:
+                self._is_cancelled = True
                 self.drain(Stop("the campaign was cancelled", "begin another one"))
-                self.pace.stop()
+                self.pace.release()
             if self._changed is not None and control.version != self._screen.version:
-                self.change(self._changed(control))
+                config = self._changed(control)
+                screen = replace(config.screen, version=control.version)  # else it would never be done
+                self.change(replace(config, screen=screen))
                 self._observe(CampaignChanged(control.changes))
             if control.paused != self._paused:
                 self._paused = control.paused

@@ -70,13 +70,13 @@ class Dispatcher:
         start: Callable[[Attempt, Slot, Callable[[], None]], None],
         idle: Callable[[float | None], bool],
         on_stop: Callable[[Stop], None],
-        on_held: Callable[[str | None], None],
+        on_answer: Callable[[NothingDue | None], None],
         limit: int | None,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
 
         `idle` is told when nothing is due and says whether the work is finished. `on_stop`: a rule
-        says that nobody may be called any more. `on_held`: nobody may be called now, or (None) nobody is due.
+        says that nobody may be called any more. `on_answer`: what each claim got; None: a job.
         `limit`: claims at most.
         """
         self._ledger = ledger
@@ -92,7 +92,7 @@ class Dispatcher:
         self._start = start
         self._idle = idle
         self._on_stop = on_stop
-        self._on_held = on_held
+        self._on_answer = on_answer
         self._left = limit
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
@@ -120,10 +120,10 @@ class Dispatcher:
         while not self._stopped and (self._left is None or self._left > 0):
             asked = self._due.asking()
             nothing = await self._one(campaign_id)
+            self._on_answer(nothing)
             if nothing is not None:
                 if nothing.stop is not None:
                     self._on_stop(nothing.stop)
-                self._on_held(nothing.held)
                 if self._idle(nothing.next_due_at):
                     tasks.cancel_scope.cancel()
                 await self._due.wait(nothing.next_due_at, asked)

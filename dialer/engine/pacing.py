@@ -29,12 +29,14 @@ class Pace:
         self._burst_s = burst_s
         self._guard_s = guard_s
         self._sent: deque[float] = deque()
-        self.change(cps)
         self._unused: float | None = None
         self._held_until = 0.0
-        self._stopped = anyio.Event()
+        self._is_stopped = False
+        self._news = anyio.Event()
+        self._at_the_bucket: set[anyio.CancelScope] = set()
         self._observe = observe
         self._turn = anyio.Lock(fast_acquire=True)
+        self.change(cps)
 
     def change(self, cps: float) -> None:
         """From now on so many calls per second; what was sent before counts."""
@@ -45,6 +47,10 @@ class Pace:
         # as fast as the gate and no faster, or claimed attempts would gather before it
         self._spacing_s = self._period_s / per_period
         self._bucket = AsyncLimiter(burst, burst * self._spacing_s)
+        # whoever waits does so at the old pace, which may be minutes
+        for scope in self._at_the_bucket:
+            scope.cancel()
+        self._wake()
 
     def assume_full(self) -> None:
         """A process before this one may have sent up to now: leave its period alone."""
@@ -56,8 +62,14 @@ class Pace:
         unused, self._unused = self._unused, None
         if unused is not None and anyio.current_time() < unused + self._spacing_s:
             return unused
-        await self._bucket.acquire()
-        return anyio.current_time()
+        while True:
+            with anyio.CancelScope() as scope:
+                self._at_the_bucket.add(scope)
+                try:
+                    await self._bucket.acquire()
+                    return anyio.current_time()
+                finally:
+                    self._at_the_bucket.discard(scope)
 
     def give_back(self, token: float) -> None:
         """No job was there for it: until the next place comes, this one may still be taken."""
@@ -65,10 +77,10 @@ class Pace:
 
     async def gate(self) -> None:
         """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`."""
-        if self._turn.locked() or self._next_at() > anyio.current_time() or self._stopped.is_set():
+        if self._turn.locked() or self._next_at() > anyio.current_time() or self._is_stopped:
             async with self._turn:
                 await self._wait_until(self._next_at)
-                if self._stopped.is_set():
+                if self._is_stopped:
                     raise PaceStopped
                 self._sent.append(anyio.current_time())
         else:  # as always when slots are the bound: nobody waits and nothing is awaited
@@ -81,9 +93,19 @@ class Pace:
             self._held_until = until
             self._observe(RequestHeld(why, wait_s))
 
+    def release(self) -> None:
+        """End a hold: what waited is not going to leave, but to be told so."""
+        self._held_until = 0.0
+        self._wake()
+
     def stop(self) -> None:
         """Nothing leaves any more."""
-        self._stopped.set()
+        self._is_stopped = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
 
     def _next_at(self) -> float:
         full = len(self._sent) == self._sent.maxlen
@@ -91,9 +113,9 @@ class Pace:
 
     async def _wait_until(self, at: Callable[[], float]) -> None:
         # look again after each sleep: timers may fire early, and a hold may have come meanwhile
-        while not self._stopped.is_set() and (wait_s := at() - anyio.current_time()) > 0:
+        while not self._is_stopped and (wait_s := at() - anyio.current_time()) > 0:
             with anyio.move_on_after(wait_s):
-                await self._stopped.wait()
+                await self._news.wait()
 
 
 async def acquire(limiter: anyio.CapacityLimiter, borrower: object) -> None:

@@ -24,7 +24,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import CallNotStarted, CallRefused, CallUncertain, Limit
 from dialer.domain.lifecycle import AttemptState
-from dialer.domain.screening import Dial, Screen
+from dialer.domain.screening import HOLD, UNHEARD_OF, Dial, Drop, NumberFacts, Screen, Wait
 from dialer.engine.events import AttemptUncertain, Observe
 from dialer.engine.pacing import Pace
 from dialer.engine.tracking import Followed, Tracker
@@ -32,6 +32,8 @@ from dialer.ports import AttemptUpdate, CallApi, Clock, Ledger
 
 DOUBLINGS_MAX = 64
 """Of the first wait; after so many any wait has reached its bound."""
+FRESH_S = 1.0
+"""So long after its claim a request goes by what the claim knew of the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,9 @@ class Placer:
         config: PlacingConfig,
         observe: Observe,
         *,
-        screen: Callable[[], Screen],
+        screen: Callable[[bool], Screen],
     ) -> None:
-        """`screen`: the rules now, for what has waited since its claim."""
+        """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request."""
         self._api = api
         self._ledger = ledger
         self._tracker = tracker
@@ -140,8 +142,9 @@ class Placer:
 
     async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
         await self._pace.gate()
-        if not self._is_allowed(attempt):
-            return PutBack("its time passed while it waited", at_once=True)
+        objection = await self._objection(attempt)
+        if objection is not None:
+            return PutBack(f"not sent after all: {_why(objection)}", at_once=True)
         try:
             return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
         except CallRefused as error:
@@ -234,7 +237,10 @@ class Placer:
             return Placed(followed.news, adopted=True)
         if not self._may_repeat(age):
             return Parked("the idempotency key is too old to repeat the request")
-        if not self._is_allowed(attempt):
+        objection = await self._objection(attempt, is_repeat=True)
+        if isinstance(objection, Wait) and objection.rule == HOLD:
+            return PutBack(objection.why)  # it waits until that is over, or its key is too old
+        if objection is not None:
             return Parked("it may not be called any more, so it is only looked for")
         now = self._clock.now()
         again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
@@ -250,9 +256,17 @@ class Placer:
             self._observe(AttemptUncertain(again, str(error)))
             return Parked(str(error))
 
-    def _is_allowed(self, attempt: Attempt) -> bool:
-        """Whether the rules that let it be claimed would let it now."""
-        return isinstance(self._screen().judge(attempt.job, self._clock.now()), Dial)
+    async def _objection(self, attempt: Attempt, *, is_repeat: bool = False) -> Wait | Drop | None:
+        """What the rules that let it be claimed say against it now.
+
+        Caps and lines are no longer asked: the attempt itself is in their counts.
+        """
+        job, now = attempt.job, self._clock.now()
+        facts = UNHEARD_OF
+        if job.job.to_number is not None and not 0.0 <= now - attempt.claimed_at < FRESH_S:
+            facts = NumberFacts(suppressed=await self._ledger.suppressed(job.job.to_number))
+        verdict = self._screen(is_repeat).judge(job, now, facts)
+        return None if isinstance(verdict, Dial) else verdict
 
     def _may_repeat(self, age: Callable[[], float]) -> bool:
         """Whether something keeps a request that did make a call from making another, after this look."""
@@ -265,6 +279,12 @@ class Placer:
         """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""
         age, since = self._clock.now() - attempt.claimed_at, anyio.current_time()
         return lambda: max(self._clock.now() - attempt.claimed_at, age + anyio.current_time() - since)
+
+
+def _why(objection: Wait | Drop) -> str:
+    if isinstance(objection, Drop):
+        return objection.reason
+    return objection.why or objection.rule
 
 
 async def _at_the_gate(_: float) -> None:
