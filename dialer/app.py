@@ -23,7 +23,7 @@ from dialer.adapters.retell.signature import verify
 from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
-from dialer.configuration import campaign_config, csv_options, retell_config
+from dialer.configuration import csv_options, retell_config
 from dialer.domain.calls import CallNews, CampaignId
 from dialer.domain.errors import BadInput
 from dialer.engine.campaign import Campaign
@@ -31,6 +31,7 @@ from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
 from dialer.loops import run_on_loop
 from dialer.ports import CampaignCounts, Clock, IntakeCounts, Ledger, ResultSink
+from dialer.rulebook import Rulebook
 from dialer.settings import Loaded, Settings
 from dialer.simulation import Simulation, fresh_places, simulated
 from dialer.simulator.server import Simulator
@@ -125,11 +126,13 @@ async def _run(
             each(event)
 
     # what can be refused is refused before anything is opened
-    leads = replace(csv_options(settings), needs_from_number=not settings.from_numbers)
+    rulebook = _rulebook(settings, request)
+    screen = rulebook.config.screen
+    leads = replace(csv_options(settings, screen), needs_from_number=not screen.pool)
     began = anyio.current_time()
     async with AsyncExitStack() as stack:
         parts = await _open(stack, settings, request)
-        campaign = _campaign(settings, request, parts, observe)
+        campaign = _campaign(rulebook, request, parts, observe)
         intake = Intake(
             parts.ledger,
             CsvFile(request.leads, leads),
@@ -140,6 +143,7 @@ async def _run(
         )
         background = await stack.enter_async_context(anyio.create_task_group())
         background.start_soon(_stop_on_signals, campaign)
+        background.start_soon(rulebook.watch, campaign.change)
         await stack.enter_async_context(_webhooks(settings, parts, campaign))
         if view is not None:
             slots = campaign.slots
@@ -152,6 +156,18 @@ async def _run(
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
         background.cancel_scope.cancel()
     return summary
+
+
+def _rulebook(settings: Settings, request: RunRequest) -> Rulebook:
+    """The campaign's rules. Raises `BadInput` if a file of theirs cannot be read."""
+    simulate = request.simulate
+    return Rulebook(
+        settings,
+        request.campaign,
+        SystemClock().now() if simulate is None else simulate.epoch(settings),
+        limit=request.limit,
+        speed=1.0 if simulate is None else simulate.speed,
+    )
 
 
 async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) -> _Parts:
@@ -173,7 +189,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) 
     return _Parts(clock, simulator, retell, api, ledger, campaign_id, before, results, sink, rejects)
 
 
-def _campaign(settings: Settings, request: RunRequest, parts: _Parts, observe: Observe) -> Campaign:
+def _campaign(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Observe) -> Campaign:
     chance = Random()  # noqa: S311 - ids and jitter, no secrets
     if request.simulate is not None:
         # the same seed gives the same day, and never an id that the ledger has already
@@ -185,8 +201,9 @@ def _campaign(settings: Settings, request: RunRequest, parts: _Parts, observe: O
         parts.sink,
         parts.clock,
         chance,
-        campaign_config(settings, request.limit),
+        rulebook.config,
         observe,
+        rulebook.changed,
     )
 
 

@@ -73,7 +73,7 @@ def fresh_places(loaded: Loaded) -> Settings:
             changed["results"] = settings.results.model_copy(update={"dir": str(SIMULATED_DIR)})
     if settings.webhooks.listen is None:
         changed["webhooks"] = settings.webhooks.model_copy(update={"listen": "127.0.0.1:0"})
-    if not settings.from_numbers:
+    if not (settings.from_numbers or settings.lines):
         changed["from_numbers"] = (SIMULATED_FROM,)
     return settings.model_copy(update=changed)
 
