@@ -20,7 +20,18 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import CallNews, JobKind
 from dialer.engine.tally import Tally
 from dialer.inspection import check_leads
-from dialer.settings import Call, LedgerSection, Loaded, Pace, Placing, Results, Retell, Settings, Tracking
+from dialer.settings import (
+    Call,
+    LedgerSection,
+    Loaded,
+    Pace,
+    Placing,
+    Results,
+    Retell,
+    Rules,
+    Settings,
+    Tracking,
+)
 from tests.bench.spending import spend
 
 UNLIMITED_CPS = 100_000.0
@@ -86,6 +97,7 @@ def _loaded(wanted: Round) -> Loaded:
         tracking=Tracking().model_copy(update={"poll_s": wanted.poll_s}),
         ledger=LedgerSection(url=str(folder / "bench.db")),
         results=Results(dir=str(folder)),
+        rules=Rules(hours="always"),
     )
     return Loaded(settings, {})
 

@@ -99,6 +99,7 @@ class Served:
             "RETELL_API_KEY": "sim-key",
             "DIALER_RETELL__BASE_URL": self.url,
             "DIALER_TRACKING__POLL_S": "0.2",
+            "DIALER_RULES__HOURS": "always",
             "DIALER_PLACING__SETTLE_S": "1",
             **more,
         }

@@ -76,6 +76,7 @@ class Place:
             "DIALER_PLACING__KEY_LIFETIME_S": str(3300 / self.speed),
             "DIALER_TRACKING__POLL_S": "0.2",
             "DIALER_PACE__CPS": "100",
+            "DIALER_RULES__HOURS": "always",
             "DIALER_LOGS__LEVEL": "debug",
             **self.env,
         }
