@@ -146,3 +146,10 @@ def test_no_job_goes_before_the_campaigns_start_nor_waits_for_it_past_its_own_en
     late = replace(job, job=replace(job.job, expires_at=NOW + 5))
     assert screen.judge(late, NOW + 4) == Wait(NOW + 5, "campaign.starts_at", NOT_BEGUN)
     assert screen.judge(late, NOW + 5) == Drop(JobState.EXPIRED, "expires_at has passed", "expires_at")
+
+
+def test_facts_that_are_stopped_stop_and_stay_what_they_were() -> None:
+    facts = CampaignFacts(breaker=replace(HELD, faults=2), under_way=3)
+    after = facts.stopped(BROKEN)
+    assert gate(after) == BROKEN
+    assert replace(after, breaker=replace(after.breaker, stop=None)) == facts

@@ -153,6 +153,38 @@ def test_a_row_that_says_nonsense_of_its_place_has_no_zone() -> None:
     assert Screen((NEW_YORK,)).zone_of(an_open_job({"state": "Atlantis"}).job) is None
 
 
+def test_the_rows_own_number_goes_before_the_only_one_of_the_campaign() -> None:
+    assert judge(Screen((NEW_YORK,)), RUNG, from_number=DENVER) == Dial(DENVER, why=LineReason.OWN)
+
+
+def test_the_only_line_says_that_it_has_called_before() -> None:
+    verdict = judge(Screen(lines=(Line(NEW_YORK, slots=3),)), NumberFacts(last_line=NEW_YORK))
+    assert verdict == Dial(NEW_YORK, why=LineReason.SAME_LINE)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ((NEW_YORK, CHICAGO), JobKind.PHONE_CALL),
+        ((NEW_YORK,), JobKind.PHONE_CALL),
+        ((), JobKind.REGISTER_PHONE_CALL),
+    ],
+)
+def test_whatever_line_is_chosen_the_record_says_where_the_callee_is(
+    numbers: tuple[str, ...], kind: JobKind
+) -> None:
+    verdict = judge(Screen(numbers, hours=ALWAYS), RUNG, kind=kind, to_number="+13125550100")
+    assert isinstance(verdict, Dial)
+    assert verdict.from_number == (numbers[-1] if numbers else None), "of two the one of the same area"
+    assert verdict.input["place"] == "America/Chicago|US-IL"
+
+
+def test_a_gap_alone_is_told_too() -> None:
+    verdict = judge(Screen((NEW_YORK,), caps=CapsRule(gap_s=60.0)), RUNG)
+    assert isinstance(verdict, Dial)
+    assert (verdict.input["gap_s"], verdict.input["last_rung_at"]) == (60.0, NOW - HOUR_S)
+
+
 @pytest.mark.parametrize(
     ("to_number", "last_line", "line", "why"),
     [
