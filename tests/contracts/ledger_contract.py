@@ -3,14 +3,16 @@
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import anyio
+import orjson
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import (
     Attempt,
     AttemptId,
@@ -22,6 +24,7 @@ from dialer.domain.calls import (
     IntakeId,
     OpenJob,
 )
+from dialer.domain.decisions import Decision, Ruling, decode
 from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line, job_line
@@ -33,7 +36,18 @@ from dialer.rehearsal.loop import run_virtual
 NOW = 1_800_000_000.0
 FROM = "+12125550199"
 SCREEN = Screen((FROM,))
-DUMPED = ("campaign", "intake", "job", "attempt", "result")
+DUMPED = (
+    "campaign",
+    "intake",
+    "job",
+    "attempt",
+    "result",
+    "line",
+    "money",
+    "suppressed",
+    "operation",
+    "decision",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +181,26 @@ class Desk:
         assert isinstance(claimed, Attempt)
         return claimed
 
+    async def other(self, campaign: str = "autumn") -> "Desk":
+        """Another campaign of the same ledger."""
+        campaign_id = await self.ledger.open_campaign(campaign, self.now, simulated=False)
+        return Desk(self.ledger, campaign_id, self.now)
+
+    async def operate(self, act: Callable[[sa.Connection], Any]) -> Any:
+        """One act of an operator."""
+        return await self.ledger.operate(act)
+
+    async def said(self) -> list[dict[str, Any]]:
+        """The result lines, read."""
+        lines = await self.ledger.results_after(self.campaign_id, 0, 10_000)
+        return [orjson.loads(each.line) for each in lines]
+
+    async def made(self, ruling: Ruling) -> list[Decision]:
+        """The decisions of that kind that the campaign has made, of jobs and (without a number) of all."""
+        mine = f"WHERE campaign_id = {self.campaign_id} ORDER BY seq"
+        bodies = await self.sql(f"SELECT body FROM decision {mine}")  # noqa: S608
+        return [each for each in map(decode, (body for (body,) in bodies)) if each.verdict is ruling]
+
     async def claimed_keys(self, screen: Screen = SCREEN) -> list[str]:
         """Claim, one after the other, until nothing is due."""
         keys: list[str] = []
@@ -199,6 +233,16 @@ class Desk:
 
     async def finish(self, attempt: Attempt, *how: Any, **more: Any) -> None:
         await self.ledger.finish(self.finishing(attempt, *how, **more))
+
+    async def end(self, attempt: Attempt, outcome: Outcome = Outcome.REACHED, **more: Any) -> None:
+        """A call that ended so; `more` as in `Finish`."""
+        made = self.finishing(attempt, outcome=outcome)
+        await self.ledger.finish(replace(made, **{"breakers": BreakerRules(), **more}))
+
+    async def put_back(self, attempt: Attempt, outcome: Outcome = Outcome.NOT_RUNG, **more: Any) -> None:
+        """No call was made after all: its job is due again now."""
+        made = self.finishing(attempt, JobState.OPEN, AttemptState.UNSPENT, outcome, self.now)
+        await self.ledger.finish(replace(made, **{"breakers": BreakerRules(), **more}))
 
     async def to_state(self, state: AttemptState, attempt: Attempt | None = None) -> Attempt:
         """An attempt that has come to this state by legal ways."""
