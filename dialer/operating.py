@@ -6,7 +6,10 @@ itself, twice a second.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
+
+import anyio
 
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger import campaigns
@@ -68,9 +71,13 @@ def cancel(loaded: Loaded, campaign: str, who: str, reason: str) -> int:
     async def act(ledger: SqlLedger, it: CampaignId) -> int:
         await ledger.operate(lambda conn: campaigns.cancel(conn, it, by))
         closed = 0
-        while some := await ledger.operate(lambda conn: campaigns.cancel_some(conn, it, SystemClock().now())):
+        while True:
+            began, now = anyio.current_time(), SystemClock().now()
+            some = await ledger.operate(partial(campaigns.cancel_some, campaign_id=it, now=now))
+            if not some:
+                return closed
             closed += some
-        return closed
+            await anyio.sleep(anyio.current_time() - began)  # whoever dials writes in between
 
     return on_campaign(loaded, campaign, act)
 

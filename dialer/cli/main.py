@@ -11,6 +11,7 @@ from dialer.cli import exits
 from dialer.cli.campaign import run
 from dialer.cli.config import config
 from dialer.cli.control import cancel, pause, resume, set_
+from dialer.cli.dnc import dnc
 from dialer.cli.inspection import check, results, verify
 from dialer.cli.resolve import resolve
 from dialer.cli.simulator import simulator
@@ -60,6 +61,7 @@ for panel, commands in {
     for command in commands:
         name = command.__name__.rstrip("_")
         app.command(name, rich_help_panel=panel, epilog=exits.EPILOG)(command)
+app.add_typer(dnc, name="dnc", rich_help_panel="While it runs", epilog=exits.EPILOG)
 
 
 def main() -> None:

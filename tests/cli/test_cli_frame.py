@@ -11,7 +11,7 @@ from dialer.cli import exits, main
 KEY = "key_0123456789abcdef"
 COMMANDS = (
     *("check", "run", "status", "results", "verify", "resolve", "simulator", "config"),
-    *("pause", "resume", "cancel", "set"),
+    *("pause", "resume", "cancel", "set", "dnc"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -80,3 +80,20 @@ def test_a_cancelled_campaign_closes_all_its_jobs(tmp_path: Path) -> None:
             refused = place.ask(more[0], "leads", *more[1:])
             assert (refused.code, refused.out) == (2, "")
             assert "the campaign was cancelled: begin another one" in refused.err
+
+
+@pytest.mark.slow
+def test_a_changed_pace_holds_at_once(tmp_path: Path) -> None:
+    slow = {"DIALER_PACE__CPS": "0.5"}
+    with campaign(tmp_path, PEOPLE[:60], "--concurrency", "20") as (account, place):
+        with place.run(env=slow) as running:
+            running.until("attempt.claimed", 2)
+            said = place.ask("set", "leads", "pace.cps=200", "pace.slots=9", "--by", "ana")
+            assert said.out == "leads: pace.cps = 200\nleads: pace.slots = 9\n"
+            changed = running.until("campaign.changed")[0]
+            assert (changed["pace_cps"], changed["pace_slots"]) == (200, 9)
+            done = running.ended(within_s=45)  # at the old pace it would take two minutes
+            assert done.code == 0, done.said
+        assert status(place)["changes"] == {"pace.cps": 200, "pace.slots": 9}
+        assert [each[:2] for each in acts(place)] == [("set", "ana")]
+        assert account.report()["peak_live"] <= 9

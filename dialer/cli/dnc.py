@@ -1,0 +1,263 @@
+"""`dialer dnc`: the list of numbers that nobody calls, in any campaign."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dialer.cli import exits, flags, words
+from dialer.cli.operators import By, operator
+from dialer.domain.results import rfc3339
+from dialer.domain.suppression import Suppressed
+
+if TYPE_CHECKING:
+    from dialer.settings import Loaded
+    from dialer.suppressing import Checked
+
+SHOWN_AFTER_S = 2.0
+SHOWN_EVERY_S = 0.5
+LINE_EVERY_S = 10.0
+"""Between two lines where there is no terminal to draw on."""
+
+Number = Annotated[
+    str,
+    typer.Argument(metavar="NUMBER", show_default=False, help="As +12125550100, or as --region writes it."),
+]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", show_default=False, help="One number a line, or a CSV with a number column."
+    ),
+]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+NeededWhy = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", show_default=False, help="Why it may be called again.")
+]
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="NAME", help="Where the list is from; else the file's name.")
+]
+
+dnc = typer.Typer(no_args_is_help=True)
+
+
+@dnc.callback()
+def about() -> None:
+    """Keep the list of numbers that nobody calls, in any campaign.
+
+    It is in the ledger, each number with who said so, why and when. It holds from
+    the next call on, also where a campaign is running. People who ask for it
+    during a call are put on it by themselves. Files that somebody else keeps are
+    better named in the setting rules.do_not_call: they are read again whenever
+    they change.
+
+    Examples
+
+      dialer dnc add +12125550100 --reason "asked by mail"
+      dialer dnc import stop-list.csv
+    """
+
+
+def add(
+    number: Number,
+    reason: Why = "asked not to be called",
+    by: By = None,
+    region: flags.Region = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+) -> None:
+    """Call this number no more, in any campaign.
+
+    A call that is under way goes on. If there is no ledger yet it is made.
+
+    Examples
+
+      dialer dnc add +12125550100 --reason "asked by mail"
+      dialer dnc add "(212) 555-0100" --region US
+    """
+    from dialer import suppressing
+
+    loaded = _loaded(ledger, config, region)
+    added = suppressing.add(loaded, number, reason, operator(by))
+    _say_made(loaded, made=added.made_ledger)
+    if added.before is not None:
+        typer.echo(f"{added.number} is on the do-not-call list already: {_word(added.before)}.")
+    else:
+        typer.echo(f"{added.number} is not called any more, in any campaign.")
+    if added.live:
+        typer.echo("A call to it is under way now and goes on to its end.")
+
+
+def remove(
+    number: Number,
+    reason: NeededWhy,
+    by: By = None,
+    region: flags.Region = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+) -> None:
+    """Let this number be called again. It wants a reason.
+
+    Its jobs that were skipped meanwhile stay so.
+
+    Examples
+
+      dialer dnc remove +12125550100 --reason "signed the form on 3 May"
+    """
+    from dialer import suppressing
+
+    loaded = _loaded(ledger, config, region)
+    if not reason.strip():
+        raise typer.BadParameter("say why it may be called again", param_hint="--reason")
+    before, in_files = suppressing.remove(loaded, number, reason, operator(by))
+    typer.echo(f"{before.number} is off the list. It was on it: {_word(before)}.")
+    for file in in_files:
+        typer.echo(f"It is still not called, since it is in {file.source}, too.")
+
+
+def list_(ledger: flags.Ledger = None, config: flags.Config = None, json: flags.Json = False) -> None:
+    """Print the list, in the order of its numbers.
+
+    Examples
+
+      dialer dnc list | grep 'asked by mail'
+      dialer dnc list --json > do-not-call.json
+    """
+    from dialer import suppressing
+
+    shown = 0
+
+    def show(page: Sequence[Suppressed]) -> None:
+        nonlocal shown
+        for said in page:
+            if json:
+                typer.echo(("[\n  " if shown == 0 else ",\n  ") + _json_line(said), nl=False)
+            else:
+                typer.echo(f"{said.number:<16} {_time(said.at)}  {said.source}: {said.reason}")
+            shown += 1
+
+    suppressing.each(_loaded(ledger, config), show)
+    if json:
+        typer.echo("\n]" if shown else "[]")
+    elif not shown:
+        typer.echo("nobody is on the list", err=True)
+
+
+def import_(
+    file: File,
+    source: Source = None,
+    reason: Why = "in an imported do-not-call file",
+    by: By = None,
+    region: flags.Region = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+) -> None:
+    """Put every number of FILE on the list; # begins a comment.
+
+    All of them or, where a line cannot be understood, none. What is on the list
+    already stays as it is. If there is no ledger yet it is made.
+
+    Examples
+
+      dialer dnc import stop-list.txt
+      dialer dnc import registry.csv --source "US registry, 2026-11"
+    """
+    from dialer import suppressing
+
+    loaded, progress = _loaded(ledger, config, region), _Progress()
+    done = suppressing.bring_in(loaded, file, source or file.name, reason, operator(by), progress.tell)
+    progress.end()
+    _say_made(loaded, made=done.made_ledger)
+    known = f", {words.count(done.rows - done.new)} were on it already" if done.rows > done.new else ""
+    typer.echo(f"{file}: {words.count(done.new)} numbers are not called any more{known}.")
+
+
+def check(
+    number: Number,
+    region: flags.Region = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+    json: flags.Json = False,
+) -> None:
+    """Say whether a number is on the list, or in a file of the settings.
+
+    Examples
+
+      dialer dnc check +12125550100
+      dialer dnc check +12125550100 --config campaign.toml --json
+    """
+    from dialer import suppressing
+
+    loaded = _loaded(ledger, config, region)
+    found = suppressing.check(loaded, number)
+    said = [each for each in (found.listed, *found.in_files) if each is not None]
+    if json:
+        shown = {"number": found.number, "suppressed": bool(said), "by": [_as_dict(each) for each in said]}
+        typer.echo(words.as_json(shown))
+        return
+    for each in said:
+        typer.echo(f"{found.number} is not called: {_word(each)}.")
+    if not said:
+        typer.echo(f"{found.number} is on no do-not-call list: {_looked_at(loaded, found)}.")
+
+
+for command in (add, remove, list_, import_, check):
+    dnc.command(command.__name__.rstrip("_"), epilog=exits.EPILOG)(command)
+
+
+class _Progress:
+    """How far a long import is, from two seconds on: one line on a terminal, else a line now and then."""
+
+    def __init__(self) -> None:
+        from dialer.adapters.clock import SystemClock
+
+        self._clock = SystemClock()
+        self._began = self._last = self._clock.now()
+        self._drew = False
+
+    def tell(self, doing: str, count: int) -> None:
+        now, on_terminal = self._clock.now(), sys.stderr.isatty()
+        every_s = SHOWN_EVERY_S if on_terminal else LINE_EVERY_S
+        if now - self._began < SHOWN_AFTER_S or now - self._last < every_s:
+            return
+        self._last, self._drew = now, on_terminal
+        text = f"{words.count(count)} numbers {doing}"
+        typer.echo(f"\r\x1b[K{text}" if on_terminal else text, err=True, nl=not on_terminal)
+
+    def end(self) -> None:
+        if self._drew:
+            typer.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _loaded(ledger: str | None, config: Path | None, region: str | None = None) -> "Loaded":
+    return flags.settings(config, None, {"ledger.url": ledger, "intake.region": region})
+
+
+def _say_made(loaded: "Loaded", *, made: bool) -> None:
+    if made:
+        typer.echo(f"There was no ledger at {loaded.settings.ledger.url}: a new one was made.", err=True)
+
+
+def _word(said: Suppressed) -> str:
+    return f"{said.reason} ({said.source}), since {_time(said.at)}"
+
+
+def _time(at: float) -> str:
+    return f"{(rfc3339(at) or '')[:19].replace('T', ' ')} UTC"
+
+
+def _looked_at(loaded: "Loaded", found: "Checked") -> str:
+    url = loaded.settings.ledger.url
+    whole = f"not among the {words.count(found.count)} of {url}"
+    return whole + (f", nor in {', '.join(found.files)}" if found.files else "")
+
+
+def _as_dict(said: Suppressed) -> dict[str, Any]:
+    return {"number": said.number, "source": said.source, "reason": said.reason, "since": rfc3339(said.at)}
+
+
+def _json_line(said: Suppressed) -> str:
+    import orjson
+
+    return orjson.dumps(_as_dict(said)).decode()
