@@ -186,7 +186,7 @@ def test_an_illegal_one_fails_alone_in_its_group(store: Store) -> None:
             "NoneType",
             "Attempt",
         ]
-        states = await desk.sql("SELECT state FROM attempt ORDER BY claimed_at, rowid")
+        states = await desk.sql("SELECT state FROM attempt ORDER BY claimed_at, job_id, number")
         assert [each[0] for each in states] == [
             "ended",
             "ended",

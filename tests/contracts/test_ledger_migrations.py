@@ -11,8 +11,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledger_contract import Desk, Store, a_job, number, raw
 
-from dialer.adapters.ledger import database
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.schema import upgrade
 from dialer.adapters.ledger.store import open_sqlite
 from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
 from dialer.domain.errors import LedgerError
@@ -22,7 +22,7 @@ from dialer.domain.lifecycle import AttemptState
 def migrated() -> sa.Engine:
     engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
     with engine.begin() as conn:
-        database._upgrade(conn)
+        upgrade(conn)
     return engine
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_was_migrated_works(file: Store) -> None:
     assert file.path is not None
     engine = sa.create_engine(f"sqlite:///{file.path}")
     with engine.begin() as conn:
-        database._upgrade(conn)
+        upgrade(conn)
     engine.dispose()
 
     async def case(desk: Desk) -> None:
@@ -127,7 +127,7 @@ def test_a_ledger_of_the_first_version_goes_on(file: Store) -> None:
     assert file.path is not None
     engine = sa.create_engine(f"sqlite:///{file.path}")
     with engine.begin() as conn:
-        database._upgrade(conn, "0001")
+        upgrade(conn, "0001")
         conn.exec_driver_sql(
             "INSERT INTO campaign VALUES (1, 'spring', 1.0, 0, 2)",
         )

@@ -18,7 +18,7 @@ async def plans(desk: Desk, step: Any) -> list[Step]:
     def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         executed.append((statement, parameters[0] if many else parameters))
 
-    engine = desk.ledger._conn.engine
+    engine = await desk.ledger.operate(lambda conn: conn.engine)
     sa.event.listen(engine, "before_cursor_execute", note)
     try:
         await step()

@@ -98,15 +98,16 @@ def test_a_statement_at_fault_is_its_callers_alone(store: Store, statement: str)
     store.work(case)
 
 
-def test_an_error_of_the_database_is_one_of_each_callers_own(kept: Store) -> None:
+def test_an_error_of_the_database_is_one_of_each_callers_own(file: Store) -> None:
     async def case(desk: Desk) -> None:
-        assert kept.path is not None
+        assert file.path is not None
         await desk.read([a_job(1)])
+        engine = await desk.ledger.operate(lambda conn: conn.engine)
         await desk.sql("PRAGMA busy_timeout = 1")
-        other = raw(kept.path)
+        other = raw(file.path)
         other.execute("BEGIN IMMEDIATE")
         begun: list[object] = []
-        sa.event.listen(desk.ledger._conn, "before_cursor_execute", lambda *given: begun.append(given[2]))
+        sa.event.listen(engine, "before_cursor_execute", lambda *given: begun.append(given[2]))
         answers = await together(desk.ask, desk.ask, desk.ask)
         other.close()
         assert begun == ["BEGIN IMMEDIATE"]  # waited for once, not once for each
@@ -114,7 +115,7 @@ def test_an_error_of_the_database_is_one_of_each_callers_own(kept: Store) -> Non
         assert len({id(each) for each in answers}) == 3
         assert all(isinstance(each.__cause__, sa.exc.OperationalError) for each in answers)
 
-    kept.work(case)
+    file.work(case)
 
 
 def test_one_who_does_not_wait_any_more_disturbs_nobody(store: Store) -> None:

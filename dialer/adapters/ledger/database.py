@@ -1,30 +1,20 @@
-"""Opening the ledger's database: pragmas, the one dispatcher's lock, migrations."""
+"""Opening the ledger's SQLite file: pragmas, the one dispatcher's lock."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import filelock
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.tables import SCHEMA_VERSION, campaign, metadata
+from dialer.adapters.ledger.schema import READS_ONLY, no_ledger, prepare
 from dialer.domain.errors import LedgerError
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's short transaction on the same SQLite file."""
-
-READS_ONLY = "dialer_reads_only"
-"""In a connection's `info`: the next transaction only asks."""
-
-_VERSION_TABLE = sa.Table(
-    "alembic_version",
-    sa.MetaData(),
-    sa.Column("version_num", sa.String(32), nullable=False),
-    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
-)
-"""As alembic makes it."""
 
 
 def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
@@ -33,7 +23,7 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
     Raises `LedgerError` if the file cannot be opened or is not a ledger.
     """
     if path is not None and not dispatches and not path.exists():
-        raise LedgerError(_no_ledger(path))
+        raise LedgerError(no_ledger(path))
     engine = sa.create_engine(
         sa.URL.create("sqlite+pysqlite", database=":memory:" if path is None else str(path)),
         poolclass=sa.pool.StaticPool,
@@ -43,7 +33,8 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
     sa.event.listen(engine, "begin", _begin)
     try:
         with engine.connect() as conn:
-            _prepare(conn, path, dispatches)
+            alone = nullcontext if path is None or dispatches else partial(dispatcher_lock, path)
+            prepare(conn, str(path), makes=path is None or dispatches, alone=alone)
             if dispatches:
                 _write_ahead(conn)
                 _check_whole(conn, path)
@@ -87,60 +78,6 @@ def _begin(connection: sa.Connection) -> None:
     # a write that starts as a read could fail half-way when another process writes;
     # a question need not wait for a writer, nor hold one up while it counts
     connection.exec_driver_sql("BEGIN" if connection.info.get(READS_ONLY) else "BEGIN IMMEDIATE")
-
-
-def _prepare(conn: sa.Connection, path: Path | None, dispatches: bool) -> None:
-    """Bring the database to this program's version. Raises `LedgerError` if it is newer than we are."""
-    conn.info[READS_ONLY] = True
-    with conn.begin():
-        version = _version(conn, path)
-    conn.info[READS_ONLY] = False
-    if version == SCHEMA_VERSION:
-        return
-    if version is None:
-        if path is not None and not dispatches:
-            raise LedgerError(_no_ledger(path))
-        with conn.begin():
-            metadata.create_all(conn)
-            _VERSION_TABLE.create(conn)
-            conn.execute(sa.insert(_VERSION_TABLE).values(version_num=SCHEMA_VERSION))
-    elif version > SCHEMA_VERSION:
-        raise LedgerError(
-            f"ledger {path} was written by a newer dialer (schema {version}, this one knows "
-            f"{SCHEMA_VERSION}): upgrade dialer, or name another ledger with --ledger"
-        )
-    else:
-        # a process of the older version may be dialling from it
-        with nullcontext() if path is None or dispatches else dispatcher_lock(path), conn.begin():
-            _upgrade(conn)
-
-
-def _version(conn: sa.Connection, path: Path | None) -> str | None:
-    """The schema's version; None if the database is empty."""
-    tables = set(sa.inspect(conn).get_table_names())
-    if not tables:
-        return None
-    if not tables >= {"alembic_version", campaign.name}:
-        raise LedgerError(f"{path} is a database, but not a ledger of dialer: name another with --ledger")
-    version: str = conn.execute(sa.select(_VERSION_TABLE.c.version_num)).scalar_one()
-    return version
-
-
-def _upgrade(conn: sa.Connection, to: str = "head") -> None:
-    from alembic import command  # only here: it is slow to import and rarely needed
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", "dialer.adapters.ledger:migrations")
-    config.attributes["connection"] = conn
-    command.upgrade(config, to)
-
-
-def _no_ledger(path: Path) -> str:
-    return (
-        f"there is no ledger at {path}: name the right one with --ledger, "
-        "or begin a campaign with `dialer run`, which makes one"
-    )
 
 
 def _explain(path: Path | None, said: str) -> str:

@@ -26,7 +26,7 @@ def execute_many(conn: sa.Connection, statement: UpdateBase, rows: Sequence[Mapp
 def _compiled(
     statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]
 ) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
     order = compiled.positiontup
     assert order is not None and len(order) > 1  # noqa: S101, PT018 - the dialects we use bind by position
     return str(compiled), itemgetter(*order)

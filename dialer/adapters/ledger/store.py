@@ -1,8 +1,9 @@
 """The ledger as the engine sees it: each method is one operation for the one writer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,15 +41,15 @@ CLOSED = "the ledger is closed"
 T = TypeVar("T")
 OnCommit = Callable[[float, bool, bool], None]
 """Told of each transaction: the seconds it took, whether it was to write, whether the database failed."""
+CarryOut = Callable[[list[Operation]], Awaitable[None]]
+"""As `commit.commit`, on a connection of its own."""
 
 
 class SqlLedger:
-    """`ports.Ledger` on SQLite. Made by `open_sqlite`."""
+    """`ports.Ledger` on a database. Made by `open_sqlite` and `open_postgres`."""
 
-    def __init__(self, conn: sa.Connection, *, on_thread: bool) -> None:
-        self._conn = conn
-        self._on_thread = on_thread
-        self._limiter = anyio.CapacityLimiter(1)
+    def __init__(self, carry_out: CarryOut) -> None:
+        self._carry_out = carry_out
         self._waiting: list[tuple[Operation, asyncio.Future[None]]] = []
         self._wake = anyio.Event()
         self._closed = False
@@ -212,10 +213,7 @@ class SqlLedger:
 
     async def _commit(self, operations: list[Operation]) -> None:
         began = anyio.current_time()
-        if self._on_thread:
-            await anyio.to_thread.run_sync(commit, self._conn, operations, limiter=self._limiter)
-        else:
-            commit(self._conn, operations)
+        await self._carry_out(operations)
         if self.on_commit is not None:
             wrote = any(each.group is not Group.READ for each in operations)
             failed = any(isinstance(each.error, LedgerError) for each in operations)
@@ -243,11 +241,31 @@ async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -
         engine = sqlite_engine(path, dispatches=dispatches)
         stack.callback(engine.dispose)
         conn = stack.enter_context(engine.connect())
-        ledger = SqlLedger(conn, on_thread=on_thread)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ledger.write)
+        limiter = anyio.CapacityLimiter(1)
+        async with serve(
+            partial(_on_thread, limiter, conn) if on_thread else partial(_inline, conn)
+        ) as ledger:
             yield ledger
-            tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def serve(carry_out: CarryOut) -> AsyncIterator[SqlLedger]:
+    """A ledger whose writer is at work."""
+    ledger = SqlLedger(carry_out)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ledger.write)
+        yield ledger
+        tasks.cancel_scope.cancel()
+
+
+async def _inline(conn: sa.Connection, operations: list[Operation]) -> None:
+    commit(conn, operations)
+
+
+async def _on_thread(
+    limiter: anyio.CapacityLimiter, conn: sa.Connection, operations: list[Operation]
+) -> None:
+    await anyio.to_thread.run_sync(commit, conn, operations, limiter=limiter)
 
 
 def _make_folder(path: Path) -> None:
