@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.commit import Group, Operation
-from dialer.adapters.ledger.store import SqlLedger
+from dialer.adapters.ledger.store import SqlLedger, inline
 
 
 class CrashError(BaseException):
@@ -44,7 +45,7 @@ class CrashingLedger(SqlLedger):
     """A ledger whose process crashes at a transaction, and that then takes nothing any more."""
 
     def __init__(self, conn: sa.Connection, crash: Crash | None, on_crash: Callable[[], None]) -> None:
-        super().__init__(conn, on_thread=False)
+        super().__init__(partial(inline, conn))
         self._crash = crash
         self._on_crash = on_crash
         self._seen = 0

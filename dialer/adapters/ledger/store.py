@@ -243,7 +243,7 @@ async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -
         conn = stack.enter_context(engine.connect())
         limiter = anyio.CapacityLimiter(1)
         async with serve(
-            partial(_on_thread, limiter, conn) if on_thread else partial(_inline, conn)
+            partial(_on_thread, limiter, conn) if on_thread else partial(inline, conn)
         ) as ledger:
             yield ledger
 
@@ -258,7 +258,8 @@ async def serve(carry_out: CarryOut) -> AsyncIterator[SqlLedger]:
         tasks.cancel_scope.cancel()
 
 
-async def _inline(conn: sa.Connection, operations: list[Operation]) -> None:
+async def inline(conn: sa.Connection, operations: list[Operation]) -> None:
+    """`commit`, while the loop waits."""
     commit(conn, operations)
 
 
