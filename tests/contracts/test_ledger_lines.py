@@ -13,7 +13,7 @@ from ledger_contract import NOW, Desk, Store, a_job, number, together
 from dialer.domain.calls import Attempt
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState
-from dialer.domain.lines import ASK_AGAIN_S, Line, WarmUp
+from dialer.domain.lines import POOL_ASK_AGAIN_S, Line, WarmUp
 from dialer.domain.screening import Screen
 from dialer.ports import NothingDue
 
@@ -200,7 +200,7 @@ def test_a_lines_slots_are_free_when_its_calls_are_over(store: Store, state: Att
         await other.read([a_job(n, to_number=number(n + 50)) for n in range(4)])
         first, _ = await desk.claim(screen), await other.claim(screen)
         await desk.to_state(state, first)
-        assert await desk.ask(screen) == NothingDue(NOW + ASK_AGAIN_S, busy=True)
+        assert await desk.ask(screen) == NothingDue(NOW + POOL_ASK_AGAIN_S, busy=True)
         desk.now = NOW + 7499
         assert isinstance(await desk.ask(screen), NothingDue)
         if state is AttemptState.UNKNOWN:

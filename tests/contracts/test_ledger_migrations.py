@@ -9,14 +9,18 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledger_contract import Desk, Store, a_job, number, raw
+from ledger_contract import NOW, Desk, Store, a_job, number, raw
 
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.schema import upgrade
 from dialer.adapters.ledger.store import open_sqlite
 from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
+from dialer.domain.caps import CapsRule
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
+from dialer.domain.lines import Line
+from dialer.domain.screening import Screen
+from dialer.ports import NothingDue
 
 
 def migrated() -> sa.Engine:
@@ -154,5 +158,48 @@ def test_a_ledger_of_the_first_version_goes_on(file: Store) -> None:
         assert await desk.sql("SELECT to_number FROM attempt") == [(number(2),)]
         await desk.to_state(AttemptState.ENDED)
         assert await desk.problems() == []
+
+    file.work(after)
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_rules_go_by_what_happened_before_there_were_any(file: Store, version: str) -> None:
+    """Calls of today, a live one, and who was called from where."""
+    assert file.path is not None
+    engine = sa.create_engine(f"sqlite:///{file.path}")
+    mine, other = "+13055550190", "+13055550191"
+    with engine.begin() as conn:
+        upgrade(conn, version)
+        conn.exec_driver_sql("INSERT INTO campaign VALUES (1, 'spring', 1.0, 0, 0)")
+        conn.exec_driver_sql("INSERT INTO intake VALUES (1, 1, 'leads.csv', 1.0, 1, 4, 4, 0, 0, 0, 0)")
+        for n, state in enumerate(("ended", "placed", "unspent", "ended")):
+            conn.exec_driver_sql(
+                "INSERT INTO job VALUES (?, 1, 1, ?, NULL, 2, 'phone_call', ?, NULL, NULL, 0, NULL, NULL,"
+                " '{}', ?, ?, 1, '', NULL, NULL)",
+                (n, f"job-{n}", number(n), "busy" if state == "placed" else "open", NOW + 60),
+            )
+            claimed = NOW - (100_000 if n == 3 else 60)
+            conn.exec_driver_sql(
+                "INSERT INTO attempt VALUES (?, 1, ?, 1, ?, ?, '{}', ?, ?, ?, ?, ?, NULL, NULL, NULL, NULL,"
+                " NULL, NULL)",
+                (f"a{n}", n, state, mine, claimed, claimed, f"c{n}", claimed, None if n == 1 else NOW),
+            )
+    engine.dispose()
+
+    async def after(desk: Desk) -> None:
+        desk.now = NOW + 60
+        for bounds in ({"per_day": 2}, {"slots": 1}):
+            assert isinstance(await desk.ask(Screen(lines=(Line(mine, **bounds),))), NothingDue)
+        two = Screen(lines=(Line(other), Line(mine, per_day=3)), caps=CapsRule(gap_s=121.0))
+        made = await desk.claim(two)
+        assert (made.job.job.key, made.from_number) == ("job-2", other), "a call to job-0 was a moment ago"
+        desk.now = NOW + 61
+        assert [
+            (made.job.job.key, made.from_number) for made in [await desk.claim(two), await desk.claim(two)]
+        ] == [
+            ("job-3", mine),  # by which it was called before, for the third time today
+            ("job-0", other),
+        ]
+        assert await desk.ledger.decision_problems(desk.campaign_id) == []
 
     file.work(after)

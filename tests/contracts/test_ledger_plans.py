@@ -4,9 +4,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from ledger_contract import NOW, Desk, Store, a_job
+from test_ledger_breakers import flag, refuse
 
+from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import CallId, CallNews
+from dialer.domain.canary import CanaryRule
+from dialer.domain.caps import Cap, CapsRule
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
+from dialer.domain.lines import Line
+from dialer.domain.screening import Screen
 
 Step = tuple[str, str]
 
@@ -76,6 +82,41 @@ def test_claiming(file: Store) -> None:
             assert f"job_due {each}" in steps
         desk.now = NOW - 1
         check(await plans(desk, desk.ask))
+
+    file.work(case)
+
+
+def test_what_the_rules_go_by(file: Store) -> None:
+    """In a ledger that has seen many calls, of which a few are live."""
+    lines = tuple(Line(f"+1305555019{n}", per_day=9, slots=9, cps=9.0) for n in range(2))
+    screen = Screen(
+        lines=lines,
+        caps=CapsRule((Cap(9, 600.0),), 0.001),
+        canary=CanaryRule(9, 0.5),
+        budget=BudgetRule(9000.0, None, 10.0, 60.0),
+    )
+
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(n) for n in range(9)])
+        await flag(desk, await desk.claim(screen))
+        await refuse(desk, await desk.claim(screen))
+        desk.now = NOW + 86_400
+        found = await plans(desk, lambda: desk.claim(screen))
+        check([step for step in found if "GROUP BY" not in step[0]])
+        live = plan_of(found, "GROUP BY attempt.from_number")
+        assert live.startswith("SCAN attempt USING INDEX attempt_open"), "it holds what is not closed alone"
+        numbers = plan_of(found, "WHERE attempt.to_number IN")
+        assert "SEARCH attempt USING INDEX attempt_number (to_number=?)" in numbers
+        first = plan_of(found, "SELECT attempt.state, attempt.outcome")
+        assert "SEARCH attempt USING INDEX attempt_time (campaign_id=? AND claimed_at>?)" in first
+        today = plan_of(found, "attempt.from_number = ?")
+        assert "SEARCH attempt USING INDEX attempt_time (campaign_id=? AND claimed_at>?)" in today
+        under_way = plan_of(found, "attempt.state IN")
+        assert "SEARCH attempt USING INDEX attempt_open (campaign_id=?)" in under_way
+        for table in ("line", "money", "suppressed", "decision"):
+            assert not [plan for _, plan in found if f"SCAN {table}" in plan]
+        trials = await plans(desk, lambda: desk.ask(screen))
+        assert "sqlite_autoindex_attempt_1 (id=?)" in plan_of(trials, "attempt.id = ?")
 
     file.work(case)
 

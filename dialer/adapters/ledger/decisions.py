@@ -89,5 +89,6 @@ def _entries(conn: sa.Connection, campaign_id: CampaignId) -> Iterator[Entry]:
     after, previous = 0, FIRST_HASH
     while rows := conn.execute(_PAGE, {"c": campaign_id, "after": after}).all():
         for seq, body, digest in rows:
-            yield Entry(seq, previous, body, digest)
+            # what somebody wrote over may be text: to be told, and not to fall over
+            yield Entry(seq, previous, body if isinstance(body, bytes) else str(body).encode(), digest)
             after, previous = seq, digest
