@@ -76,6 +76,15 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """Lines that explain, and the time for which they stand."""
+
+    since: float
+    until: float
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HoursRule:
     """All rules about hours of a campaign. With neither `everywhere` nor `regional` every call is allowed."""
 
@@ -86,6 +95,10 @@ class HoursRule:
     ring_s: int = RING_S
     _known: dict[Place, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Verdicts that still stand: a memory, not a state."""
+    _told: dict[Place, tuple[float, tuple[str, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was told of open places, and in which minute."""
 
     @property
     def is_on(self) -> bool:
@@ -115,6 +128,17 @@ class HoursRule:
 
     def explain(self, place: Place, now: float) -> tuple[str, ...]:
         """One line for each rule in each zone: what it says at `now`."""
+        if not isinstance(self.judge(place, now), Allowed):
+            return self._explain(place, now)
+        # while all are open a line changes with the minute that it names, and every call that is made asks
+        told = self._told.get(place)
+        if told is None or told[0] != now // 60:
+            if len(self._told) >= PLACES_MAX:
+                self._told.clear()
+            told = self._told[place] = now // 60, self._explain(place, now)
+        return told[1]
+
+    def _explain(self, place: Place, now: float) -> tuple[str, ...]:
         rules = self._rules(place)
         if isinstance(rules, Never):
             return (rules.why,)

@@ -268,6 +268,27 @@ def test_the_laws_of_all_regions_hold_and_that_of_the_country() -> None:
     assert rule.next_allowed(both, at("2026-11-22T07:00"))[0] == at("2026-11-23T08:00")
 
 
+def test_what_is_told_changes_with_the_minute_and_with_every_closing() -> None:
+    rule = rule_of({"mon-sun": "08:00-21:00"}, {"mon-sun": "09:00-20:00"}, ring_s=45)
+    for seconds, clock, says in (
+        (0, "19:59:00", "open open"),
+        (10, "19:59:10", "open open"),
+        (15, "19:59:15", "open closed"),
+        (60, "20:00:00", "open closed"),
+        (3615, "20:59:15", "closed closed"),
+        (-60, "19:58:00", "open open"),
+        (0, "19:59:00", "open open"),
+    ):
+        lines = rule.explain(NEW_YORK, at("2026-11-21T19:59") + seconds)
+        assert " ".join(line.partition(":")[0] for line in lines) == says
+        assert all(f"it is {clock[:5]} there" in line for line in lines)
+    here, there = Place(("America/New_York",)), Place(("America/Chicago",))
+    now = at("2026-11-21T12:00")
+    assert "12:00" in rule.explain(here, now)[0]
+    assert "11:00" in rule.explain(there, now)[0]
+    assert rule.explain(here, now) is rule.explain(here, now + 59.9), "every call that is made asks"
+
+
 def test_in_doubt_there_is_no_call() -> None:
     now = at("2026-11-21T12:00")
     strict = HoursRule(regional=RegionalHours({"US": US}, default=None))
