@@ -137,6 +137,8 @@ def _agent_test(agents: list[Any]) -> Test:
     """Agents are connected by OR; without versions all match."""
     if not all(isinstance(agent, dict) and isinstance(agent.get("agent_id"), str) for agent in agents):
         raise malformed("filter_criteria.agent needs agent_id")
+    if not all(isinstance(agent.get("version", []), list | None) for agent in agents):
+        raise malformed("filter_criteria.agent.version must be a list")
     return lambda call: any(
         call.request.agent_id == agent["agent_id"]
         and (not agent.get("version") or call.request.agent_version in agent["version"])
@@ -146,7 +148,8 @@ def _agent_test(agents: list[Any]) -> Test:
 
 def _leaf_test(name: str, leaf: object, kinds: frozenset[str]) -> Callable[[object], bool]:
     """The leaf as a question about a value."""
-    if not isinstance(leaf, dict) or leaf.get("type") not in kinds:
+    kind = leaf.get("type") if isinstance(leaf, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
         raise malformed(f"filter_criteria.{name} must be of type {' or '.join(sorted(kinds))}")
     match leaf:
         case {"type": "string", "op": str(op), "value": str(text)} if op in _TEXT:

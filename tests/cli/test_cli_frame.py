@@ -11,7 +11,7 @@ from dialer.cli import exits, main
 KEY = "key_0123456789abcdef"
 COMMANDS = (
     *("check", "run", "status", "results", "verify", "resolve", "simulator", "config"),
-    *("pause", "resume", "cancel", "set", "dnc"),
+    *("pause", "resume", "cancel", "set", "dnc", "why"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -98,7 +98,9 @@ def test_completion(shell: str, tmp_path: Path) -> None:
 
 
 def test_completion_can_be_shown(tmp_path: Path) -> None:
-    ended = dialer("--show-completion", "bash", cwd=tmp_path)
+    # told which shell it is, since none may be above this process
+    undetected = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    ended = dialer("--show-completion", "bash", cwd=tmp_path, env=undetected)
     assert ended.code == 0
     assert "complete -o default -F _dialer_completion dialer" in ended.out
 
