@@ -31,7 +31,16 @@ from dialer.domain.redial import DEFAULT_DELAYS, SUCCESSES
         ("registered_call_timeout", Meaning(Outcome.NOT_RUNG, Effect.PUT_BACK)),
         ("no_valid_payment", Meaning(Outcome.ACCOUNT, Effect.STOP_ACCOUNT)),
         ("scam_detected", Meaning(Outcome.ACCOUNT, Effect.STOP_ACCOUNT)),
-        ("error_retell", Meaning(Outcome.PLATFORM_FAULT)),
+        *(
+            (reason, Meaning(Outcome.REACHED))
+            for reason in ("call_transfer", "call_take_over", "manual_stopped")
+        ),
+        *((reason, Meaning(Outcome.REACHED)) for reason in ("transfer_bridged", "transfer_cancelled")),
+        ("network_blocked", Meaning(Outcome.SPAM_BLOCKED, Effect.REST_LINE)),
+        ("no_concurrency_fallback", Meaning(Outcome.NOT_RUNG, Effect.PUT_BACK)),
+        ("credit_exhausted", Meaning(Outcome.ACCOUNT, Effect.STOP_ACCOUNT)),
+        ("budget_reached", Meaning(Outcome.ACCOUNT, Effect.STOP_ACCOUNT)),
+        *((reason, Meaning(Outcome.PLATFORM_FAULT)) for reason in REASONS if reason.startswith("error_")),
     ],
 )
 @pytest.mark.parametrize("status", ["ended", "not_connected", "error", "new_status"])
