@@ -91,7 +91,7 @@ def remove(loaded: Loaded, number: str, reason: str, who: str) -> tuple[Suppress
     Raises `BadInput` if it is not on it, `LedgerError`.
     """
     wanted, by = parse_number(loaded.settings, number), Operation(who, SystemClock().now(), reason)
-    in_files = _find_in_files(loaded.settings, wanted)
+    in_files = find_in_files(loaded.settings, wanted)
 
     async def act(ledger: SqlLedger) -> Suppressed | None:
         before = await ledger.ask(lambda conn: campaigns.suppressed_number(conn, wanted))
@@ -119,7 +119,7 @@ def check(loaded: Loaded, number: str) -> Checked:
         )
 
     listed, count = _with_ledger(loaded.settings, ask)
-    files = _find_in_files(loaded.settings, wanted)
+    files = find_in_files(loaded.settings, wanted)
     return Checked(wanted, listed, files, loaded.settings.rules.do_not_call, count)
 
 
@@ -181,7 +181,8 @@ def _read(settings: Settings, file: Path, tell: Tell) -> "array[int]":
     return numbers
 
 
-def _find_in_files(settings: Settings, number: str) -> list[Suppressed]:
+def find_in_files(settings: Settings, number: str) -> list[Suppressed]:
+    """What the do-not-call files of the settings say. Raises `BadInput` if one cannot be read."""
     found: list[Suppressed] = []
     for path in settings.rules.do_not_call:
         file = SuppressionFile(Path(path), region=settings.intake.region)

@@ -16,6 +16,7 @@ from dialer.cli.inspection import check, results, verify
 from dialer.cli.resolve import resolve
 from dialer.cli.simulator import simulator
 from dialer.cli.status import status
+from dialer.cli.why import why
 from dialer.domain.errors import DialerError
 
 app = typer.Typer(
@@ -54,7 +55,7 @@ def root(
 
 
 for panel, commands in {
-    "Campaigns": (check, run, status, results, verify, resolve),
+    "Campaigns": (check, run, status, why, results, verify, resolve),
     "While it runs": (pause, resume, cancel, set_),
     "Tools": (simulator, config),
 }.items():
