@@ -1,17 +1,22 @@
 """What a claim says when nobody may be called, and what it writes of the one who may."""
 
 from dataclasses import replace
+from functools import partial
 
+import orjson
 import pytest
 from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number, together
 
-from dialer.adapters.ledger.claims import HELD_LOOK_S
+from dialer.adapters.ledger.claims import HELD_LOOK_S, WAIT_MIN_S
 from dialer.domain.agents import AgentChoice
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import Attempt, CallContent
 from dialer.domain.canary import CanaryRule
+from dialer.domain.decisions import Ruling
+from dialer.domain.gates import Hold
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.lines import Line
+from dialer.domain.results import rfc3339
 from dialer.domain.screening import Screen
 from dialer.ports import NothingDue
 
@@ -60,6 +65,16 @@ def test_a_hold_does_not_bring_a_later_job_forward(store: Store) -> None:
         await desk.read([a_job(1), a_job(2, not_before=NOW + 2 * HELD_LOOK_S)])
         await desk.claim(FIRST_ALONE)
         assert await desk.ask(FIRST_ALONE) == NothingDue(NOW + 2 * HELD_LOOK_S, held=CANARY_SINGS)
+
+    store.work(case)
+
+
+@pytest.mark.parametrize("until", [NOW, NOW - 5])
+def test_a_hold_that_names_no_later_time_is_not_asked_in_a_circle(store: Store, until: float) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        held = NothingDue(NOW + WAIT_MIN_S, held="a list")
+        assert await desk.ask(replace(SCREEN, hold=Hold("a list", until))) == held
 
     store.work(case)
 
@@ -167,5 +182,32 @@ def test_the_claim_knows_when_the_number_was_rung_before(store: Store) -> None:
         assert again.job.job.to_number == number(1)
         assert again.job.rung_at == (NOW,), "in another campaign, too"
         assert again.number == 1
+
+    store.work(case)
+
+
+def test_each_place_of_a_group_gets_the_attempt_of_its_own_id(store: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(n, priority=n % 2) for n in range(6)])
+        requests = [desk.request(attempt_id=f"attempt-{n}") for n in range(5)]
+        answers = await together(*(partial(desk.ledger.claim, request) for request in requests))
+        assert [each.id for each in answers] == [request.attempt_id for request in requests]
+        assert [each.job.job.key for each in answers] == ["job-1", "job-3", "job-5", "job-0", "job-2"]
+
+    store.work(case)
+
+
+def test_the_record_names_the_attempt_and_the_line_its_time(store: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1), a_job(2, expires_at=NOW + 9)])
+        made = await desk.claim()
+        (dialled,) = await desk.ledger.decisions_of(number(1))
+        assert (dialled.verdict, dialled.attempt_id, dialled.number) == (Ruling.DIAL, made.id, number(1))
+        desk.now = NOW + 9
+        assert await desk.ask() == NothingDue(None)
+        (dropped,) = await desk.ledger.decisions_of(number(2))
+        assert (dropped.verdict, dropped.attempt_id) == (Ruling.DROP, None)
+        (line,) = await desk.ledger.results_after(desk.campaign_id, 0, 10)
+        assert orjson.loads(line.line)["closed_at"] == rfc3339(NOW + 9)
 
     store.work(case)
