@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal, TextIO, TypeVar
 
 from dialer.adapters.clock import SystemClock
+from dialer.adapters.ledger.agreement import agreement
 from dialer.adapters.ledger.holds import Holds, first_outcomes, holds
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
@@ -164,7 +165,7 @@ def _in_force(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
-    """Add each campaign up, and compare its results log with the ledger line by line.
+    """Add each campaign up, compare its results log with the ledger, and check its record of decisions.
 
     Raises `BadInput` if there is no campaign of that name, `LedgerError`.
     """
@@ -177,7 +178,9 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
             problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq)
         else:
             problems, notes = [], [f"there is no results log {path}: `dialer results {name}` writes it again"]
-        return Verdict(balance, [*balance.problems(), *problems], notes)
+        problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
+        differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
+        return Verdict(balance, [*problems, *differing], [*notes, *silent])
 
     return _for_each(loaded, name, judge)
 

@@ -107,8 +107,9 @@ def verify(
 ) -> None:
     """Add campaigns up: every row that went in has one result or is open.
 
-    The results log is compared with the ledger, line by line. Exit code 4 if
-    anything does not add up.
+    The results log is compared with the ledger, line by line. The record of
+    decisions must be as it was written, with one decision to dial for each
+    attempt. Exit code 4 if anything does not add up.
 
     Examples
 
