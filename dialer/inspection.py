@@ -1,64 +1,30 @@
-"""Questions that dial nobody: what would be dialled, where it stands, what came of it, does it add up."""
+"""Questions that dial nobody: where it stands, what came of it, does it add up."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, TextIO, TypeVar
 
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.agreement import agreement
 from dialer.adapters.ledger.holds import Holds, first_outcomes, holds
-from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
-from dialer.adapters.sources.csv_file import CsvFile
 from dialer.app import open_ledger
-from dialer.configuration import csv_options
 from dialer.domain.balance import Balance
-from dialer.domain.calls import CampaignId, RejectedRow
+from dialer.domain.calls import CampaignId
 from dialer.domain.canary import CanaryFacts
 from dialer.domain.errors import BadInput
 from dialer.domain.results import ResultLine
-from dialer.engine.events import Observe
-from dialer.engine.intake import Intake
 from dialer.loops import run_on_loop
-from dialer.ports import CampaignCounts, IntakeCounts
+from dialer.ports import CampaignCounts
 from dialer.settings import Loaded, Settings
 from dialer.settings.live import with_changes
 from dialer.settings.rules import canary_rule
 
 T = TypeVar("T")
 
-REJECTS_SHOWN_MAX = 20
 RESULT_LINES_MAX = 1000
-CHECK_ROWS_MAX = 1000
-"""Rows that go into the throwaway ledger at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What `dialer run` would do with a file."""
-
-    leads: Path
-    intake: IntakeCounts
-    rejected: Mapping[str, int]
-    """Refused rows by reason code."""
-    first_rejects: Sequence[RejectedRow]
-    counts: CampaignCounts
-    from_numbers: tuple[str, ...]
-    cps: float
-    slots: int
-
-    @property
-    def people(self) -> int:
-        """Jobs that would be made."""
-        return self.intake.new
-
-    @property
-    def pace_s(self) -> float:
-        """Seconds for one attempt each, by calls per second alone; the calls' length may make it longer."""
-        return self.people / self.cps
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +53,6 @@ class Verdict:
     balance: Balance
     problems: Sequence[str]
     notes: Sequence[str]
-
-
-def check_leads(loaded: Loaded, leads: Path, observe: Observe = lambda event: None) -> CheckReport:
-    """Read the leads as `run` would, into a ledger that is thrown away. Raises `BadInput`."""
-    settings = loaded.settings
-    rejected: Counter[str] = Counter()
-    first: list[RejectedRow] = []
-
-    def refuse(row: RejectedRow) -> None:
-        rejected[row.code] += 1
-        if len(first) < REJECTS_SHOWN_MAX:
-            first.append(row)
-
-    async def main() -> CheckReport:
-        clock = SystemClock()
-        source = CsvFile(leads, csv_options(settings))
-        with TemporaryDirectory(prefix="dialer-check-") as folder:
-            path = Path(folder) / "check.db"
-            async with open_sqlite(path, dispatches=True, on_thread=False) as ledger:
-                campaign_id = await ledger.open_campaign("check", clock.now(), simulated=False)
-                intake = Intake(
-                    ledger, source, clock, rows_max=CHECK_ROWS_MAX, refuse=refuse, observe=observe
-                )
-                await intake.run(campaign_id, lambda: None)
-                counts = await ledger.counts(campaign_id)
-        return CheckReport(
-            leads,
-            intake.counts,
-            dict(rejected.most_common()),
-            first,
-            counts,
-            settings.from_numbers,
-            settings.pace.cps,
-            settings.pace.slots,
-        )
-
-    return run_on_loop(main)
 
 
 def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:

@@ -35,8 +35,9 @@ def run(**given: Any) -> None:
     options = RunOptions(**given)
     loaded = options.settings()
     simulation = options.simulation(loaded.settings.campaign.timezone)
+    _warn(loaded.settings)
     if simulation is None and not options.yes:
-        _ask(loaded.settings, options.leads, options.name)
+        _ask(loaded, options.leads, options.name)
     summary = _run(_calm_on_terminal(loaded), options, simulation)
     _print(summary, loaded, options, simulation)
     raise typer.Exit(exit_code(summary))
@@ -75,15 +76,30 @@ def _calm_on_terminal(loaded: "Loaded") -> "Loaded":
     return replace(loaded, settings=loaded.settings.model_copy(update={"logs": quiet}))
 
 
-def _ask(settings: "Settings", leads: Path, campaign: str) -> None:
-    """Have a person confirm that real calls are meant. Raises `BadInput` if nobody can be asked."""
+def _warn(settings: "Settings") -> None:
+    """What has to be said each time: that no calling hours are kept."""
+    from dialer.configuration import hours_notice
+
+    if notice := hours_notice(settings):
+        typer.echo(f"warning: {notice}", err=True)
+
+
+def _ask(loaded: "Loaded", leads: Path, campaign: str) -> None:
+    """Show who would be called, and have a person confirm that real calls are meant.
+
+    Raises `BadInput` if nobody can be asked, or if the list or a file of the rules cannot be read.
+    """
+    from dialer.cli.check import show_before_asking
     from dialer.settings.sections import is_loopback
 
+    settings = loaded.settings
     if is_loopback(urlsplit(settings.retell.base_url).hostname or ""):
         return
     if not sys.stdin.isatty():
         raise BadInput("this places real calls and there is no terminal to ask on: add --yes, or --simulate")
-    lines = ", ".join(settings.from_numbers) or "the numbers in the rows"
+    show_before_asking(loaded, leads)
+    numbers = [*(line.number for line in settings.lines), *settings.from_numbers]
+    lines = ", ".join(dict.fromkeys(numbers)) or "the numbers in the rows"
     typer.echo(f"This places real calls to the people in {leads} (campaign {campaign})", err=True)
     typer.echo(f"from {lines}, {settings.pace.cps:g} a second, {settings.pace.slots} at once.", err=True)
     try:

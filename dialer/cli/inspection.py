@@ -1,4 +1,4 @@
-"""`dialer check`, `results` and `verify`: questions that dial nobody."""
+"""`dialer results` and `verify`: questions that dial nobody."""
 
 import contextlib
 import sys
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from dialer.cli import exits, flags, words
-from dialer.domain.errors import BadInput, DialerError
+from dialer.domain.errors import DialerError
 
 if TYPE_CHECKING:
-    from dialer.inspection import CheckReport, Verdict
+    from dialer.inspection import Verdict
 
 Lines = Iterator[tuple[str, str, str]]
 """Label, text and style of each line."""
@@ -26,51 +26,12 @@ class Form(StrEnum):
     CSV = "csv"
 
 
-Leads = Annotated[Path, typer.Argument(metavar="LEADS", show_default=False, help="CSV file to look at.")]
 OneOrAll = Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="One campaign; else all.")]
 One = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="The campaign's name.")]
 Format = Annotated[Form, typer.Option("--format", help="JSON lines, or a table for a spreadsheet.")]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there; else to stdout.")
 ]
-
-
-def check(
-    leads: Leads,
-    from_numbers: flags.From = None,
-    cps: flags.Cps = None,
-    slots: flags.Slots = None,
-    region: flags.Region = None,
-    encoding: flags.Encoding = None,
-    config: flags.Config = None,
-    secrets_dir: flags.SecretsDir = None,
-    json: flags.Json = False,
-) -> None:
-    """Read LEADS as run would, call nobody, and say what would be called and what is wrong.
-
-    Exit code 2 if not one row can be called.
-
-    Examples
-
-      dialer check leads.csv
-      dialer check leads.csv --region US --json
-    """
-    from dialer.inspection import check_leads
-
-    given = {
-        "from_numbers": from_numbers,
-        "pace.cps": cps,
-        "pace.slots": slots,
-        "intake.region": region,
-        "intake.encoding": encoding,
-    }
-    report = check_leads(flags.settings(config, secrets_dir, given), leads)
-    if json:
-        typer.echo(words.as_json(_check_as_dict(report)))
-    else:
-        words.print_aligned(_check_lines(report))
-    if not report.people:
-        raise BadInput(f"{leads}: not one row can be called")
 
 
 def results(
@@ -148,40 +109,6 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-def _check_lines(report: "CheckReport") -> Lines:
-    intake = report.intake
-    yield "leads", str(report.leads), "bold"
-    yield "rows", f"{words.count(intake.rows)}, {words.count(intake.rejected)} rejected", ""
-    yield "to call", words.count(report.people), ""
-    if report.from_numbers:
-        yield "from", ", ".join(report.from_numbers), ""
-    else:
-        yield "from", "none set: run needs --from, unless each row has its from_number", "yellow"
-    yield "pace", f"{report.cps:g} a second, {report.slots} at once: {words.span(report.pace_s)} or more", ""
-    if report.rejected:
-        yield "rejected", words.counts(report.rejected), "yellow"
-    for row in report.first_rejects:
-        yield f"line {row.line}", row.reason, ""
-    if (more := intake.rejected - len(report.first_rejects)) > 0:
-        yield "", f"and {words.count(more)} more; run writes all of them to the rejects file", "dim"
-
-
-def _check_as_dict(report: "CheckReport") -> dict[str, Any]:
-    first = [{"line": row.line, "code": row.code, "reason": row.reason} for row in report.first_rejects]
-    return {
-        "leads": str(report.leads),
-        "rows": report.intake.rows,
-        "to_call": report.people,
-        "rejected": report.intake.rejected,
-        "rejected_by_code": dict(report.rejected),
-        "first_rejected": first,
-        "from_numbers": list(report.from_numbers),
-        "cps": report.cps,
-        "slots": report.slots,
-        "pace_s": report.pace_s,
-    }
 
 
 def _verdict_lines(verdict: "Verdict") -> Lines:

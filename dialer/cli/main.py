@@ -9,10 +9,11 @@ import typer
 from dialer import __version__
 from dialer.cli import exits
 from dialer.cli.campaign import run
+from dialer.cli.check import check
 from dialer.cli.config import config
 from dialer.cli.control import cancel, pause, resume, set_
 from dialer.cli.dnc import dnc
-from dialer.cli.inspection import check, results, verify
+from dialer.cli.inspection import results, verify
 from dialer.cli.resolve import resolve
 from dialer.cli.simulator import simulator
 from dialer.cli.status import status

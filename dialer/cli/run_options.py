@@ -141,7 +141,7 @@ class RunOptions:
         parse_faults(self.faults or "")
         return Simulation(
             speed=60.0 if self.speed is None else _parse_speed(self.speed),
-            start=None if self.start is None else _parse_start(self.start, timezone),
+            start=None if self.start is None else parse_start(self.start, timezone, "--start"),
             seed=1 if self.seed is None else self.seed,
             faults=self.faults or "",
         )
@@ -162,11 +162,12 @@ def _parse_speed(text: str) -> float | None:
     return speed
 
 
-def _parse_start(text: str, timezone: str) -> float:
+def parse_start(text: str, timezone: str, flag: str) -> float:
+    """Unix seconds of a flag's time, in that zone if it names none. Raises `BadInput`."""
     from zoneinfo import ZoneInfo
 
     try:
         start = datetime.fromisoformat(text)
         return (start if start.tzinfo else start.replace(tzinfo=ZoneInfo(timezone))).timestamp()
     except (ValueError, OverflowError):
-        raise BadInput(f"--start: {text!r} is not a date and time such as 2025-11-24T09:00") from None
+        raise BadInput(f"{flag}: {text!r} is not a date and time such as 2025-11-24T09:00") from None

@@ -68,8 +68,8 @@ def weekday_moment(at: float, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at, zone):%a %H:%M}"
 
 
-def print_aligned(lines: Iterable[tuple[str, str, str]]) -> None:
-    """Print lines of a label, a text and the text's style, the texts below each other.
+def print_aligned(lines: Iterable[tuple[str, str, str]], *, err: bool = False) -> None:
+    """Print lines of a label, a text and the text's style, the texts below each other; `err`: to stderr.
 
     A terminal gets them folded to its width, anything else gets each whole.
     """
@@ -77,7 +77,7 @@ def print_aligned(lines: Iterable[tuple[str, str, str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console, shown = Console(highlight=False, markup=False), list(lines)
+    console, shown = Console(highlight=False, markup=False, stderr=err), list(lines)
     if not console.is_terminal:
         wide = max((len(label) for label, _, _ in shown), default=0)
         for label, text, _ in shown:

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from dialer import app
 from dialer.adapters.retell.client import RetellApi
 from dialer.adapters.retell.config import RetellConfig
+from dialer.checking import check_leads
 from dialer.domain.calls import CallNews, JobKind
 from dialer.engine.tally import Tally
-from dialer.inspection import check_leads
 from dialer.settings import (
     Call,
     LedgerSection,
