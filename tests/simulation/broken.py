@@ -6,7 +6,10 @@ from typing import Any
 
 import anyio
 import orjson
+import sqlalchemy as sa
 
+from dialer.adapters.ledger.decisions import Chain
+from dialer.adapters.ledger.desk import Desk
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.domain.calls import Attempt, CallId, CallJob, CallNews, CampaignId, IntakeId, OpenJob
 from dialer.domain.errors import CallUncertain
@@ -220,6 +223,21 @@ class MiscountingLedger(CrashingLedger):
 
     async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
         await super().end_intake(intake_id, replace(counts, rows=counts.rows + 1))
+
+
+class MuteDesk(Desk):
+    """Dials without a word on why."""
+
+    def _note(self, *what: Any) -> None:
+        pass
+
+
+class SlipperyDesk(Desk):
+    """Begins its record of decisions anew with each claim's transaction, under numbers that go on."""
+
+    def __init__(self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float) -> None:
+        super().__init__(conn, campaign_id, screen, now)
+        self._chain = Chain(campaign_id, self._was.decisions, None)
 
 
 class StutteringSink(ResultSink):

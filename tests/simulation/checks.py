@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from dialer.domain.calls import CallJob
+from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.simulator.calls import Call, Kind, analysis
@@ -220,6 +221,24 @@ def analyses_are_the_calls(seen: Evidence) -> list[str]:
     return problems + [f"{one} has {count} analyses" for one, count in many.items() if count > 1]
 
 
+def each_call_is_explained(seen: Evidence) -> list[str]:
+    """Each attempt has the one decision that made it and no other is there; the chain is whole."""
+    problems = [f"the record of decisions: {problem}" for problem in seen.chain]
+    dials = Counter(made.attempt_id for made in seen.decisions if made.verdict is Ruling.DIAL)
+    for attempt in seen.attempts:
+        if (many := dials.pop(attempt["id"], 0)) != 1:
+            problems.append(f"attempt {attempt['id']} was decided {many} times")
+    problems += [f"{who} was to be dialled and is no attempt" for who in dials]
+    attempt_of, state_of = seen.attempt_of, {job["id"]: job["state"] for job in seen.jobs}
+    for made in seen.decisions:
+        attempt = attempt_of.get(made.attempt_id or "")
+        if attempt is not None and (made.job_id, made.at) != (attempt["job_id"], attempt["claimed_at"]):
+            problems.append(f"attempt {attempt['id']} was decided for another job or at another time")
+        if made.verdict is Ruling.DROP and state_of.get(made.job_id) not in _FINAL:
+            problems.append(f"job {made.job_id} was dropped and is {state_of.get(made.job_id)}")
+    return problems
+
+
 def balance_closes(seen: Evidence) -> list[str]:
     """What `dialer verify` adds up."""
     return list(seen.balance)
@@ -236,6 +255,7 @@ CHECKS: tuple[Check, ...] = (
     redials_wait,
     it_ends,
     analyses_are_the_calls,
+    each_call_is_explained,
     balance_closes,
 )
 

@@ -9,8 +9,9 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import reads, tables
+from dialer.adapters.ledger import decisions, reads, tables
 from dialer.domain.calls import CampaignId
+from dialer.domain.decisions import Decision, decode
 from dialer.engine.events import AttemptClaimed, Event
 from dialer.simulator.calls import Call
 from dialer.simulator.report import Report
@@ -52,7 +53,11 @@ class Evidence:
     attempts: list[dict[str, Any]]
     results: list[dict[str, Any]]
     """The three tables of the ledger."""
+    decisions: list[Decision]
+    """The record of them, in the order in which they were made."""
     balance: list[str]
+    chain: list[str]
+    """What `dialer verify` says of that record."""
     log: bytes
     wall: Callable[[float], float]
     """The dialer's wall clock at a time of the loop."""
@@ -113,4 +118,7 @@ def ledger_tables(conn: sa.Connection, name: str) -> dict[str, Any]:
         found["results"] = [{**row, "said": orjson.loads(row["line"])} for row in lines]
         campaign_id = campaigns.get(name, CampaignId(0))
         problems = reads.balance(conn, name, campaign_id).problems() if name in campaigns else ["no campaign"]
-    return found | {"balance": problems}
+        chain = decisions.chain_problems(conn, campaign_id) if name in campaigns else ["no campaign"]
+        bodies = conn.scalars(sa.select(tables.decision.c.body).order_by(tables.decision.c.seq))
+        found["decisions"] = [decode(body) for body in bodies]
+    return found | {"balance": problems, "chain": chain}

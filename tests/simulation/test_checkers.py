@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from dialer.adapters.ledger import claims
+from dialer.adapters.ledger.desk import Desk
 from dialer.adapters.ledger.tables import job
 from dialer.domain.calls import CallJob
 from dialer.domain.redial import RedialPolicy
@@ -133,6 +134,13 @@ def test_a_campaign_that_never_ends_is_caught() -> None:
 
 def test_an_analysis_that_is_not_the_apis_is_caught() -> None:
     assert caught(calm_plan(), Parts(ledger=broken.GossipingLedger)) == {"analyses_are_the_calls"}
+
+
+@pytest.mark.parametrize("lack", [broken.MuteDesk, broken.SlipperyDesk])
+def test_a_call_without_its_reason_is_caught(monkeypatch: pytest.MonkeyPatch, lack: type[Desk]) -> None:
+    assert violations(run(calm_plan())) == []
+    monkeypatch.setattr(claims, "Desk", lack)
+    assert {name for name, _ in violations(run(calm_plan()))} == {"each_call_is_explained"}
 
 
 def test_rows_that_do_not_add_up_are_caught() -> None:
