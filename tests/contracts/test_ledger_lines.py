@@ -248,3 +248,25 @@ def test_what_a_line_did_is_known_after_a_restart(kept: Store) -> None:
 
     kept.work(before)
     kept.work(after)
+
+
+def test_what_a_line_did_today_is_counted_once_a_day_and_for_itself(store: Store) -> None:
+    london, new_york = lines(2, per_day=9), replace(lines(2, per_day=9), zone=NEW_YORK)
+
+    async def rows(desk: Desk) -> list[tuple[Any, ...]]:
+        return await desk.sql("SELECT from_number, day_start, calls FROM line ORDER BY 1")
+
+    async def case(desk: Desk) -> None:
+        other = await desk.other()
+        await desk.read([a_job(n, from_number=NUMBERS[n > 1]) for n in range(3)])
+        await other.read([a_job(9)])
+        desk.now = MIDNIGHT - 60
+        await claim_all(desk, london, 3)
+        desk.now = other.now = MIDNIGHT + 60
+        assert isinstance(await desk.ask(london), NothingDue)
+        assert await rows(desk) == [(NUMBERS[0], MIDNIGHT, 0), (NUMBERS[1], MIDNIGHT, 0)]
+        assert (await other.claim(new_york)).from_number == NUMBERS[1]
+        yesterday = MIDNIGHT - 19 * 3600
+        assert await rows(desk) == [(NUMBERS[0], yesterday, 2), (NUMBERS[1], yesterday, 2)]
+
+    store.work(case)

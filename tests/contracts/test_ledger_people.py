@@ -1,6 +1,7 @@
 """Rules that protect a person, over all campaigns of a ledger: do-not-call, caps, one call at a time."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number, together
@@ -244,3 +245,28 @@ def test_a_number_with_thousands_of_attempts_is_judged_all_the_same(file: Store)
         assert (len(made.job.rung_at), made.job.rung_at[-1], made.from_number) == (many + 1, NOW, FROM)
 
     file.work(case)
+
+
+def test_what_was_claimed_before_a_restart_knows_when_its_number_was_rung(kept: Store) -> None:
+    """By which a redial finds a part of the day in which nobody has tried yet."""
+    many = 600
+
+    async def before(desk: Desk) -> None:
+        other = await desk.other()
+        jobs = [a_job(n) for n in range(many)]
+        await desk.read(jobs)
+        await other.read(jobs[:-1])
+        for _ in range(2):
+            claimed = await together(*[desk.claim] * (many // 2))
+            await together(*(partial(desk.end, each) for each in claimed))
+        other.now = NOW + 50
+        for _ in range(2):
+            await together(*[other.ask] * (many // 2))
+
+    async def after(desk: Desk) -> None:
+        other = await desk.other()
+        open_ones = await desk.ledger.open_attempts(other.campaign_id, frozenset({AttemptState.CLAIMED}))
+        assert [each.job.rung_at for each in open_ones] == [(NOW,)] * (many - 1)
+
+    kept.work(before)
+    kept.work(after)
