@@ -11,6 +11,7 @@ from dialer.adapters.ledger.holds import Holds, first_outcomes, holds
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.app import open_ledger
+from dialer.configuration import hours_notice
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
 from dialer.domain.canary import CanaryFacts
@@ -44,6 +45,8 @@ class CampaignStatus:
     canary_calls: int = 0
     canary: CanaryFacts | None = None
     """Where these settings send calls first."""
+    hours_notice: str | None = None
+    """What is to be said of calling hours that these settings take off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
             settings.budget.per_day_usd,
             settings.canary.calls,
             canary,
+            hours_notice(settings),
         )
 
     return _for_each(loaded, name, status)

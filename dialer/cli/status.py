@@ -55,6 +55,8 @@ def _lines(status: "CampaignStatus") -> Lines:
     counts, holds = status.counts, status.holds
     yield "campaign", status.campaign + (" (simulated)" if holds.simulated else ""), "bold"
     yield from _holds(holds)
+    if status.hours_notice is not None:
+        yield "hours", status.hours_notice, "yellow"
     yield "jobs", words.jobs(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     pace = f"{words.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
@@ -149,6 +151,7 @@ def _as_dict(status: "CampaignStatus") -> dict[str, Any]:
         "per_minute": status.per_minute,
         "left_s": status.left_s,
         "next_due_at": rfc3339(counts.next_due_at),
+        "hours_notice": status.hours_notice,
         "paused": _act(holds.paused_by),
         "cancelled": _act(holds.cancelled_by),
         "stopped": holds.breaker.stop

@@ -86,6 +86,13 @@ def test_without_calling_hours_it_is_said_each_time(tmp_path: Path) -> None:
     assert ("hours", notice) in lines
     ended = dialer("run", "leads.csv", "--simulate", "--speed", "max", "--config", "any.toml", cwd=tmp_path)
     assert ended.err.splitlines()[0] == f"warning: {notice}"
+    status = ("status", "--ledger", "simulated/dialer.db")
+    assert notice in dialer(*status, "--config", "any.toml", cwd=tmp_path).out
+    assert (
+        json.loads(dialer(*status, "--config", "any.toml", "--json", cwd=tmp_path).out)[0]["hours_notice"]
+        == notice
+    )
+    assert "rules.hours" not in dialer(*status, cwd=tmp_path).out
 
 
 def test_nobody_who_can_be_called_is_a_failure(tmp_path: Path) -> None:
