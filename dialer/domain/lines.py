@@ -11,6 +11,8 @@ from dialer.domain.gates import GO, Go, Hold, Trial
 
 ASK_AGAIN_S = 5.0
 """A line that is waiting for a call to end names no time: it is asked again after this."""
+POOL_ASK_AGAIN_S = 30.0
+"""The same where all lines wait: whoever asks for any of them is told of each end of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +184,25 @@ def pool_wait(lines: Sequence[Line], usage: Mapping[str, LineUsage], day: Day, n
 
     Until then only jobs with a from-number of their own need be looked at.
     """
-    waits = [held(line, usage.get(line.number, UNUSED), day, now) for line in lines]
+    waits = [held(line, usage.get(line.number, UNUSED), day, now, POOL_ASK_AGAIN_S) for line in lines]
     busy = [wait for wait in waits if wait is not None]
     return min(busy, key=lambda wait: wait.until) if busy and len(busy) == len(waits) else None
 
 
-def held(line: Line, used: LineUsage, day: Day, now: float) -> LineWait | None:
+def held(
+    line: Line, used: LineUsage, day: Day, now: float, ask_again_s: float = ASK_AGAIN_S
+) -> LineWait | None:
     """Why and until when this line may make no call; None: it may."""
     waits: list[LineWait] = []
     most = line.calls_max(day.date)
     if most is not None and used.calls_today >= most:
         waits.append(LineWait(day.end, LineRule.CAP, f"the line has made its {most} calls of today"))
     if isinstance(used.rest, Hold):
-        until = now + ASK_AGAIN_S if used.rest.until is None else used.rest.until
+        until = now + ask_again_s if used.rest.until is None else used.rest.until
         waits.append(LineWait(until, LineRule.REST, used.rest.why))
     if line.slots is not None and used.live >= line.slots:
         why = f"all {line.slots} slots of the line are in use"
-        waits.append(LineWait(now + ASK_AGAIN_S, LineRule.SLOTS, why))
+        waits.append(LineWait(now + ask_again_s, LineRule.SLOTS, why))
     next_at = _next_at(line, used, now)
     if next_at > now:
         waits.append(LineWait(next_at, LineRule.PACE, f"the line makes {line.cps:g} calls per second"))

@@ -11,6 +11,7 @@ from dialer.domain.days import Day
 from dialer.domain.gates import Hold, Trial
 from dialer.domain.lines import (
     ASK_AGAIN_S,
+    POOL_ASK_AGAIN_S,
     UNUSED,
     Callee,
     Chosen,
@@ -111,13 +112,13 @@ def test_the_least_used(used: LineUsage, unused: LineUsage) -> None:
     ("bounds", "usage", "until", "rule", "why"),
     [
         ({"per_day": 3}, LineUsage(3), DAY.end, LineRule.CAP, "3 calls of today"),
-        ({"slots": 2}, LineUsage(2, 2), NOW + ASK_AGAIN_S, LineRule.SLOTS, "all 2 slots"),
+        ({"slots": 2}, LineUsage(2, 2), NOW + POOL_ASK_AGAIN_S, LineRule.SLOTS, "all 2 slots"),
         ({"cps": 1}, LineUsage(starts=(NOW - 0.25,)), NOW + 0.75, LineRule.PACE, "1 calls per second"),
         ({"cps": 0.5}, LineUsage(starts=(NOW - 0.5,)), NOW + 1.5, LineRule.PACE, "0.5 calls per second"),
         ({"cps": 2}, LineUsage(starts=(NOW - 0.75, NOW - 0.5)), NOW + 0.25, LineRule.PACE, "2 calls"),
         ({"cps": 1.5}, LineUsage(starts=(NOW - 0.25, NOW)), NOW - 0.25 + 2 / 1.5, LineRule.PACE, "1.5 calls"),
         ({}, LineUsage(rest=Hold("flagged", NOW + 3600)), NOW + 3600, LineRule.REST, "flagged"),
-        ({}, LineUsage(rest=Hold("trial")), NOW + ASK_AGAIN_S, LineRule.REST, "trial"),
+        ({}, LineUsage(rest=Hold("trial")), NOW + POOL_ASK_AGAIN_S, LineRule.REST, "trial"),
         ({"per_day": 3, "cps": 1}, LineUsage(3, 0, (NOW,)), DAY.end, LineRule.CAP, "today"),
         (
             {"cps": 1},
@@ -150,6 +151,16 @@ def test_what_holds_a_line(
 )
 def test_what_does_not(bounds: Mapping[str, Any], usage: LineUsage) -> None:
     assert chosen(ANYBODY, {NYC.number: usage}, replace(NYC, **bounds))[0] == NYC.number
+
+
+def test_who_waits_for_its_own_number_alone_asks_sooner() -> None:
+    wait = choose_line([NYC], {NYC.number: LineUsage(live=9)}, Callee(own=NYC.number), DAY, NOW)
+    assert wait == Chosen(NYC, LineReason.OWN)
+    held = choose_line(
+        [replace(NYC, slots=9)], {NYC.number: LineUsage(live=9)}, Callee(own=NYC.number), DAY, NOW
+    )
+    assert isinstance(held, LineWait)
+    assert held.until == NOW + ASK_AGAIN_S
 
 
 def test_the_first_that_could_is_waited_for() -> None:
