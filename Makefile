@@ -6,7 +6,7 @@ SEEDS ?= 2000
 RUN_ARGS ?= --speed max --log-level warning
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format simulate kill bench lock clean
+.PHONY: help run test check lint format simulate week kill bench lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -32,6 +32,9 @@ format: .venv/developed ## put the code into its form
 
 simulate: .venv/developed ## campaigns with faults and crashes in virtual time: SEEDS=2000
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+week: .venv/developed ## a week of 20,000 leads in virtual time, and an independent checker: WEEK_ARGS="--week thanksgiving"
+	$(BIN)/python -m tests.week $(WEEK_ARGS)
 
 kill: .venv/developed ## kill -9 the real program at random, again and again
 	$(BIN)/python -m tests.processes.killing --rounds 50 --leads 500
