@@ -14,8 +14,9 @@ from dialer.app import open_ledger
 from dialer.configuration import hours_notice
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
-from dialer.domain.canary import CanaryFacts
+from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.errors import BadInput
+from dialer.domain.gates import Go
 from dialer.domain.results import ResultLine
 from dialer.loops import run_on_loop
 from dialer.ports import CampaignCounts
@@ -45,6 +46,7 @@ class CampaignStatus:
     canary_calls: int = 0
     canary: CanaryFacts | None = None
     """Where these settings send calls first."""
+    canary_passed: bool = False
     hours_notice: str | None = None
     """What is to be said of calling hours that these settings take off."""
 
@@ -83,10 +85,15 @@ def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
             settings.budget.per_day_usd,
             settings.canary.calls,
             canary,
+            held.canary_passed or (canary is not None and _has_passed(rule, canary)),
             hours_notice(settings),
         )
 
     return _for_each(loaded, name, status)
+
+
+def _has_passed(rule: CanaryRule | None, canary: CanaryFacts) -> bool:
+    return rule is not None and canary.ended >= rule.calls and isinstance(rule.judge(canary), Go)
 
 
 def _in_force(settings: Settings, changes: Mapping[str, Any]) -> Settings:

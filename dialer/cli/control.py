@@ -31,8 +31,8 @@ def pause(
 ) -> None:
     """Start no further call until resume. Calls under way go on to their end.
 
-    It takes hold within a second, also where the campaign runs in another process,
-    and stays until it is taken back, whatever is started again.
+    It takes hold within a second, also where the campaign runs in another
+    process, and stays until it is taken back, whatever is started again.
 
     Examples
 

@@ -113,7 +113,7 @@ def _money(status: "CampaignStatus") -> Lines:
 def _canary(status: "CampaignStatus") -> Lines:
     seen = status.canary
     if seen is not None:
-        passed = "passed: " if status.holds.canary_passed else ""
+        passed = "passed: " if status.canary_passed else ""
         text = (
             f"{passed}{seen.ended} of the first {status.canary_calls} calls have ended, {seen.failed} failed"
         )
@@ -174,7 +174,7 @@ def _as_dict(status: "CampaignStatus") -> dict[str, Any]:
             "started": status.canary.started,
             "ended": status.canary.ended,
             "failed": status.canary.failed,
-            "passed": holds.canary_passed,
+            "passed": status.canary_passed,
         },
     }
 

@@ -89,7 +89,7 @@ def _misfit(detail: Any, given: Mapping[str, Given]) -> str:
     name = ".".join(str(part) for part in detail["loc"][:2])
     if name in given:
         return invalid(detail, given).removeprefix("set: ")
-    return f"{name}: {detail['msg'].removeprefix('Value error, ')}".lstrip(": ")
+    return f"{name} {detail['msg'].removeprefix('Value error, ')}".lstrip()
 
 
 def _given(of: BaseModel) -> dict[str, Any]:
