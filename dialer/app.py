@@ -30,6 +30,7 @@ from dialer.engine.campaign import Campaign
 from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
 from dialer.loops import run_on_loop
+from dialer.monitoring import Monitor
 from dialer.ports import CampaignCounts, Clock, IntakeCounts, Ledger, ResultSink
 from dialer.rulebook import Rulebook
 from dialer.settings import Loaded, Settings
@@ -121,6 +122,10 @@ class _Parts:
 async def _run(
     settings: Settings, request: RunRequest, observers: Sequence[Observe], view: View | None
 ) -> Summary:
+    simulate = request.simulate
+    monitor = Monitor(settings, request.campaign, speed=1.0 if simulate is None else simulate.speed)
+    observers = (*observers, *monitor.observers)
+
     def observe(event: Event) -> None:
         for each in observers:
             each(event)
@@ -141,10 +146,14 @@ async def _run(
             refuse=parts.rejects.write,
             observe=observe,
         )
+        questions = open_ledger(settings, simulate, dispatches=False)
+        await stack.enter_async_context(
+            monitor.watching(parts.ledger, questions, parts.campaign_id, parts.clock)
+        )
         background = await stack.enter_async_context(anyio.create_task_group())
         background.start_soon(_stop_on_signals, campaign)
         background.start_soon(rulebook.watch, campaign.change)
-        await stack.enter_async_context(_webhooks(settings, parts, campaign))
+        await stack.enter_async_context(_webhooks(settings, parts, campaign, monitor))
         if view is not None:
             slots = campaign.slots
             background.start_soon(
@@ -265,7 +274,9 @@ async def open_ledger(
 
 
 @asynccontextmanager
-async def _webhooks(settings: Settings, parts: _Parts, campaign: Campaign) -> AsyncIterator[None]:
+async def _webhooks(
+    settings: Settings, parts: _Parts, campaign: Campaign, monitor: Monitor
+) -> AsyncIterator[None]:
     """The receiver, if one is wanted."""
     listen = settings.webhooks.listen
     if listen is None:
@@ -279,9 +290,11 @@ async def _webhooks(settings: Settings, parts: _Parts, campaign: Campaign) -> As
 
     def hear(event: str, news: CallNews) -> None:
         del event  # the status of the call says as much
+        monitor.heard(news, parts.clock.now())
         campaign.heard(news)
 
-    app = webhook_app(is_signed, parse_event, hear, body_bytes_max=settings.webhooks.body_bytes_max)
+    checked, bytes_max = monitor.checked(is_signed), settings.webhooks.body_bytes_max
+    app = webhook_app(checked, parse_event, hear, body_bytes_max=bytes_max)
     async with serve(app, listen) as url:
         if parts.simulator is not None:
             parts.simulator.set_account(webhook_url=url + PATH)

@@ -31,6 +31,7 @@ from dialer.engine.events import (
 )
 from dialer.engine.tally import Tally
 from dialer.ports import Clock
+from dialer.web.metric_names import TALLIED
 
 INTAKE_ROWS_EACH = 10_000
 HELD_EACH_S = 1.0
@@ -274,22 +275,8 @@ def _closed(event: AttemptClosed) -> dict[str, Any]:
 
 
 def counters_line(tally: Tally) -> dict[str, Any]:
-    """The counts under the names they have as Prometheus metrics; a label's values are keys of a table.
+    """The counts under the names they have as Prometheus metrics; a first label's values are keys of a table.
 
     To be written as `log.info("counters.counted", **counters_line(tally))`.
     """
-    return {
-        "dialer_rows_total": tally.intake.rows,
-        "dialer_rows_rejected_total": tally.intake.rejected,
-        "dialer_attempts_total": tally.claimed,
-        "dialer_attempts_resumed_total": tally.resumed,
-        "dialer_calls_placed_total": tally.placed,
-        "dialer_attempts_uncertain_total": tally.uncertain,
-        "dialer_attempts_unknown_total": tally.parked,
-        "dialer_attempts_closed_total": {str(outcome): count for outcome, count in tally.closed.items()},
-        "dialer_jobs_final_total": {str(state): count for state, count in tally.jobs.items()},
-        "dialer_requests_held_total": tally.held,
-        "dialer_attempts_live": tally.live,
-        "dialer_attempts_unknown": len(tally.unknown_ids),
-        "dialer_slots": tally.slots,
-    }
+    return {metric.name: read(tally) for metric, read in TALLIED.items()}

@@ -75,6 +75,24 @@ WebhookListen = Annotated[
         "--webhook-listen", metavar="HOST:PORT", rich_help_panel=SETTINGS, help="Take webhooks there."
     ),
 ]
+MetricsListen = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics-listen",
+        metavar="HOST:PORT",
+        rich_help_panel=SETTINGS,
+        help="Answer /metrics, /livez and /readyz there.",
+    ),
+]
+MetricsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics-file",
+        metavar="FILE.prom",
+        rich_help_panel=SETTINGS,
+        help="Keep the metrics in a textfile for node-exporter.",
+    ),
+]
 LogFormat = Annotated[
     str | None,
     typer.Option(

@@ -91,6 +91,8 @@ class RunOptions:
     ledger: flags.Ledger = None
     results: flags.Results = None
     webhook_listen: flags.WebhookListen = None
+    metrics_listen: flags.MetricsListen = None
+    metrics_file: flags.MetricsFile = None
     config: flags.Config = None
     secrets_dir: flags.SecretsDir = None
     simulate: Simulate = False
@@ -118,6 +120,8 @@ class RunOptions:
             "ledger.url": self.ledger,
             "results.dir": self.results,
             "webhooks.listen": self.webhook_listen,
+            "metrics.listen": self.metrics_listen,
+            "metrics.file": self.metrics_file,
             "logs.format": self.log_format,
             "logs.level": self.log_level,
         }

@@ -17,6 +17,7 @@ from dialer.settings.sections import (
     Intake,
     LedgerSection,
     Logs,
+    Metrics,
     Pace,
     Placing,
     Results,
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     ledger: LedgerSection = LedgerSection()
     results: Results = Results()
     webhooks: Webhooks = Webhooks()
+    metrics: Metrics = Metrics()
     logs: Logs = Logs()
     shutdown: Shutdown = Shutdown()
 

@@ -31,6 +31,13 @@ def as_text(value: object) -> object:
     return value.isoformat() if isinstance(value, date | time) else value
 
 
+def _host_port(listen: str | None) -> str | None:
+    found = HOST_PORT.fullmatch(listen) if listen is not None else None
+    if listen is not None and (found is None or int(found[1]) > 65_535):
+        raise ValueError("is not HOST:PORT such as 127.0.0.1:8080")
+    return listen
+
+
 class Section(BaseModel):
     """A table of the TOML file. The docstrings of its fields are their descriptions, for people."""
 
@@ -248,13 +255,27 @@ class Webhooks(Section):
     body_bytes_max: Annotated[int, Field(ge=1000, le=100_000_000)] = 1_000_000
     """Bytes of the largest webhook that is read."""
 
-    @field_validator("listen")
+    _address = field_validator("listen")(_host_port)
+
+
+class Metrics(Section):
+    """What Prometheus and probes may ask of a run."""
+
+    listen: Annotated[str | None, Field(examples=["127.0.0.1:9464"])] = None
+    """HOST:PORT for /metrics, /livez and /readyz, which anybody who gets there may read; unset: none."""
+    file: Annotated[str | None, Field(examples=["./dialer.prom"])] = None
+    """The metrics as a textfile for node-exporter, for runs that end before they are scraped; unset: none."""
+    every_s: Annotated[float, Field(ge=1, le=3600)] = 15.0
+    """Seconds between looks at the ledger for its metrics, and between two writes of the file."""
+
+    _address = field_validator("listen")(_host_port)
+
+    @field_validator("file")
     @classmethod
-    def _is_address(cls, listen: str | None) -> str | None:
-        found = HOST_PORT.fullmatch(listen) if listen is not None else None
-        if listen is not None and (found is None or int(found[1]) > 65_535):
-            raise ValueError("is not HOST:PORT such as 127.0.0.1:8080")
-        return listen
+    def _is_read(cls, file: str | None) -> str | None:
+        if file is not None and not file.endswith(".prom"):
+            raise ValueError("does not end in .prom: node-exporter reads no other files")
+        return file
 
 
 class Logs(Section):

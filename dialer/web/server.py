@@ -12,10 +12,10 @@ SHUTDOWN_S = 1.0
 
 
 @asynccontextmanager
-async def serve(app: web.Application, listen: str) -> AsyncIterator[str]:
+async def serve(app: web.Application, listen: str, *, setting: str = "webhooks.listen") -> AsyncIterator[str]:
     """Serve on HOST:PORT (port 0: any free one) while the context is open; gives the URL.
 
-    Raises `BadInput` if the address cannot be used.
+    Raises `BadInput`, which names the `setting`, if the address cannot be used.
     """
     host, _, port = listen.rpartition(":")
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
@@ -24,7 +24,7 @@ async def serve(app: web.Application, listen: str) -> AsyncIterator[str]:
         try:
             await web.TCPSite(runner, host.strip("[]"), int(port)).start()
         except OSError as error:
-            raise BadInput(f"webhooks.listen {listen}: cannot listen there: {error.strerror}") from error
+            raise BadInput(f"{setting} {listen}: cannot listen there: {error.strerror}") from error
         bound_host, bound_port = runner.addresses[0][:2]
         yield f"http://{bound_host}:{bound_port}"
     finally:
