@@ -106,7 +106,8 @@ def _analysis(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    # a zero is a character like others in JSON, and none that every database can keep
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and value else None
 
 
 def _number(value: Any) -> float | None:

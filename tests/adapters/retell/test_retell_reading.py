@@ -125,6 +125,12 @@ def test_an_analysis_that_could_not_be_written_again_is_left_out(deep: bytes) ->
     assert (parsed[1].call_id, parsed[1].analysis) == ("call_1", None)
 
 
+def test_what_a_database_could_not_keep_is_not_in_a_text() -> None:
+    news = read_call({"call_id": "c\0", "call_status": "end\0ed", "disconnection_reason": "\0"})
+    assert news == CallNews(CallId("c\ufffd"), "end\ufffded", reason="\ufffd")
+    assert read_error(b'{"message": "no\\u0000"}') == "no\ufffd"
+
+
 def test_a_field_of_the_wrong_type_loses_nothing_but_itself() -> None:
     raw: dict[str, Any] = {name: [object] for name in PAGE_003}
     raw |= {"call_id": "call_1", "end_timestamp": True, "duration_ms": "10", "metadata": {"attempt_id": 7}}
