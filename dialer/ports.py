@@ -297,6 +297,10 @@ class Ledger(Protocol):
         """Who said that nobody may call this number; None: the ledger has nothing against it."""
         ...
 
+    async def line_allows(self, attempt: Attempt, rules: BreakerRules) -> bool:
+        """Whether the line of a claimed attempt, by what came of its calls since, may still send it."""
+        ...
+
     async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
         """Close every open job of a cancelled campaign."""
         ...

@@ -309,7 +309,8 @@ class Screen:
         """The line, and the agent."""
         job = open_job.job
         agent = choose_agent(job.key, self.agents, self.campaign) if self.agents else None
-        if job.from_number is None and not self.pool and job.kind is not JobKind.PHONE_CALL:
+        is_needed = job.kind is JobKind.PHONE_CALL or job.from_number is not None or self.pool
+        if job.kind is JobKind.WEB_CALL or not is_needed:  # it takes nothing of a line's day
             return Dial(None, agent, "", input=seen)
         if job.from_number is None and len(self.pool) == 1 and not self.lines:
             used = usage.get(self.pool[0].number, UNUSED)

@@ -25,6 +25,7 @@ from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
+    CallPlaced,
     CampaignChanged,
     CampaignHeld,
     CampaignStopping,
@@ -252,11 +253,10 @@ class Campaign:
             self._due.now()
 
     def _observe(self, event: Event) -> None:
-        if isinstance(event, AttemptClosed):
-            if self._waits_for_an_end:
-                self._due.now()
-            elif event.due_at is not None:
-                self._due.at(event.due_at)
+        if self._waits_for_an_end and isinstance(event, AttemptClosed | CallPlaced):
+            self._due.now()
+        elif isinstance(event, AttemptClosed) and event.due_at is not None:
+            self._due.at(event.due_at)
         self._observers(event)
 
     def _idle(self, next_due_at: float | None) -> bool:

@@ -259,14 +259,18 @@ class Placer:
     async def _objection(self, attempt: Attempt, *, is_repeat: bool = False) -> Wait | Drop | None:
         """What the rules that let it be claimed say against it now.
 
-        Caps and lines are no longer asked: the attempt itself is in their counts.
+        Caps and the bounds of lines are no longer asked: the attempt itself is in their counts.
         """
-        job, now = attempt.job, self._clock.now()
-        facts = UNHEARD_OF
-        if job.job.to_number is not None and not 0.0 <= now - attempt.claimed_at < FRESH_S:
+        job, now, screen = attempt.job, self._clock.now(), self._screen(is_repeat)
+        facts, is_fresh = UNHEARD_OF, 0.0 <= now - attempt.claimed_at < FRESH_S
+        if job.job.to_number is not None and not is_fresh:
             facts = NumberFacts(suppressed=await self._ledger.suppressed(job.job.to_number))
-        verdict = self._screen(is_repeat).judge(job, now, facts)
-        return None if isinstance(verdict, Dial) else verdict
+        verdict = screen.judge(job, now, facts)
+        if not isinstance(verdict, Dial):
+            return verdict
+        if not (is_fresh or is_repeat) and not await self._ledger.line_allows(attempt, screen.breakers):
+            return Wait(now, "line_rest", "its line rests by now")
+        return None
 
     def _may_repeat(self, age: Callable[[], float]) -> bool:
         """Whether something keeps a request that did make a call from making another, after this look."""

@@ -232,3 +232,13 @@ def test_a_word_of_a_newer_dialer_in_the_history_counts_as_an_attempt(store: Sto
         assert (await desk.claim()).job.history == ("busy", "unknown")
 
     store.work(case)
+
+
+@pytest.mark.parametrize("state", list(AttemptState))
+def test_the_claim_does_not_look_at_what_is_not_open(store: Store, state: AttemptState) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        await desk.to_state(state)
+        assert await desk.ask() == NothingDue(None)
+
+    store.work(case)

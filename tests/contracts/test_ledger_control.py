@@ -28,7 +28,7 @@ from dialer.domain.decisions import Ruling
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.gates import Go, Hold, Stop, Trial
 from dialer.domain.hours import HoursRule
-from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.lifecycle import JobState
 from dialer.domain.local_hours import Hours
 from dialer.domain.screening import CampaignFacts, Dial, Drop, Screen, Verdict, Wait
 from dialer.domain.windows import parse_week
@@ -161,6 +161,17 @@ def test_another_process_pauses_a_running_one_and_looks_at_it(kept: Store) -> No
     kept.work(case)
 
 
+def test_nothing_holds_a_campaign_that_is_done(store: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        await desk.end(await desk.claim())
+        assert await desk.ask(Gated((FROM,), answer=Hold("no"))) == NothingDue(None)
+        assert await desk.sql("SELECT held FROM campaign") == [(None,)]
+        assert await desk.made(Ruling.WAIT) == []
+
+    store.work(case)
+
+
 # --- decisions ------------------------------------------------------------------------------------------
 
 
@@ -275,16 +286,5 @@ def test_who_waits_for_the_hours_is_due_to_the_second_and_holds_nobody_up(store:
         (dial,) = [each for each in await desk.made(Ruling.DIAL) if each.attempt_id == first.id]
         assert dial.input["hours_until"] == opens + 12 * 3600 - 45
         assert await desk.problems() == []
-
-    store.work(case)
-
-
-@pytest.mark.parametrize("state", list(AttemptState))
-def test_the_claim_does_not_look_at_what_is_not_open(store: Store, state: AttemptState) -> None:
-    async def case(desk: Desk) -> None:
-        await desk.read([a_job(1)])
-        await desk.to_state(state)
-        assert await desk.ask() == NothingDue(None)
-        assert len(await desk.made(Ruling.DIAL)) == 1
 
     store.work(case)

@@ -52,3 +52,10 @@ def test_a_phone_call_without_any_number_to_call_from_is_skipped() -> None:
 @pytest.mark.parametrize("kind", [JobKind.WEB_CALL, JobKind.REGISTER_PHONE_CALL])
 def test_kinds_that_ring_nobody_need_no_number_to_call_from(kind: JobKind) -> None:
     assert Screen(()).judge(an_open_job(kind=kind), NOW) == Dial(None)
+
+
+def test_a_web_call_takes_no_line() -> None:
+    for own in (None, "+12125550199"):
+        assert Screen(LINES).judge(an_open_job(kind=JobKind.WEB_CALL, from_number=own), NOW) == Dial(None)
+    registered = Screen(LINES).judge(an_open_job(kind=JobKind.REGISTER_PHONE_CALL), NOW)
+    assert registered == FIRST

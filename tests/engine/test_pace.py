@@ -230,3 +230,30 @@ async def test_one_that_is_cancelled_at_the_gate_leaves_it_open() -> None:
         await pace.gate()
     await pace.gate()
     assert anyio.current_time() - at == pytest.approx(1.0 + GUARD_S, abs=0.001)
+
+
+@pytest.mark.parametrize("waits_for", ["token", "gate"])
+@in_virtual_time
+async def test_a_pace_that_is_raised_is_the_pace_of_those_who_wait(waits_for: str) -> None:
+    pace = Pace(0.01, burst_s=0.0, guard_s=0.005, observe=lambda event: None)
+    pace.assume_full()
+    await pace.token()
+    passed: list[float] = []
+
+    async def lane() -> None:
+        await (pace.token() if waits_for == "token" else pace.gate())
+        passed.append(anyio.current_time())
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(lane)
+        await anyio.sleep(50)
+        assert passed == []
+        pace.change(10.0)
+        await anyio.sleep(1.0)
+        assert len(passed) == 3
+        pace.hold("asked to", 20.0)
+        tasks.start_soon(lane)
+        pace.change(20.0)
+        await anyio.sleep(19.0)
+        assert len(passed) == 3, "what the API asked for stands"

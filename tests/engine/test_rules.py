@@ -88,6 +88,32 @@ async def test_a_stop_of_a_breaker_lets_the_calls_that_go_on_come_to_their_end()
         assert again.tally.claimed > 20
 
 
+@in_virtual_time
+async def test_what_waits_for_a_line_that_is_flagged_meanwhile_does_not_leave() -> None:
+    async with world(relayed=True) as w:
+        relay_of(w).on("create", Twist(), says(429, RateLimit_Reset="30"))
+        people = [job(60, priority=9), *answering(3)]
+        async with w.running(people, cps=20.0, redial_delays={"spam_blocked": (9000.0,)}) as p:
+            with quiet(w, after_s=1.0):
+                await anyio.sleep(3590)
+            assert await ledger_says(p, "SELECT count(*) FROM attempt WHERE closed_at IS NULL") == [(0,)]
+            assert "its line rests by now" in str({closed.error for closed in p.of(AttemptClosed)})
+            await anyio.sleep(60)
+            assert w.report.calls == 2, "the trial"
+        assert w.report.calls >= 4
+
+
+@in_virtual_time
+async def test_a_hold_for_answers_is_over_with_the_answers() -> None:
+    """Not with the ends of the calls, which come a minute later."""
+    rules = BreakerRules(refused_in_a_row_max=0, refused_a_minute_max=4)
+    async with world(relayed=True) as w:
+        relay_of(w).on("create", says(422))
+        p = await w.run(answering(30), screen=Screen((CALLER,), breakers=rules), cps=20.0)
+        assert p.jobs == {JobState.DONE: 29, JobState.FAILED: 1}
+        assert max(call.created_at for call in w.sim.calls) < 10
+
+
 # --- calls and people -----------------------------------------------------------------------------------
 
 

@@ -111,15 +111,21 @@ class _Claim:
 
     def run(self) -> None:
         """Take one job after the other while there is a place, and nothing holds all of them."""
+        in_vain = 0
         while len(self.claimed) < len(self._requests) and self._seen < CLAIM_ROWS_MAX and not self._is_held():
             wanted = {"c": self._id, "now": self._now}
             priority = self._conn.execute(_HIGHEST_DUE, wanted).scalar_one()
             if priority is None:
                 break
-            room = min(len(self._requests) - len(self.claimed), CLAIM_ROWS_MAX - self._seen)
+            places = len(self._requests) - len(self.claimed)
+            room = min(places + in_vain, CLAIM_ROWS_MAX - self._seen)
             rows = self._conn.execute(_DUE, {**wanted, "p": priority, "n": room}).all()
-            self._seen += len(rows)
+            seen, claimed = self._seen, len(self.claimed)
             self._screen([open_job(row) for row in rows])
+            # where many wait there may be more of them: twice as many are read next
+            in_vain = 2 * (self._seen - seen - (len(self.claimed) - claimed))
+        if self._held is not None and next_due(self._conn, self._id) is None:
+            self._held = None  # nobody is left whom it could hold
         self._desk.keep(self._held)
 
     def nothing(self) -> NothingDue:
@@ -151,8 +157,9 @@ class _Claim:
         self._desk.look_at(jobs)
         for candidate in jobs:
             passed = self._desk.gate()
-            if isinstance(passed, Hold | Stop):
+            if isinstance(passed, Hold | Stop) or len(self.claimed) + len(made) == len(self._requests):
                 break
+            self._seen += 1
             match self._desk.judge(candidate):
                 case Dial() as dial:
                     request = self._requests[len(self.claimed) + len(made)]

@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, campaign, line, money, suppressed
-from dialer.domain.breakers import LineBreaker
+from dialer.domain.breakers import BreakerRules, LineBreaker
 from dialer.domain.budget import BudgetFacts
-from dialer.domain.calls import AttemptId, CampaignId
+from dialer.domain.calls import Attempt, AttemptId, CampaignId
 from dialer.domain.canary import NO_CALL
 from dialer.domain.days import Day
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
@@ -162,6 +162,14 @@ def _without_lost_trials(
             lost = Event(Sign.NO_CALL, AttemptId(str(trial)), number, now, "")
             breaker = breaker.after(lost, screen.breakers, now)
     return breaker
+
+
+def line_allows(conn: sa.Connection, made: Attempt, rules: BreakerRules) -> bool:
+    """Whether the attempt's line may still send it: it does not rest, or the attempt is its trial."""
+    row = conn.execute(_LINES, {"values": [made.from_number]}).one_or_none()
+    if row is None or row.breaker is None:
+        return True
+    return LineBreaker.from_text(row.breaker).allows(rules, made.id)
 
 
 def line_values(

@@ -11,11 +11,12 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import analyses, campaigns, decisions, intake, reads, resolving
+from dialer.adapters.ledger import analyses, campaigns, decisions, facts, intake, reads, resolving
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.tables import intake as intake_table
 from dialer.domain.balance import Balance
+from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, IntakeId
 from dialer.domain.decisions import Decision
 from dialer.domain.errors import LedgerError
@@ -108,6 +109,9 @@ class SqlLedger:
 
     async def suppressed(self, number: str) -> Suppressed | None:
         return await self._read(lambda conn: campaigns.suppressed_number(conn, number))
+
+    async def line_allows(self, attempt: Attempt, rules: BreakerRules) -> bool:
+        return await self._read(lambda conn: facts.line_allows(conn, attempt, rules))
 
     async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
         while await self._call(lambda conn: campaigns.cancel_some(conn, campaign_id, now)):
