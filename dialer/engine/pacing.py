@@ -29,6 +29,7 @@ class Pace:
         self._burst_s = burst_s
         self._guard_s = guard_s
         self._sent: deque[float] = deque()
+        self._sent_from: dict[str, deque[float]] = {}
         self._unused: float | None = None
         self._held_until = 0.0
         self._is_stopped = False
@@ -75,16 +76,27 @@ class Pace:
         """No job was there for it: until the next place comes, this one may still be taken."""
         self._unused = token
 
-    async def gate(self) -> None:
-        """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`."""
-        if self._turn.locked() or self._next_at() > anyio.current_time() or self._is_stopped:
+    async def gate(self, line: str | None = None, cps: float | None = None) -> None:
+        """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`.
+
+        `cps`: of the from-number, if it has a bound of its own. The claim keeps to it; but what was held here
+        since then would leave as fast as the campaign may.
+        """
+        now = anyio.current_time()
+        at_once = self._next_at() <= now and self._line_next_at(line, cps) <= now
+        if at_once and not self._turn.locked() and not self._is_stopped:
+            self._count(line, cps)  # as always when slots are the bound: nobody waits and nothing is awaited
+            return
+        while True:
+            # not in turn: the others need not wait for this line
+            await self._wait_until(lambda: self._line_next_at(line, cps))
             async with self._turn:
                 await self._wait_until(self._next_at)
                 if self._is_stopped:
                     raise PaceStopped
-                self._sent.append(anyio.current_time())
-        else:  # as always when slots are the bound: nobody waits and nothing is awaited
-            self._sent.append(anyio.current_time())
+                if self._line_next_at(line, cps) <= anyio.current_time():
+                    self._count(line, cps)
+                    return
 
     def hold(self, why: str, wait_s: float) -> None:
         """Nothing leaves for this long: the API asked for less, or does not answer."""
@@ -110,6 +122,19 @@ class Pace:
     def _next_at(self) -> float:
         full = len(self._sent) == self._sent.maxlen
         return max(self._held_until, self._sent[0] + self._period_s if full else 0.0)
+
+    def _line_next_at(self, line: str | None, cps: float | None) -> float:
+        if line is None or cps is None:
+            return 0.0
+        sent, per_period = self._sent_from.get(line, ()), ceil(cps)
+        return sent[-per_period] + per_period / cps if len(sent) >= per_period else 0.0
+
+    def _count(self, line: str | None, cps: float | None) -> None:
+        now = anyio.current_time()
+        self._sent.append(now)
+        if line is not None and cps is not None:
+            kept = self._sent_from.get(line, ())
+            self._sent_from[line] = deque([*kept, now], maxlen=ceil(cps))
 
     async def _wait_until(self, at: Callable[[], float]) -> None:
         # look again after each sleep: timers may fire early, and a hold may have come meanwhile

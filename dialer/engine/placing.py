@@ -141,7 +141,7 @@ class Placer:
             return await self._try_again(attempt)
 
     async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
-        await self._pace.gate()
+        await self._gate(attempt)
         objection = await self._objection(attempt)
         if objection is not None:
             return PutBack(f"not sent after all: {_why(objection)}", at_once=True)
@@ -232,7 +232,7 @@ class Placer:
         self, attempt: Attempt, followed: Followed, age: Callable[[], float]
     ) -> Placed | Refused | PutBack | Parked:
         """Send the stored bytes once more. Whatever the answer, the first request may have made a call."""
-        await self._pace.gate()
+        await self._gate(attempt)
         if followed.news is not None:
             return Placed(followed.news, adopted=True)
         if not self._may_repeat(age):
@@ -271,6 +271,11 @@ class Placer:
         if not (is_fresh or is_repeat) and not await self._ledger.line_allows(attempt, screen.breakers):
             return Wait(now, "line_rest", "its line rests by now")
         return None
+
+    async def _gate(self, attempt: Attempt) -> None:
+        pool = self._screen(False).pool
+        cps = next((line.cps for line in pool if line.number == attempt.from_number), None)
+        await self._pace.gate(attempt.from_number, cps)
 
     def _may_repeat(self, age: Callable[[], float]) -> bool:
         """Whether something keeps a request that did make a call from making another, after this look."""
