@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import sqlalchemy as sa
+from anyio.abc import TaskGroup
 
 from dialer.adapters.clock import LoopClock
 from dialer.adapters.ledger import campaigns, tables
@@ -20,7 +21,14 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.results import ResultLine
 from dialer.domain.suppression import Suppressed
 from dialer.engine.campaign import Campaign, CampaignConfig
-from dialer.engine.events import Event
+from dialer.engine.events import (
+    AttemptClaimed,
+    AttemptClosed,
+    AttemptUncertain,
+    CallPlaced,
+    Event,
+    RequestHeld,
+)
 from dialer.engine.intake import Intake
 from dialer.ports import CallApi, Operation
 from dialer.rehearsal.loop import run_virtual
@@ -120,6 +128,7 @@ class _World:
     ledger: SqlLedger
     api: CallApi
     alter: Alter
+    background: TaskGroup
 
 
 async def _run(plan: Plan, alter: Alter) -> Evidence:
@@ -134,10 +143,10 @@ async def _run(plan: Plan, alter: Alter) -> Evidence:
         ledger = await stack.enter_async_context(open_sqlite(None, dispatches=False, on_thread=False))
         retell = RetellConfig(api_key=ACCOUNT.api_key, base_url=simulator.url, agent_id=ACCOUNT.agent_id)
         api = await stack.enter_async_context(open_api(retell, connections_max=100))
-        world = _World(seen, clock, simulator, ledger, api, alter)
-        for number in [lead.number for lead in seen.leads if lead.suppressed_at == -1.0]:
-            await _suppress(world, number)
         async with anyio.create_task_group() as background:
+            world = _World(seen, clock, simulator, ledger, api, alter, background)
+            for number in [lead.number for lead in seen.leads if lead.suppressed_at == -1.0]:
+                await _suppress(world, number)
             background.start_soon(_suppress_later, world)
             background.start_soon(_change_account, world)
             await _dial(world, EARLIER, [lead for lead in seen.leads if lead.earlier], start)
@@ -151,8 +160,17 @@ async def _run(plan: Plan, alter: Alter) -> Evidence:
 async def _dial(world: _World, name: str, leads: Sequence[Lead], ends_at: float) -> None:
     seen = world.seen
 
+    unsent: dict[str, None] = {}
+
     def observe(event: Event) -> None:
         seen.seen[type(event).__name__] += 1
+        match event:
+            case AttemptClaimed(attempt):
+                unsent[attempt.job.job.key] = None
+            case CallPlaced(attempt) | AttemptClosed(attempt) | AttemptUncertain(attempt):
+                unsent.pop(attempt.job.job.key, None)
+            case RequestHeld() if unsent:  # the worst moment: it is claimed, and its request has not left
+                world.background.start_soon(_suppress, world, next(iter(unsent)))
 
     config = world.alter(campaign_config(seen.plan, name, ends_at))
     campaign_id = await world.ledger.open_campaign(name, world.clock.now(), simulated=True)
@@ -172,7 +190,7 @@ async def _suppress(world: _World, number: str) -> None:
     at = world.clock.now()
     said = Suppressed(number, "operator", "asked for it", at)
     await world.ledger.operate(lambda conn: campaigns.suppress(conn, said, Operation("tests", at)))
-    world.seen.suppressed[number] = world.clock.now()
+    world.seen.suppressed.setdefault(number, world.clock.now())
 
 
 async def _suppress_later(world: _World) -> None:

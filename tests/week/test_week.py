@@ -1,6 +1,8 @@
 """A week of calls, smaller: no rule is broken, and the record says what was done."""
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +41,12 @@ def test_leads_are_of_all_states_and_say_where_they_are_in_every_way() -> None:
     law = Law(Plan().times)
     assert {len(law.where(lead).zones) for lead in leads} >= {0, 1, 2}
     assert any(len(law.where(lead).states) == 2 for lead in leads)
+
+
+def test_the_checker_shares_no_code_with_the_dialer() -> None:
+    for name in ("plan", "places", "law", "checks", "rests", "record"):
+        text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+        assert not re.search(r"^\s*(from|import) dialer", text, re.MULTILINE), name
 
 
 def test_the_checker_and_the_dialer_agree_on_area_codes() -> None:
