@@ -1,15 +1,17 @@
 """What is told while a line is held, and from when the longest call is counted."""
 
+from dataclasses import replace
+
 import anyio
 import orjson
 import pytest
 
-from dialer.domain.lifecycle import JobState
-from dialer.engine.events import RequestHeld
+from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.engine.events import AttemptUncertain, CallPlaced, RequestHeld
 from tests.engine.test_placing_limits import relay_of, says
-from tests.engine.test_placing_uncertain import NOT_MADE
-from tests.support.campaigns import in_virtual_time, world
-from tests.support.people import job
+from tests.engine.test_placing_uncertain import LOST, NOT_MADE
+from tests.support.campaigns import EPOCH, in_virtual_time, world
+from tests.support.people import STEADY, job
 
 
 @in_virtual_time
@@ -35,3 +37,31 @@ async def test_the_longest_call_is_counted_from_when_its_attempt_began() -> None
         assert p.jobs == {JobState.UNKNOWN: 1}
         assert p.ended_at is not None
         assert 1100 < p.ended_at < 1110
+
+
+@in_virtual_time
+async def test_a_repeat_is_written_down_before_it_leaves_with_its_time() -> None:
+    async with world(relayed=True) as w:
+        relay_of(w).on("create", NOT_MADE, NOT_MADE)
+        async with w.running([job()], settle_s=20) as p:
+            await anyio.sleep(30)
+            first, second = relay_of(w).creates()
+            (kept,) = await p.ledger.open_attempts(p.campaign_id, frozenset({AttemptState.UNCERTAIN}))
+            assert kept.claimed_at == pytest.approx(EPOCH + first.at, abs=0.1)
+            assert kept.last_sent_at == pytest.approx(EPOCH + second.at, abs=0.1)
+            told = p.of(AttemptUncertain)[-1].attempt
+            assert (told.state, told.last_sent_at) == (AttemptState.UNCERTAIN, kept.last_sent_at)
+        assert (p.jobs, w.report.calls) == ({JobState.DONE: 1}, 1)
+
+
+@in_virtual_time
+async def test_a_call_that_is_heard_of_at_the_gate_is_adopted() -> None:
+    account = replace(STEADY, listing_lag_s=500, talk_s=40, talk_sigma=0)
+    async with world(account, "webhook_late=1,webhook_late_s=40", relayed=True, webhooks=True) as w:
+        relay_of(w).on("create", LOST)
+        async with w.running([job()], settle_s=20) as p:
+            await anyio.sleep(15)
+            p.campaign.pace.hold("429", 60)
+        (placed,) = p.of(CallPlaced)
+        assert placed.adopted
+        assert len(relay_of(w).creates()) == 1
