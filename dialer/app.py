@@ -1,11 +1,10 @@
 """Wiring: settings in, a running campaign out. The only place that builds adapters from settings."""
 
 import asyncio
-import gc
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,13 +22,13 @@ from dialer.adapters.retell.signature import verify
 from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
-from dialer.configuration import csv_options, retell_config
+from dialer.configuration import csv_options, hours_notice, retell_config
 from dialer.domain.calls import CallNews, CampaignId
 from dialer.domain.errors import BadInput
 from dialer.engine.campaign import Campaign
 from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
-from dialer.loops import run_on_loop
+from dialer.loops import rare_collections, run_on_loop
 from dialer.monitoring import Monitor
 from dialer.ports import CampaignCounts, Clock, IntakeCounts, Ledger, ResultSink
 from dialer.rulebook import Rulebook
@@ -40,8 +39,6 @@ from dialer.web.server import serve
 from dialer.web.webhooks import PATH, webhook_app
 
 INTERRUPTED = "interrupted"
-COLLECTOR_THRESHOLDS = (50_000, 20, 100)
-"""Allocations before a look at the youngest objects; then how many of those before the next older ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +85,8 @@ class Summary:
     way_out: str
     account_refused: bool
     interrupted: bool
+    hours_notice: str | None = None
+    """What is to be said of calling hours that the settings take off."""
 
 
 def run_campaign(
@@ -160,7 +159,7 @@ async def _run(
                 view,
                 Running(request.campaign, parts.clock, lambda: (slots.in_use, slots.limit), parts.before),
             )
-        with _rare_collections():
+        with rare_collections():
             await campaign.run(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
         background.cancel_scope.cancel()
@@ -232,6 +231,7 @@ async def _summary(
         way_out=stopping.way_out if stopping else "",
         account_refused=stopping is not None and stopping.account,
         interrupted=stopping is not None and stopping.why == INTERRUPTED,
+        hours_notice=hours_notice(settings),
     )
 
 
@@ -243,24 +243,6 @@ async def _check_log(ledger: Ledger, campaign_id: CampaignId, sink: ResultSink, 
             f"results log {path} ends with line {last}, which this ledger does not have: it belongs to "
             "another ledger. Give this campaign another --results or --campaign, or move the log away"
         )
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Let the garbage collector look seldom, and not at what start-up made.
-
-    A live call holds a few dozen objects, so with its usual thresholds the collector walked over all live
-    calls again and again: a third of the time per job.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 @asynccontextmanager

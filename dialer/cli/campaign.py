@@ -15,7 +15,7 @@ from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
     from dialer.app import Summary
-    from dialer.settings import Loaded, Settings
+    from dialer.settings import Loaded
     from dialer.simulation import Simulation
 
 
@@ -35,7 +35,6 @@ def run(**given: Any) -> None:
     options = RunOptions(**given)
     loaded = options.settings()
     simulation = options.simulation(loaded.settings.campaign.timezone)
-    _warn(loaded.settings)
     if simulation is None and not options.yes:
         _ask(loaded, options.leads, options.name)
     summary = _run(_calm_on_terminal(loaded), options, simulation)
@@ -74,14 +73,6 @@ def _calm_on_terminal(loaded: "Loaded") -> "Loaded":
         return loaded
     quiet = loaded.settings.logs.model_copy(update={"level": "warning"})
     return replace(loaded, settings=loaded.settings.model_copy(update={"logs": quiet}))
-
-
-def _warn(settings: "Settings") -> None:
-    """What has to be said each time: that no calling hours are kept."""
-    from dialer.configuration import hours_notice
-
-    if notice := hours_notice(settings):
-        typer.echo(f"warning: {notice}", err=True)
 
 
 def _ask(loaded: "Loaded", leads: Path, campaign: str) -> None:

@@ -37,6 +37,7 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "stopped": summary.stopped,
         "interrupted": summary.interrupted,
         "account_refused": summary.account_refused,
+        "hours_notice": summary.hours_notice,
         "next": list(next_steps(summary, begins_anew=begins_anew)),
         "exit_code": exit_code(summary),
     }
@@ -55,6 +56,8 @@ def lines(
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     how = " simulated" if simulated else ""
     yield "calls", f"{words.count(counts.calls)}{how} in {words.span(summary.seconds)}", ""
+    if summary.hours_notice is not None:
+        yield "hours", summary.hours_notice, "yellow"
     yield "ledger", summary.ledger, ""
     yield "results", str(summary.results), ""
     if summary.rejects is not None:

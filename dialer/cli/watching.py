@@ -15,6 +15,7 @@ from dialer import logs
 from dialer.adapters.clock import SystemClock
 from dialer.app import INTERRUPTED, Running
 from dialer.cli.progress import ProgressView, snapshot_of
+from dialer.configuration import hours_notice
 from dialer.engine.events import Event, Observe
 from dialer.engine.tally import PACE_WINDOW_S, Tally
 from dialer.ports import Clock
@@ -107,6 +108,8 @@ class Watch:
     async def view(self, running: Running) -> None:
         """Write counters and show progress until cancelled."""
         self._clock.source = running.clock
+        if notice := hours_notice(self._settings):
+            self.log.warning("rules.hours_off", why=notice)
         snapshot = lambda: snapshot_of(  # noqa: E731
             self.tally, running.before, running.clock.now(), running.slots()
         )
