@@ -7,11 +7,13 @@ import orjson
 import pytest
 
 from dialer.domain.lifecycle import AttemptState, JobState
-from dialer.engine.events import AttemptUncertain, CallPlaced, RequestHeld
+from dialer.engine.events import AttemptParked, AttemptUncertain, CallPlaced, RequestHeld
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import LOST, NOT_MADE
 from tests.support.campaigns import EPOCH, in_virtual_time, world
 from tests.support.people import STEADY, job
+
+DROPPED = "ServerDisconnectedError: Server disconnected"
 
 
 @in_virtual_time
@@ -25,6 +27,24 @@ async def test_each_hold_of_the_line_says_why() -> None:
         assert [each.wait_s for each in held] == pytest.approx([3, 3, 3, 5], abs=0.1)
         assert all(each.why.startswith("HTTP 429") for each in held)
         assert p.jobs == {JobState.DONE: 1}
+
+
+@in_virtual_time
+async def test_a_repeat_that_is_told_to_wait_begins_with_the_first_wait() -> None:
+    async with world(relayed=True) as w:
+        relay_of(w).on("create", NOT_MADE, says(429))
+        p = await w.run([job()], settle_s=5, backoff_initial_s=8.0)
+        (held,) = p.of(RequestHeld)
+        assert 4.0 <= held.wait_s < 8.0
+
+
+@in_virtual_time
+async def test_what_is_given_up_says_what_was_heard_last() -> None:
+    async with world(relayed=True) as w:
+        relay_of(w).on("create", NOT_MADE, says(500), NOT_MADE)
+        p = await w.run([job()], settle_s=5, looks_max=2)
+        (parked,) = p.of(AttemptParked)
+        assert parked.why == DROPPED
 
 
 @in_virtual_time
@@ -51,6 +71,7 @@ async def test_a_repeat_is_written_down_before_it_leaves_with_its_time() -> None
             assert kept.last_sent_at == pytest.approx(EPOCH + second.at, abs=0.1)
             told = p.of(AttemptUncertain)[-1].attempt
             assert (told.state, told.last_sent_at) == (AttemptState.UNCERTAIN, kept.last_sent_at)
+            assert [each.why for each in p.of(AttemptUncertain)] == [DROPPED] * 2
         assert (p.jobs, w.report.calls) == ({JobState.DONE: 1}, 1)
 
 
