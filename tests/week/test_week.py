@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from dialer.domain.hours import Allowed
 from dialer.domain.north_america import area_code_regions
 from tests.week import places
 from tests.week.checks import violations
+from tests.week.configured import campaign_config, rows
 from tests.week.law import Law
 from tests.week.leads import draw
 from tests.week.plan import FLAGGED_LINE, Plan
 from tests.week.record import Record, disagreements
 from tests.week.run import run
+
+STEP_S = 1777
+"""Between two moments that are asked about; it meets every minute of the hour."""
 
 
 @pytest.mark.slow
@@ -52,3 +57,19 @@ def test_the_checker_shares_no_code_with_the_dialer() -> None:
 def test_the_checker_and_the_dialer_agree_on_area_codes() -> None:
     for code, state in places.area_codes().items():
         assert area_code_regions(code) == (f"US-{state}",), code
+
+
+@pytest.mark.parametrize("week", ["clocks", "thanksgiving"])
+def test_the_checker_and_the_dialer_agree_on_hours(week: str) -> None:
+    plan = Plan(many=400, week=week)
+    screen = campaign_config(plan, "week", plan.ends_at).screen
+    law, leads = Law(plan.times), draw(plan.many, plan.seed)
+    judged = set()
+    for lead, job in zip(leads, rows(leads), strict=True):
+        place, where = screen.place_of(job), law.where(lead)
+        if place in judged:
+            continue
+        judged.add(place)
+        for at in range(int(plan.times.start_at), int(plan.ends_at), STEP_S):
+            allowed = isinstance(screen.hours.judge(place, at), Allowed)
+            assert allowed == law.allows(where, at), (place, at)
