@@ -13,7 +13,8 @@ from tests.cli.cli_process import dialer
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
 SERVICE = UNITS / "dialer-campaign@.service"
-EXPOSURE_MAX = 1.5
+EXPOSURE_MAX = 1.2
+"""1.5 is wanted; so near to what it is, each protection that is lost shows."""
 SHUTDOWN_S = 15
 """What the program promises."""
 needs_systemd = pytest.mark.skipif(

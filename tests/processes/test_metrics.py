@@ -23,6 +23,8 @@ from tests.processes.test_webhooks import free_port, post
 
 PEOPLE = numbers(40)
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+PRIVATE = ("sh", "-c", 'umask 077; exec "$@"', "sh")
+"""Before a command: what it writes is for nobody else, unless it says so."""
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -123,7 +125,7 @@ def test_a_forged_webhook_is_counted_and_the_file_tells_the_end(tmp_path: Path) 
     url = f"http://127.0.0.1:{hooks}/webhooks/retell"
     with campaign(tmp_path, people, "--webhook-url", url, speed=4.0) as (_, place):
         listen = ("--webhook-listen", f"127.0.0.1:{hooks}", "--metrics-listen", f"127.0.0.1:{port}")
-        with place.run(*listen, "--metrics-file", "dialer.prom") as program:
+        with place.run(*listen, "--metrics-file", "dialer.prom", before=PRIVATE) as program:
             program.until("call.placed")
             assert post(hooks, b"{}", signature="v=1,d=00") == 401
             assert value(get(port, "/metrics")[2], "dialer_webhooks_total", result="bad_signature") == 1

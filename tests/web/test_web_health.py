@@ -4,11 +4,15 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import pytest
+from aiohttp import ClientSession
 
 from dialer.engine.events import CampaignStopping
 from dialer.engine.tally import Tally
 from dialer.rehearsal.loop import run_virtual
+from dialer.web.exposition import monitor_app
 from dialer.web.health import BEAT_S, LAG_MAX_S, LEDGER_MAX_S, Health
+from dialer.web.metrics import Metrics
+from dialer.web.server import serve
 
 
 def beating(case: Callable[[Health], Awaitable[None]]) -> list[float]:
@@ -82,5 +86,27 @@ def test_who_stops_is_alive_but_not_ready(account: bool, says: str) -> None:
         health.committed(failed=False)
         tally.observe(CampaignStopping("because", "do this", account))
         assert (health.not_alive(), health.not_ready()) == ([], [says])
+
+    run_virtual(main)
+
+
+def test_the_probes_say_so_in_their_status() -> None:
+    async def main() -> None:
+        metrics = Metrics("spring", 2)
+        health = Health(metrics.tally)
+        app = monitor_app(metrics, health)
+        async with serve(app, "127.0.0.1:0") as url, ClientSession() as session:
+
+            async def get(path: str) -> tuple[int, str]:
+                async with session.get(url + path) as answer:
+                    return answer.status, await answer.text()
+
+            assert await get("/livez") == (200, "ok\n")
+            assert await get("/readyz") == (503, "the ledger has not been used yet\n")
+            health.committed(failed=True)
+            metrics.observe(CampaignStopping("because", "do this", account=False))
+            said = "it is stopping\nthe ledger's last transaction failed\n"
+            assert await get("/readyz") == (503, said)
+            assert (await get("/metrics"))[0] == 200
 
     run_virtual(main)
