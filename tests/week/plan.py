@@ -73,7 +73,7 @@ def _at_six(year: int, month: int, day: int) -> datetime:
 
 WEEKS = {
     "clocks": Week(_at_six(2026, 10, 30), (*["08:00-21:00"] * 6, "10:00-18:30")),
-    "thanksgiving": Week(_at_six(2026, 11, 20), (*["09:00-20:30"] * 6, "")),
+    "thanksgiving": Week(_at_six(2026, 11, 21), (*["09:00-20:30"] * 6, "")),
     "eve": Week(_at_six(2026, 11, 25), (*["09:00-20:30"] * 6, "")),
 }
 """Clocks go back on the Sunday of the first; there are holidays and no Sunday in the second, and the third is
