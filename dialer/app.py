@@ -131,34 +131,30 @@ async def _run(
 
     # what can be refused is refused before anything is opened
     rulebook = _rulebook(settings, request)
-    screen = rulebook.config.screen
-    leads = replace(csv_options(settings, screen), needs_from_number=not screen.pool)
+    leads = _leads(settings, rulebook, request)
     began = anyio.current_time()
     async with AsyncExitStack() as stack:
         parts = await _open(stack, settings, request)
         campaign = _campaign(rulebook, request, parts, observe)
         intake = Intake(
             parts.ledger,
-            CsvFile(request.leads, leads),
+            leads,
             parts.clock,
             rows_max=settings.intake.batch_rows,
             refuse=parts.rejects.write,
             observe=observe,
         )
         questions = open_ledger(settings, simulate, dispatches=False)
-        await stack.enter_async_context(
-            monitor.watching(parts.ledger, questions, parts.campaign_id, parts.clock)
-        )
+        watching = monitor.watching(parts.ledger, questions, parts.campaign_id, parts.clock)
+        await stack.enter_async_context(watching)
         background = await stack.enter_async_context(anyio.create_task_group())
         background.start_soon(_stop_on_signals, campaign)
         background.start_soon(rulebook.watch, campaign.change)
         await stack.enter_async_context(_webhooks(settings, parts, campaign, monitor))
         if view is not None:
             slots = campaign.slots
-            background.start_soon(
-                view,
-                Running(request.campaign, parts.clock, lambda: (slots.in_use, slots.limit), parts.before),
-            )
+            used = lambda: (slots.in_use, slots.limit)  # noqa: E731
+            background.start_soon(view, Running(request.campaign, parts.clock, used, parts.before))
         with rare_collections():
             await campaign.run(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
@@ -176,6 +172,12 @@ def _rulebook(settings: Settings, request: RunRequest) -> Rulebook:
         limit=request.limit,
         speed=1.0 if simulate is None else simulate.speed,
     )
+
+
+def _leads(settings: Settings, rulebook: Rulebook, request: RunRequest) -> CsvFile:
+    screen = rulebook.config.screen
+    options = replace(csv_options(settings, screen), needs_from_number=not screen.pool)
+    return CsvFile(request.leads, options)
 
 
 async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) -> _Parts:

@@ -69,13 +69,16 @@ def check(
     }
     loaded = flags.settings(config, secrets_dir, given)
     zone = loaded.settings.campaign.timezone
-    report = check_leads(loaded, leads, at=None if at is None else parse_start(at, zone, "--at"))
+    _print(check_leads(loaded, leads, at=None if at is None else parse_start(at, zone, "--at")), json)
+
+
+def _print(report: "CheckReport", json: bool) -> None:
     if json:
         typer.echo(words.as_json(_as_dict(report)))
     else:
         words.print_aligned(report_lines(report))
     if not report.people:
-        raise BadInput(f"{leads}: not one row can be called")
+        raise BadInput(f"{report.leads}: not one row can be called")
 
 
 def report_lines(report: "CheckReport") -> Lines:
