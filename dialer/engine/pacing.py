@@ -6,7 +6,7 @@ leaves at least one period and a guard after the first (N per period, one second
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -76,11 +76,18 @@ class Pace:
         """No job was there for it: until the next place comes, this one may still be taken."""
         self._unused = token
 
-    async def gate(self, line: str | None = None, cps: float | None = None) -> None:
+    async def gate(
+        self,
+        line: str | None = None,
+        cps: float | None = None,
+        passes: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`.
 
         `cps`: of the from-number, if it has a bound of its own. The claim keeps to it; but what was held here
-        since then would leave as fast as the campaign may.
+        since then would leave as fast as the campaign may. `passes`: asked of one that had to wait, right
+        before it is counted, since asking takes time and the next one keeps its distance from this one's
+        leaving; if not, it is not counted.
         """
         now = anyio.current_time()
         at_once = self._next_at() <= now and self._line_next_at(line, cps) <= now
@@ -94,7 +101,11 @@ class Pace:
                 await self._wait_until(self._next_at)
                 if self._is_stopped:
                     raise PaceStopped
-                if self._line_next_at(line, cps) <= anyio.current_time():
+                if self._line_next_at(line, cps) > anyio.current_time():
+                    continue
+                if passes is not None and not await passes():
+                    return
+                if not self._is_stopped and self._next_at() <= anyio.current_time():
                     self._count(line, cps)
                     return
 

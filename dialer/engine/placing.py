@@ -14,7 +14,7 @@ keeps no keys, a repeat has only the look before it: it goes out if that look ca
 operator's word on its lag, had to show the call, and else never.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -141,8 +141,15 @@ class Placer:
             return await self._try_again(attempt)
 
     async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
-        await self._gate(attempt)
-        objection = await self._objection(attempt)
+        learnt: Wait | Drop | None = None
+
+        async def passes() -> bool:
+            nonlocal learnt
+            learnt = await self._learnt(attempt)
+            return learnt is None
+
+        await self._gate(attempt, passes)
+        objection = learnt or self._objection(attempt, self._screen(False))
         if objection is not None:
             return PutBack(f"not sent after all: {_why(objection)}", at_once=True)
         try:
@@ -237,7 +244,7 @@ class Placer:
             return Placed(followed.news, adopted=True)
         if not self._may_repeat(age):
             return Parked("the idempotency key is too old to repeat the request")
-        objection = await self._objection(attempt, is_repeat=True)
+        objection = self._objection(attempt, self._screen(True), await self._suppressed(attempt))
         if isinstance(objection, Wait) and objection.rule == HOLD:
             return PutBack(objection.why)  # it waits until that is over, or its key is too old
         if objection is not None:
@@ -256,26 +263,33 @@ class Placer:
             self._observe(AttemptUncertain(again, str(error)))
             return Parked(str(error))
 
-    async def _objection(self, attempt: Attempt, *, is_repeat: bool = False) -> Wait | Drop | None:
+    async def _learnt(self, attempt: Attempt) -> Wait | Drop | None:
+        """What the ledger has heard since the claim that speaks against a request that waited long."""
+        now, screen = self._clock.now(), self._screen(False)
+        if 0.0 <= now - attempt.claimed_at < FRESH_S:
+            return None
+        if not await self._ledger.line_allows(attempt, screen.breakers):
+            return Wait(now, "line_rest", "its line rests by now")
+        return self._objection(attempt, screen, await self._suppressed(attempt))
+
+    async def _suppressed(self, attempt: Attempt) -> NumberFacts:
+        number = attempt.job.job.to_number
+        return UNHEARD_OF if number is None else NumberFacts(suppressed=await self._ledger.suppressed(number))
+
+    def _objection(
+        self, attempt: Attempt, screen: Screen, number: NumberFacts = UNHEARD_OF
+    ) -> Wait | Drop | None:
         """What the rules that let it be claimed say against it now.
 
         Caps and the bounds of lines are no longer asked: the attempt itself is in their counts.
         """
-        job, now, screen = attempt.job, self._clock.now(), self._screen(is_repeat)
-        facts, is_fresh = UNHEARD_OF, 0.0 <= now - attempt.claimed_at < FRESH_S
-        if job.job.to_number is not None and not is_fresh:
-            facts = NumberFacts(suppressed=await self._ledger.suppressed(job.job.to_number))
-        verdict = screen.judge(job, now, facts)
-        if not isinstance(verdict, Dial):
-            return verdict
-        if not (is_fresh or is_repeat) and not await self._ledger.line_allows(attempt, screen.breakers):
-            return Wait(now, "line_rest", "its line rests by now")
-        return None
+        verdict = screen.judge(attempt.job, self._clock.now(), number)
+        return None if isinstance(verdict, Dial) else verdict
 
-    async def _gate(self, attempt: Attempt) -> None:
+    async def _gate(self, attempt: Attempt, passes: Callable[[], Awaitable[bool]] | None = None) -> None:
         pool = self._screen(False).pool
         cps = next((line.cps for line in pool if line.number == attempt.from_number), None)
-        await self._pace.gate(attempt.from_number, cps)
+        await self._pace.gate(attempt.from_number, cps, passes)
 
     def _may_repeat(self, age: Callable[[], float]) -> bool:
         """Whether something keeps a request that did make a call from making another, after this look."""

@@ -257,3 +257,25 @@ async def test_a_pace_that_is_raised_is_the_pace_of_those_who_wait(waits_for: st
         pace.change(20.0)
         await anyio.sleep(19.0)
         assert len(passed) == 3, "what the API asked for stands"
+
+
+@in_virtual_time
+async def test_what_is_asked_at_the_gate_takes_nothing_from_the_distance_to_the_next() -> None:
+    pace = Pace(2.0, burst_s=0.0, guard_s=0.005, observe=lambda event: None)
+    pace.assume_full()
+    left: list[float] = []
+
+    async def lane(asking_s: float, goes: bool) -> None:
+        async def passes() -> bool:
+            await anyio.sleep(asking_s)
+            return goes
+
+        await pace.gate(passes=passes)
+        if goes:
+            left.append(anyio.current_time())
+
+    async with anyio.create_task_group() as tasks:
+        for n in range(12):
+            tasks.start_soon(lane, (0.9, 0.0, 0.3)[n % 3], n % 4 != 3)
+    assert len(left) == 9
+    assert min(later - sooner for sooner, later in zip(left, left[2:], strict=False)) >= 1.0
