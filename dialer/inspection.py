@@ -22,6 +22,7 @@ from dialer.loops import run_on_loop
 from dialer.ports import CampaignCounts
 from dialer.settings import Loaded, Settings
 from dialer.settings.live import with_changes
+from dialer.settings.problems import without_password
 from dialer.settings.rules import canary_rule
 
 T = TypeVar("T")
@@ -154,9 +155,8 @@ def _for_each(
             known = await ledger.campaigns()
             if name is not None and name not in known:
                 there = ", ".join(known) or "none yet"
-                raise BadInput(
-                    f"ledger {loaded.settings.ledger.url} has no campaign {name!r}; it has: {there}"
-                )
+                url = without_password(loaded.settings.ledger.url)
+                raise BadInput(f"ledger {url} has no campaign {name!r}; it has: {there}")
             return [
                 await ask(ledger, each, campaign_id)
                 for each, campaign_id in known.items()

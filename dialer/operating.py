@@ -22,6 +22,7 @@ from dialer.loops import run_on_loop
 from dialer.ports import Control, Operation
 from dialer.settings import Loaded
 from dialer.settings.live import with_changes
+from dialer.settings.problems import without_password
 
 T = TypeVar("T")
 
@@ -105,7 +106,7 @@ def on_campaign(loaded: Loaded, campaign: str, ask: Callable[[SqlLedger, Campaig
             known = await ledger.campaigns()
             if campaign not in known:
                 there = ", ".join(known) or "none yet"
-                url = loaded.settings.ledger.url
+                url = without_password(loaded.settings.ledger.url)
                 raise BadInput(f"ledger {url} has no campaign {campaign!r}; it has: {there}")
             return await ask(ledger, known[campaign])
 

@@ -39,6 +39,7 @@ def status(
       dialer status --ledger simulated/dialer.db
     """
     from dialer.inspection import campaign_status
+    from dialer.settings.problems import without_password
 
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     found = campaign_status(loaded, campaign)
@@ -46,7 +47,7 @@ def status(
         typer.echo(words.as_json([_as_dict(each) for each in found]))
         return
     if not found:
-        typer.echo(f"there is no campaign yet in {loaded.settings.ledger.url}")
+        typer.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
     for each in found:
         words.print_aligned(_lines(each))
 

@@ -89,8 +89,8 @@ def _shown(dotted: str, value: object) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL with what stands before its @ hidden."""
-    return re.sub(r"(?<=://)[^/@\s]+@", "***@", url)
+    """The URL with what stands before its @ hidden, and what would be its password elsewhere."""
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", re.sub(r"(?<=://)[^/@\s]+@", "***@", url))
 
 
 def allowed(dotted: str) -> str:

@@ -1,23 +1,43 @@
 """The stores that the ledger's suite runs on."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_contract import KEPT, STORES, Store
+from ledger_contract import KEPT, SQLITE, STORES, Store
 
 
 @pytest.fixture(params=list(STORES))
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return STORES[request.param](tmp_path)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with STORES[request.param](tmp_path) as store:
+        yield store
 
 
 @pytest.fixture(params=KEPT)
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store that is there again after it was closed."""
-    return STORES[request.param](tmp_path)
+    with STORES[request.param](tmp_path) as store:
+        yield store
+
+
+@pytest.fixture(params=list(SQLITE))
+def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """For what is SQLite's own, on a file or in memory."""
+    with SQLITE[request.param](tmp_path) as store:
+        yield store
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Store:
-    """For what is SQLite's own."""
-    return STORES["file inline"](tmp_path)
+    """For what is a SQLite file's own."""
+    return Store("file inline", tmp_path / "ledger.db")
+
+
+@pytest.fixture
+def postgres() -> Iterator[Store]:
+    """For what is PostgreSQL's own."""
+    with STORES["postgres"](Path()) as store:
+        yield store
+
+
+another = postgres

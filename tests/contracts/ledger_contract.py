@@ -1,8 +1,14 @@
 """What the ledger's suite needs: the stores it runs on, and a desk to work at with a clock of its own."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +17,7 @@ import anyio
 import orjson
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.postgres import open_postgres
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import (
@@ -32,6 +39,7 @@ from dialer.domain.screening import Screen, Verdict
 from dialer.engine.intake import add_up
 from dialer.ports import Added, AttemptUpdate, ClaimRequest, Finish, IntakeCounts, NothingDue
 from dialer.rehearsal.loop import run_virtual
+from tests.support.postgres import a_schema
 
 NOW = 1_800_000_000.0
 FROM = "+12125550199"
@@ -52,14 +60,18 @@ DUMPED = (
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """One way to keep a ledger. `path` None: in memory, gone when closed."""
+    """One way to keep a ledger. Neither `path` nor `url`: in memory, gone when closed."""
 
     name: str
-    path: Path | None
+    path: Path | None = None
     on_thread: bool = False
     virtual: bool = False
+    url: str | None = None
+    """Of a PostgreSQL server."""
 
     def open(self, *, dispatches: bool = True) -> AbstractAsyncContextManager[SqlLedger]:
+        if self.url is not None:
+            return open_postgres(self.url, dispatches=dispatches)
         return open_sqlite(self.path, dispatches=dispatches, on_thread=self.on_thread)
 
     def run(self, case: Callable[[], Awaitable[Any]]) -> None:
@@ -90,12 +102,22 @@ def _alone(error: BaseException) -> BaseException:
     return error
 
 
-STORES: dict[str, Callable[[Path], Store]] = {
-    "file on a thread": lambda folder: Store("file on a thread", folder / "ledger.db", on_thread=True),
-    "file inline": lambda folder: Store("file inline", folder / "ledger.db"),
-    "memory on a virtual loop": lambda folder: Store("memory on a virtual loop", None, virtual=True),
+@contextmanager
+def on_postgres() -> Iterator[Store]:
+    """A schema of a real server."""
+    with a_schema() as url:
+        yield Store("postgres", url=url)
+
+
+SQLITE: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
+    "file on a thread": lambda folder: nullcontext(
+        Store("file on a thread", folder / "ledger.db", on_thread=True)
+    ),
+    "file inline": lambda folder: nullcontext(Store("file inline", folder / "ledger.db")),
+    "memory on a virtual loop": lambda folder: nullcontext(Store("memory on a virtual loop", virtual=True)),
 }
-"""Each takes an empty folder. PostgreSQL would be one more line."""
+"""Each takes an empty folder."""
+STORES = {**SQLITE, "postgres": lambda folder: on_postgres()}
 KEPT = [name for name in STORES if not name.startswith("memory")]
 """The stores that find on reopening what was there."""
 

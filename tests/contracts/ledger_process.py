@@ -15,6 +15,7 @@ from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
 
 LINE_S_MAX = 60
+PLACES = os.pathsep.join(str(Path(__file__).parents[each]) for each in (0, 2))
 
 
 async def hold(desk: Desk) -> None:
@@ -45,7 +46,7 @@ def process(path: Path, command: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": PLACES, "PYTHONDONTWRITEBYTECODE": "1"},
     )
     try:
         yield child

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from ledger_contract import NOW, Desk, Store, a_job
+from ledger_contract import NOW, STORES, Desk, a_job
 
 from dialer.domain.calls import Attempt, CallJob
 from dialer.domain.lifecycle import (
@@ -69,12 +69,15 @@ class Model:
 
 
 class LedgerMachine(RuleBasedStateMachine):
+    stored = "file inline"
+
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
+        self.places = ExitStack()
+        folder = self.places.enter_context(tempfile.TemporaryDirectory())
+        self.store = self.places.enter_context(STORES[self.stored](Path(folder)))
         self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = Store("file inline", Path(self.folder.name) / "ledger.db")
         self.now = NOW
         self.ids = 0
         self.open()
@@ -113,7 +116,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.close()
         self.runner.close()
-        self.folder.cleanup()
+        self.places.close()
 
     @rule(rows=st.lists(st.tuples(KEYS, PRIORITIES), max_size=5, unique_by=lambda row: row[0]))
     def add(self, rows: list[tuple[int, int]]) -> None:
@@ -209,11 +212,18 @@ class LedgerMachine(RuleBasedStateMachine):
         assert problems == []
 
 
-LedgerMachine.TestCase.settings = settings(
+class PostgresMachine(LedgerMachine):
+    stored = "postgres"
+
+
+SEARCH = settings(
     max_examples=40,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+LedgerMachine.TestCase.settings = SEARCH
+PostgresMachine.TestCase.settings = settings(SEARCH, max_examples=5)
 test_the_ledger_does_what_the_model_does = LedgerMachine.TestCase
+test_postgres_does_what_the_model_does = PostgresMachine.TestCase

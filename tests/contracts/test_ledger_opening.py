@@ -244,7 +244,7 @@ def test_a_full_disk(small_disk: Path) -> None:
     Store("file", small_disk / "ledger.db", on_thread=True).work(case)
 
 
-def test_a_database_that_may_not_grow(store: Store) -> None:
+def test_a_database_that_may_not_grow(sqlite: Store) -> None:
     async def case(desk: Desk) -> None:
         await desk.read([a_job(n) for n in range(300)])
         ((pages,),) = await desk.sql("PRAGMA page_count")
@@ -256,4 +256,4 @@ def test_a_database_that_may_not_grow(store: Store) -> None:
         await desk.claim()
         await _is_whole(desk, claimed + 1)
 
-    store.work(case)
+    sqlite.work(case)

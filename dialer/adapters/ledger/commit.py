@@ -58,6 +58,7 @@ _WAYS_OUT = {
     "No space left": ". Nothing is lost: make room and run the same command again",
     "malformed": ". It is damaged: restore it from a back-up",
 }
+_SERVERS_WAY_OUT = ". Nothing is lost: run the same command again when its server is there"
 
 
 class LedgerLost(LedgerError):
@@ -136,6 +137,8 @@ def _plain(error: Exception) -> Exception:
     is_lost = isinstance(error, OSError) or error.connection_invalidated
     said = str(error if isinstance(error, OSError) else error.orig) or type(error).__name__
     way_out = next((text for word, text in _WAYS_OUT.items() if word in said), "")
+    if is_lost:
+        way_out = _SERVERS_WAY_OUT
     plain = (LedgerLost if is_lost else LedgerError)(f"the ledger cannot be read or written: {said}{way_out}")
     plain.__cause__ = error
     return plain
