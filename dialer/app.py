@@ -33,6 +33,7 @@ from dialer.monitoring import Monitor
 from dialer.ports import CampaignCounts, Clock, IntakeCounts, Ledger, ResultSink
 from dialer.rulebook import Rulebook
 from dialer.settings import Loaded, Settings
+from dialer.settings.problems import without_password
 from dialer.simulation import Simulation, fresh_places, simulated
 from dialer.simulator.server import Simulator
 from dialer.web.server import serve
@@ -226,7 +227,7 @@ async def _summary(
         intake.counts,
         await parts.ledger.counts(parts.campaign_id),
         seconds,
-        settings.ledger.url,
+        without_password(settings.ledger.url),
         parts.results,
         parts.rejects.path if intake.counts.rejected else None,
         stopped=stopping.why if stopping else None,
@@ -251,9 +252,22 @@ async def _check_log(ledger: Ledger, campaign_id: CampaignId, sink: ResultSink, 
 async def open_ledger(
     settings: Settings, simulate: Simulation | None = None, *, dispatches: bool
 ) -> AsyncIterator[SqlLedger]:
-    """The ledger that the settings name. `dispatches`: to dial from it. Raises `LedgerError`."""
-    virtual = simulate is not None and simulate.speed is None
-    async with open_sqlite(Path(settings.ledger.url), dispatches=dispatches, on_thread=not virtual) as ledger:
+    """The ledger that the settings name. `dispatches`: to dial from it. Raises `LedgerError`, `BadInput`."""
+    speed = 1.0 if simulate is None else simulate.speed
+    path, on_thread = settings.ledger.url, speed is not None
+    if not path.startswith(("postgresql://", "postgres://")):
+        async with open_sqlite(Path(path), dispatches=dispatches, on_thread=on_thread) as ledger:
+            yield ledger
+        return
+    if speed is None:
+        raise BadInput("--speed max does not wait for a server: give a number, or a file as --ledger")
+    try:
+        from dialer.adapters.ledger.postgres import open_postgres  # what it needs is an extra
+    except ImportError as error:
+        raise BadInput(
+            f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
+        ) from error
+    async with open_postgres(path, dispatches=dispatches, speed=speed) as ledger:
         yield ledger
 
 

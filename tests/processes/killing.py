@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -56,12 +56,23 @@ class Killed:
 
 
 def kill_rounds(
-    folder: Path, rounds: int, leads: int, seed: int, told: Callable[[str], None], speed: float = SPEED
+    folder: Path,
+    rounds: int,
+    leads: int,
+    seed: int,
+    told: Callable[[str], None],
+    speed: float = SPEED,
+    ledger: str | None = None,
 ) -> Killed:
-    """Kill so often, then let it come to its end. AssertionError: a promise was broken."""
+    """Kill so often, then let it come to its end. AssertionError: a promise was broken.
+
+    `ledger`: where it is; None: in a file.
+    """
     people = numbers(leads)
     killed, dice, began = Killed(seed), Random(seed), perf_counter()
     with campaign(folder, people, *_account(seed, speed), speed=speed) as (account, place):
+        if ledger is not None:
+            place = replace(place, env={**place.env, "DIALER_LEDGER__URL": ledger})
         each = max(2, leads // rounds)
         for _ in range(rounds):
             with place.run("--cps", f"{each / 2:g}") as program:
