@@ -242,3 +242,21 @@ def test_the_claim_does_not_look_at_what_is_not_open(store: Store, state: Attemp
         assert await desk.ask() == NothingDue(None)
 
     store.work(case)
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_what_is_read_behind_those_who_wait_is_not_claimed_beyond_the_places(
+    store: Store, places: int
+) -> None:
+    def rule(job: OpenJob) -> Verdict:
+        return Wait(NOW + 9, "later") if int(job.job.key.removeprefix("job-")) < 9 else Dial(FROM)
+
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(n) for n in range(40)])
+        answers = await together(*(partial(desk.ask, judging(rule)) for _ in range(places)))
+        assert [each.job.job.key for each in answers] == [f"job-{9 + n}" for n in range(places)]
+        due = "SELECT count(*) FROM job WHERE state = 'open' AND due_at = 1800000000.0"
+        assert await desk.sql(due) == [(31 - places,)]
+        assert len(await desk.claimed_keys(judging(rule))) == 31 - places
+
+    store.work(case)

@@ -27,7 +27,7 @@ from tests.engine.test_control import LOOKS, ledger_says, order, quiet
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import NOT_MADE
 from tests.support.campaigns import in_virtual_time, world
-from tests.support.people import ANSWERED_S, CALLER, answering, config, job, number
+from tests.support.people import ANSWERED_S, CALLER, STEADY, answering, config, job, number
 from tests.support.relay import Twist
 
 # --- at the gate ----------------------------------------------------------------------------------------
@@ -107,11 +107,20 @@ async def test_what_waits_for_a_line_that_is_flagged_meanwhile_does_not_leave() 
 async def test_a_hold_for_answers_is_over_with_the_answers() -> None:
     """Not with the ends of the calls, which come a minute later."""
     rules = BreakerRules(refused_in_a_row_max=0, refused_a_minute_max=4)
-    async with world(relayed=True) as w:
+    async with world(replace(STEADY, latency_s=0.4), relayed=True) as w:
         relay_of(w).on("create", says(422))
         p = await w.run(answering(30), screen=Screen((CALLER,), breakers=rules), cps=20.0)
         assert p.jobs == {JobState.DONE: 29, JobState.FAILED: 1}
         assert max(call.created_at for call in w.sim.calls) < 10
+        assert p.of(CampaignHeld) != []
+
+
+@in_virtual_time
+async def test_a_lines_slot_is_taken_again_when_its_call_is_known_to_be_over() -> None:
+    async with world() as w:
+        await w.run(answering(6), screen=Screen(lines=(Line(CALLER, slots=3),)))
+        second = sorted(call.created_at for call in w.sim.calls)[3:]
+        assert max(second) < ANSWERED_S + 2.6, "two seconds of which are between two looks"
 
 
 # --- calls and people -----------------------------------------------------------------------------------
