@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 
 COMMAND = (sys.executable, "-m", "dialer")
 TIMEOUT_S = 60
+AGAIN_S = 5.0
 READ_BYTES = 65_536
 
 
@@ -73,11 +75,17 @@ def dialer_on_terminal(
         os.write(ours, typed)
         said = b""
         try:
-            while part := os.read(ours, READ_BYTES):
-                said += part
+            while True:
                 if interrupt_at is not None and interrupt_at in said:
+                    # again when nothing comes of it: a signal right before a blocking read is not seen
                     process.send_signal(signal.SIGINT)
+                    if not select.select([ours], [], [], AGAIN_S)[0]:
+                        continue
                     interrupt_at = None
+                part = os.read(ours, READ_BYTES)
+                if not part:
+                    break
+                said += part
         except OSError:  # Linux says so when the other end is closed
             pass
         finally:

@@ -31,6 +31,7 @@ def test_a_campaign_on_the_simulator(stop: signal.Signals, tmp_path: Path) -> No
             "RETELL_API_KEY": "sim-key",
             "DIALER_RETELL__BASE_URL": url,
             "DIALER_TRACKING__POLL_S": "0.2",
+            "DIALER_RULES__HOURS": "always",  # it dials by the real clock
         }
         ended = dialer("run", "leads.csv", "--from", "+12125550199", "--cps", "10", cwd=tmp_path, env=environ)
         assert ended.code == exits.DONE, ended.said
