@@ -1,13 +1,12 @@
 """What a claim says when nobody may be called, and what it writes of the one who may."""
 
 from dataclasses import replace
-from functools import partial
 
 import orjson
 import pytest
-from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number, together
+from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number
 
-from dialer.adapters.ledger.claims import HELD_LOOK_S, WAIT_MIN_S
+from dialer.adapters.ledger.claims import HELD_LOOK_S, WAIT_MIN_S, claim_many
 from dialer.domain.agents import AgentChoice
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import Attempt, CallContent
@@ -18,13 +17,18 @@ from dialer.domain.lifecycle import AttemptState
 from dialer.domain.lines import Line
 from dialer.domain.results import rfc3339
 from dialer.domain.screening import Screen
-from dialer.ports import NothingDue
+from dialer.ports import ClaimRequest, NothingDue
 
 FIRST_ALONE = replace(SCREEN, canary=CanaryRule(1, 0.5))
 BUDGET = BudgetRule(per_campaign_cents=50.0, per_day_cents=None, per_minute_cents=30.0, expected_s=60.0)
 NO_MONEY = replace(SCREEN, budget=replace(BUDGET, per_campaign_cents=10.0))
 ANN = AgentChoice("agent_ann", 3)
 CANARY_SINGS = "canary: 0 of the first 1 calls have ended"
+
+
+async def in_one_group(desk: Desk, *requests: ClaimRequest) -> list[Attempt | NothingDue]:
+    """As the writer carries out what has gathered while it was at work."""
+    return await desk.ledger._call(lambda conn: claim_many(conn, requests))
 
 
 def paced(**bounds: float | int) -> Screen:
@@ -56,6 +60,7 @@ def test_a_hold_of_unknown_length_is_looked_at_again_and_leaves_the_jobs_as_they
         await desk.claim(FIRST_ALONE)
         assert await desk.ask(FIRST_ALONE) == NothingDue(NOW + HELD_LOOK_S, held=CANARY_SINGS)
         assert await desk.sql("SELECT due_at FROM job WHERE state = 'open'") == [(NOW,)]
+        assert await desk.sql("SELECT held FROM campaign") == [(CANARY_SINGS,)], "for whoever looks"
 
     store.work(case)
 
@@ -82,7 +87,7 @@ def test_a_hold_that_names_no_later_time_is_not_asked_in_a_circle(store: Store, 
 def test_in_the_middle_of_a_group_a_hold_ends_it(store: Store) -> None:
     async def case(desk: Desk) -> None:
         await desk.read([a_job(n) for n in range(4)])
-        answers = await together(*(lambda: desk.ask(FIRST_ALONE) for _ in range(3)))
+        answers = await in_one_group(desk, *(desk.request(FIRST_ALONE) for _ in range(3)))
         assert isinstance(answers[0], Attempt)
         assert answers[1:] == [NothingDue(NOW + HELD_LOOK_S, held=CANARY_SINGS)] * 2
         assert await desk.sql("SELECT count(*) FROM job WHERE state = 'open' AND due_at = 1800000000") == [
@@ -121,7 +126,7 @@ def test_rules_that_were_changed_meanwhile_judge_nobody(store: Store) -> None:
         held = NothingDue(NOW + HELD_LOOK_S, held="the rules were just changed")
         assert await desk.ask(replace(SCREEN, version=1)) == held
         newer, older = replace(SCREEN, version=2), replace(NO_MONEY, version=1)
-        answers = await together(lambda: desk.ask(older), lambda: desk.ask(newer))
+        answers = await in_one_group(desk, desk.request(older), desk.request(newer))
         assert isinstance(answers[0], Attempt), "the newest of the group judges for all"
         assert answers[1] == NothingDue(None)
 
@@ -133,7 +138,7 @@ def test_a_group_is_judged_at_the_latest_of_its_times(store: Store) -> None:
         await desk.read([a_job(1, not_before=NOW + 5)])
         early = desk.request()
         desk.now = NOW + 5
-        answers = await together(lambda: desk.ledger.claim(early), desk.ask)
+        answers = await in_one_group(desk, early, desk.request())
         assert isinstance(answers[0], Attempt)
         assert (answers[0].claimed_at, answers[0].last_sent_at) == (NOW + 5, NOW + 5)
 
@@ -190,7 +195,8 @@ def test_each_place_of_a_group_gets_the_attempt_of_its_own_id(store: Store) -> N
     async def case(desk: Desk) -> None:
         await desk.read([a_job(n, priority=n % 2) for n in range(6)])
         requests = [desk.request(attempt_id=f"attempt-{n}") for n in range(5)]
-        answers = await together(*(partial(desk.ledger.claim, request) for request in requests))
+        answers = await in_one_group(desk, *requests)
+        assert all(isinstance(each, Attempt) for each in answers)
         assert [each.id for each in answers] == [request.attempt_id for request in requests]
         assert [each.job.job.key for each in answers] == ["job-1", "job-3", "job-5", "job-0", "job-2"]
 
