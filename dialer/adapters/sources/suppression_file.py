@@ -5,6 +5,7 @@ the whole file is refused with its name and line. In a CSV every number of a row
 number columns it stands in.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from dialer.domain.suppression import (
 
 READINGS_MAX = 3
 """A file that changes while it is read is read again so often."""
+_SWALLOWED = re.compile(r"[0-9](?:[ ().-]{0,3}[0-9]){6}")
+"""What may be a number; in a cell of several lines a stray quote may have taken in the rows below."""
 LINES_AT_ONCE = 1000
 
 
@@ -180,6 +183,8 @@ class SuppressionFile:
     def _row(self, line: int, cells: Sequence[str], header: Header, columns: Sequence[int]) -> Iterator[str]:
         if any(cell.strip() for cell in cells[len(header.cells) :]):
             raise self._bad(line, f"the row has {len(cells)} cells and the header {len(header.cells)}")
+        if any(_SWALLOWED.search(cell) for cell in cells if "\n" in cell or "\r" in cell):
+            raise self._bad(line, 'a cell of several lines has a number in it: is there a " too many?')
         is_empty = True
         for index in columns:
             if index >= len(cells) or not (text := cells[index].strip()):
@@ -199,6 +204,5 @@ class SuppressionFile:
 
     def _bad(self, line: int, what: str) -> BadInput:
         return BadInput(
-            f"{self._path}, line {line}: {what}. {self._until}: "
-            "correct the line, or put # in front of it"
+            f"{self._path}, line {line}: {what}. {self._until}: correct the line, or put # in front of it"
         )

@@ -246,6 +246,12 @@ def test_a_bad_file_is_not_read_again_before_it_changes(path: Path) -> None:
     assert file.readings == 1
 
 
+def test_a_stray_quote_does_not_swallow_the_rows_below(path: Path) -> None:
+    file = SuppressionFile(write(path, f'name,phone\n",{A}\n",{B}\n'))
+    with pytest.raises(BadInput, match=r"line 2: a cell of several lines has a number in it"):
+        file.reload_if_changed()
+
+
 names = st.sampled_from(("", "Ann", "x y", '"Ann"', '"', "# Ann", "é", A))
 numbers = st.sampled_from((A, B, C, A, B, C, "212-555-0100", "+1 415 555 0101", f'"{C}"', "", "x"))
 
