@@ -50,6 +50,7 @@ def test_a_stop_is_told_with_the_time_that_the_next_is_due(store: Store) -> None
 def test_with_no_open_job_nothing_is_held(store: Store) -> None:
     async def case(desk: Desk) -> None:
         assert await desk.ask(NO_MONEY) == NothingDue(None)
+        assert await desk.sql("SELECT held FROM campaign") == [(None,)]
 
     store.work(case)
 
