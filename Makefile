@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 2000
+MUTMUT := 3.8.1
 RUN_ARGS ?= --speed max --log-level warning
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format simulate week kill bench lock clean
+.PHONY: help run test check lint format simulate week kill mutants bench lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -39,6 +40,9 @@ week: .venv/developed ## a week of 20,000 leads in virtual time, and an independ
 kill: .venv/developed ## kill -9 the real program at random, again and again
 	$(BIN)/python -m tests.processes.killing --rounds 50 --leads 500
 
+mutants: .venv/mutating ## change the rules in thousands of ways and see which the tests notice: ROUNDS=claims
+	$(BIN)/python -m tests.mutants $(ROUNDS)
+
 bench: .venv/developed ## measure, side by side with a bare loop and the official SDK
 	$(BIN)/python -m tests.bench
 
@@ -66,5 +70,9 @@ LOCK_ARGS := --quiet --universal --python-version 3.11 --generate-hashes \
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
 	@touch $@
 
+.venv/mutating: .venv/developed
+	$(BIN)/pip install --quiet --disable-pip-version-check mutmut==$(MUTMUT)
+	@touch $@
+
 clean: ## remove what was made here
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis simulated
+	rm -rf .venv .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis simulated
