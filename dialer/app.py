@@ -14,30 +14,28 @@ from typing import Any
 import anyio
 
 from dialer.adapters.clock import LoopClock, SystemClock
+from dialer.adapters.ledger.server import is_server
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
-from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.signature import verify
 from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.configuration import csv_options, hours_notice, retell_config
-from dialer.domain.calls import CallNews, CampaignId
+from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.engine.campaign import Campaign
 from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
 from dialer.loops import rare_collections, run_on_loop
-from dialer.monitoring import Monitor
+from dialer.monitoring import Monitor, tracing
 from dialer.ports import CampaignCounts, Clock, IntakeCounts, Ledger, ResultSink
+from dialer.receiving import webhooks_served
 from dialer.rulebook import Rulebook
 from dialer.settings import Loaded, Settings
 from dialer.settings.problems import without_password
 from dialer.simulation import Simulation, fresh_places, simulated
 from dialer.simulator.server import Simulator
-from dialer.web.server import serve
-from dialer.web.webhooks import PATH, webhook_app
 
 INTERRUPTED = "interrupted"
 
@@ -135,7 +133,9 @@ async def _run(
     leads = _leads(settings, rulebook, request)
     began = anyio.current_time()
     async with AsyncExitStack() as stack:
+        traced = stack.enter_context(tracing(settings))
         parts = await _open(stack, settings, request)
+        observers = (*observers, *traced(request.campaign, parts.clock))
         campaign = _campaign(rulebook, request, parts, observe)
         intake = Intake(
             parts.ledger,
@@ -146,12 +146,18 @@ async def _run(
             observe=observe,
         )
         questions = open_ledger(settings, simulate, dispatches=False)
-        watching = monitor.watching(parts.ledger, questions, parts.campaign_id, parts.clock)
+        watching = monitor.watching(
+            parts.ledger, questions, lambda: {request.campaign: parts.campaign_id}, parts.clock
+        )
         await stack.enter_async_context(watching)
         background = await stack.enter_async_context(anyio.create_task_group())
         background.start_soon(_stop_on_signals, campaign)
         background.start_soon(rulebook.watch, campaign.change)
-        await stack.enter_async_context(_webhooks(settings, parts, campaign, monitor))
+        key = parts.retell.api_key
+        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, campaign.heard)
+        webhook_url = await stack.enter_async_context(receiver)
+        if parts.simulator is not None and webhook_url is not None:
+            parts.simulator.set_account(webhook_url=webhook_url)
         if view is not None:
             slots = campaign.slots
             used = lambda: (slots.in_use, slots.limit)  # noqa: E731
@@ -255,7 +261,7 @@ async def open_ledger(
     """The ledger that the settings name. `dispatches`: to dial from it. Raises `LedgerError`, `BadInput`."""
     speed = 1.0 if simulate is None else simulate.speed
     path, on_thread = settings.ledger.url, speed is not None
-    if not path.startswith(("postgresql://", "postgres://")):
+    if not is_server(path):
         async with open_sqlite(Path(path), dispatches=dispatches, on_thread=on_thread) as ledger:
             yield ledger
         return
@@ -269,34 +275,6 @@ async def open_ledger(
         ) from error
     async with open_postgres(path, dispatches=dispatches, speed=speed) as ledger:
         yield ledger
-
-
-@asynccontextmanager
-async def _webhooks(
-    settings: Settings, parts: _Parts, campaign: Campaign, monitor: Monitor
-) -> AsyncIterator[None]:
-    """The receiver, if one is wanted."""
-    listen = settings.webhooks.listen
-    if listen is None:
-        yield
-        return
-
-    def is_signed(header: str | None, body: bytes) -> bool:
-        return header is not None and verify(
-            parts.retell.api_key, header, body, round(parts.clock.now() * 1000)
-        )
-
-    def hear(event: str, news: CallNews) -> None:
-        del event  # the status of the call says as much
-        monitor.heard(news, parts.clock.now())
-        campaign.heard(news)
-
-    checked, bytes_max = monitor.checked(is_signed), settings.webhooks.body_bytes_max
-    app = webhook_app(checked, parse_event, hear, body_bytes_max=bytes_max)
-    async with serve(app, listen) as url:
-        if parts.simulator is not None:
-            parts.simulator.set_account(webhook_url=url + PATH)
-        yield
 
 
 async def _stop_on_signals(campaign: Campaign) -> None:

@@ -3,13 +3,16 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import gethostname
 from zoneinfo import ZoneInfo
 
 from dialer.adapters.public_holidays import every_region, public_holidays
+from dialer.adapters.queues.broker import QueueConfig
+from dialer.adapters.queues.publisher import PublisherConfig
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.requests import ContentCheck, check_content
 from dialer.adapters.rules_file import SHIPPED, load_rules, shipped_rules
-from dialer.adapters.sources.csv_file import CsvOptions
+from dialer.adapters.sources.options import CsvOptions, JobOptions
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.gates import Hold
@@ -80,6 +83,43 @@ def csv_options(settings: Settings, screen: Screen | None = None) -> CsvOptions:
         needed=settings.variables.by_name,
         place_of=screen.place_of if screen is not None and screen.hours.is_on else None,
     )
+
+
+def job_options(settings: Settings, now: float) -> JobOptions:
+    """How jobs are read that come one by one. `now` as for `hours_in_force`. Raises `BadInput` as it does."""
+    screen = screen_of(settings, settings.service.campaign, hours_in_force(settings.rules, now))
+    return replace(csv_options(settings, screen), needs_from_number=not screen.pool)
+
+
+def queue_config(settings: Settings, worker: str | None = None) -> QueueConfig | None:
+    """Where jobs come from; None: from no queue. `worker`: which of those that share it this is."""
+    queue = settings.queue
+    if queue.url is None:
+        return None
+    return QueueConfig(
+        url=queue.url,
+        name=queue.name,
+        group=queue.group,
+        consumer=queue.consumer or worker or gethostname() or "dialer",
+        dead_letter=queue.dead_letter,
+        prefetch=queue.prefetch,
+        stale_s=queue.stale_s,
+        backoff_initial_s=queue.backoff_initial_s,
+        backoff_max_s=queue.backoff_max_s,
+        grace_s=settings.shutdown.grace_s,
+    )
+
+
+def publisher_config(settings: Settings) -> PublisherConfig | None:
+    """Where results go besides the log; None: nowhere. Raises `BadInput` if jobs come from there."""
+    publish, queue = settings.publish, settings.queue
+    if (
+        publish.url is not None
+        and publish.url == queue.url
+        and publish.name in (queue.name, queue.dead_letter)
+    ):
+        raise BadInput(f"publish.name: {publish.name} is the queue of jobs or of dead letters: name another")
+    return None if publish.url is None else PublisherConfig(publish.url, publish.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,55 +1,26 @@
 """Questions that dial nobody: where it stands, what came of it, does it add up."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO, TypeVar
+from typing import Literal, TextIO, TypeVar
 
-from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.agreement import agreement
-from dialer.adapters.ledger.holds import Holds, first_outcomes, holds
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.app import open_ledger
-from dialer.configuration import hours_notice
+from dialer.campaign_status import CampaignStatus, status_of
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
-from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.errors import BadInput
-from dialer.domain.gates import Go
 from dialer.domain.results import ResultLine
 from dialer.loops import run_on_loop
-from dialer.ports import CampaignCounts
-from dialer.settings import Loaded, Settings
-from dialer.settings.live import with_changes
+from dialer.settings import Loaded
 from dialer.settings.problems import without_password
-from dialer.settings.rules import canary_rule
 
 T = TypeVar("T")
 
 RESULT_LINES_MAX = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignStatus:
-    """Where a campaign stands, as the ledger has it."""
-
-    campaign: str
-    counts: CampaignCounts
-    per_minute: float
-    """Attempts claimed in the last minute."""
-    left_s: float | None
-    """Seconds until the open jobs are final, at the speed of the last ten minutes; None: not known."""
-    holds: Holds
-    per_campaign_usd: float | None = None
-    per_day_usd: float | None = None
-    """Ceilings, where these settings have one."""
-    canary_calls: int = 0
-    canary: CanaryFacts | None = None
-    """Where these settings send calls first."""
-    canary_passed: bool = False
-    hours_notice: str | None = None
-    """What is to be said of calling hours that these settings take off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,44 +36,9 @@ def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
     """One campaign, or all. Raises `BadInput` if there is none of that name, `LedgerError`."""
 
     async def status(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> CampaignStatus:
-        counts = await ledger.counts(campaign_id)
-        speed = await ledger.speed(campaign_id, SystemClock().now())
-        final_per_s = speed.final_in_10_minutes / 600
-        open_jobs = counts.open_jobs
-        left_s = open_jobs / final_per_s if open_jobs and final_per_s else None
-        held = await ledger.ask(lambda conn: holds(conn, campaign_id))
-        settings = _in_force(loaded.settings, held.changes)
-        rule, canary = canary_rule(settings.canary), None
-        if rule is not None:
-            calls = rule.calls
-            canary = rule.count(await ledger.ask(lambda conn: first_outcomes(conn, campaign_id, calls)))
-        return CampaignStatus(
-            name,
-            counts,
-            float(speed.claimed_in_a_minute),
-            left_s,
-            held,
-            settings.budget.per_campaign_usd,
-            settings.budget.per_day_usd,
-            settings.canary.calls,
-            canary,
-            held.canary_passed or (canary is not None and _has_passed(rule, canary)),
-            hours_notice(settings),
-        )
+        return await status_of(ledger, loaded.settings, name, campaign_id)
 
     return _for_each(loaded, name, status)
-
-
-def _has_passed(rule: CanaryRule | None, canary: CanaryFacts) -> bool:
-    return rule is not None and canary.ended >= rule.calls and isinstance(rule.judge(canary), Go)
-
-
-def _in_force(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """With what was changed for one campaign, as far as it fits these settings: they may not be the run's."""
-    try:
-        return with_changes(settings, changes)
-    except BadInput:
-        return settings
 
 
 def verify(loaded: Loaded, name: str | None) -> list[Verdict]:

@@ -7,7 +7,7 @@ goes through one function that hides secrets and the end of phone numbers.
 
 import logging
 import re
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import Any, TextIO, assert_never
 
 import orjson
@@ -19,6 +19,7 @@ from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
+    AttemptTakenOver,
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
@@ -26,6 +27,10 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    MessageFailed,
+    MessageRefused,
+    QueueLost,
+    QueueReached,
     RequestHeld,
     SlotsChanged,
 )
@@ -157,20 +162,19 @@ def _take_over_other_libraries(steps: Sequence[Processor], look: Processor, stre
 class LogObserver:
     """Writes the engine's events; give its `observe` to the engine.
 
-    `held_each_s`: seconds of `clock` between lines that say that the API holds us. `wanted_stop`: why the
+    `held_each_s`: seconds of `clock` between lines that say that the API holds us. `wanted_stops`: why the
     campaign stops when somebody asked for it, which is no error.
     """
 
     def __init__(
-        self, log: Log, clock: Clock, *, held_each_s: float = HELD_EACH_S, wanted_stop: str = ""
+        self, log: Log, clock: Clock, *, held_each_s: float = HELD_EACH_S, wanted_stops: Collection[str] = ()
     ) -> None:
-        self._wanted_stop = wanted_stop
+        self._wanted_stops = wanted_stops
         self._log = log
         self._clock = clock
-        self._held_each_s = held_each_s
+        self._helds = _Seldom(held_each_s)
+        self._failures = _Seldom(held_each_s)
         self._intake_logged = 0
-        self._held_logged_at = float("-inf")
-        self._held_unlogged = 0
         self._slots = float("inf")
 
     def observe(self, event: Event) -> None:
@@ -188,6 +192,10 @@ class LogObserver:
                 log.warning("attempt.uncertain", **_ids(event), why=why)
             case AttemptParked(why=why):
                 log.error("attempt.parked", **_ids(event), why=why, way_out="dialer status")
+            case AttemptTakenOver(closed=True):
+                log.debug("attempt.closed_elsewhere", **_ids(event))
+            case AttemptTakenOver(why=why):
+                log.info("attempt.taken_over", **_ids(event), why=why)
             case AttemptClosed():
                 log.info("attempt.closed", **_closed(event))
             case RequestHeld():
@@ -201,8 +209,16 @@ class LogObserver:
             case CampaignChanged(changes=changes):
                 log.info("campaign.changed", **{name.replace(".", "_"): to for name, to in changes.items()})
             case CampaignStopping(why=why, way_out=way_out, account=account):
-                write = log.info if why == self._wanted_stop else log.error
+                write = log.info if why in self._wanted_stops else log.error
                 write("campaign.stopping", why=why, way_out=way_out, account=account)
+            case QueueReached(where=where):
+                log.info("queue.reached", where=where)
+            case QueueLost(why=why, wait_s=wait_s):
+                log.warning("queue.lost", why=why, wait_s=round(wait_s, 3))
+            case MessageRefused(code=code, reason=reason):
+                log.warning("message.refused", code=code, reason=reason)
+            case MessageFailed():
+                self._failed(event)
             case _:
                 assert_never(event)
 
@@ -229,19 +245,37 @@ class LogObserver:
         self._slots = event.slots
 
     def _held(self, event: RequestHeld) -> None:
-        """At most one line in `HELD_EACH_S`; it says how many came before it unwritten."""
-        now = self._clock.now()
-        if now - self._held_logged_at < self._held_each_s:
-            self._held_unlogged += 1
-            return
-        self._log.warning(
-            "request.held", why=event.why, wait_s=round(event.wait_s, 3), unlogged=self._held_unlogged
-        )
-        self._held_logged_at, self._held_unlogged = now, 0
+        unlogged = self._helds.count(self._clock.now())
+        if unlogged is not None:
+            self._log.warning("request.held", why=event.why, wait_s=round(event.wait_s, 3), unlogged=unlogged)
+
+    def _failed(self, event: MessageFailed) -> None:
+        unlogged = self._failures.count(self._clock.now())
+        if unlogged is not None:
+            self._log.warning(
+                "message.failed", why=event.why, wait_s=round(event.wait_s, 3), unlogged=unlogged
+            )
+
+
+class _Seldom:
+    """At most one line in `each_s`; it says how many came before it unwritten."""
+
+    def __init__(self, each_s: float) -> None:
+        self._each_s = each_s
+        self._logged_at = float("-inf")
+        self._unlogged = 0
+
+    def count(self, now: float) -> int | None:
+        """How many are unwritten, if a line is due; else one more is."""
+        if now - self._logged_at < self._each_s:
+            self._unlogged += 1
+            return None
+        unlogged, self._logged_at, self._unlogged = self._unlogged, now, 0
+        return unlogged
 
 
 def _ids(
-    event: AttemptClaimed | CallPlaced | AttemptUncertain | AttemptParked | AttemptClosed,
+    event: AttemptClaimed | CallPlaced | AttemptUncertain | AttemptParked | AttemptTakenOver | AttemptClosed,
 ) -> dict[str, Any]:
     """What says which attempt a line is about."""
     attempt = event.attempt

@@ -1,41 +1,105 @@
 """What is measured of a run and where it is shown: wiring, for `app`. Nothing of it is on a call's path."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
+from prometheus_client.registry import Collector
 
 from dialer.adapters.ledger.standing import standing
 from dialer.adapters.ledger.store import SqlLedger
+from dialer.adapters.sources.reject_codes import REJECT_CODES
 from dialer.domain.calls import CallNews, CampaignId
 from dialer.domain.errors import BadInput, LedgerError
-from dialer.engine.events import Observe
+from dialer.engine.events import CampaignStopping, Observe
 from dialer.ports import Clock
 from dialer.settings import Settings
 from dialer.web.exposition import Textfile, monitor_app
 from dialer.web.health import Health
 from dialer.web.metrics import BAD_SIGNATURE, TAKEN, Metrics, Sample
 from dialer.web.server import serve
+from dialer.web.service_metrics import ServiceMetrics
+from dialer.web.worker_metrics import Readings, WorkerMetrics
 
 SAMPLING_SHARE = 20
 """After a sample there is a pause of so many times its length: a big ledger is asked less often."""
 VIRTUAL_EVERY_S = 3600.0
 
 
+Observers = Callable[[str, Clock], Sequence[Observe]]
+"""Gives the observers of a campaign, by its name and clock."""
+
+
+@contextmanager
+def tracing(settings: Settings) -> Iterator[Observers]:
+    """What sends traces, if `traces.endpoint` is set; in the end it waits `traces.flush_s` for the last.
+
+    Raises `BadInput` without the packages that it needs.
+    """
+    wanted = settings.traces
+    if wanted.endpoint is None:
+        yield lambda campaign, clock: []
+        return
+    try:
+        from dialer.traces import open_traces  # what it needs is an extra
+    except ImportError as error:
+        raise BadInput(f"traces.endpoint needs more ({error}): pip install 'dialer[traces]'") from error
+    with open_traces(wanted.endpoint, wanted.flush_s) as observer:
+        yield lambda campaign, clock: [observer(campaign, clock)]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerState:
+    """What a service's worker knows of itself."""
+
+    heard_at: Callable[[], float | None]
+    """When the ledger last heard of it, Unix seconds."""
+    stopping: Callable[[], CampaignStopping | None]
+    """Why it claims nothing more, of any campaign; None while it does."""
+
+
 class Monitor:
     """One run's metrics. Without `metrics.listen` and `metrics.file` it does nothing at all."""
 
-    def __init__(self, settings: Settings, campaign: str, *, speed: float | None) -> None:
-        """`speed`: of the campaign's clock, None if it is virtual."""
+    def __init__(
+        self,
+        settings: Settings,
+        campaign: str,
+        *,
+        speed: float | None,
+        worker: WorkerState | None = None,
+    ) -> None:
+        """`speed`: of the campaign's clock, None if it is virtual. `worker`: that of a service."""
         self._settings = settings.metrics
         self._scale = 1.0 if speed is None else speed
         every_s = self._settings.every_s
         self._every_s = max(every_s, VIRTUAL_EVERY_S) if speed is None else every_s * speed
-        self._metrics = Metrics(campaign, settings.pace.slots, settings.budget.per_campaign_usd)
-        self._health = Health(self._metrics.tally, scale=self._scale)
+        slots, budget_usd = settings.pace.slots, settings.budget.per_campaign_usd
+        self._service = None if worker is None else ServiceMetrics(slots, budget_usd)
+        of_run = Metrics(campaign, slots, budget_usd)
+        self._metrics = of_run if self._service is None else self._service.account
+        stopping = (lambda: self._metrics.tally.stopping) if worker is None else worker.stopping
+        self._health = Health(stopping, scale=self._scale)
+        self.worker: WorkerMetrics | None = None
+        if worker is not None:
+            readings = Readings(lambda: self._health.ledger_trouble() is not None, worker.heard_at)
+            self.worker = WorkerMetrics(readings, REJECT_CODES)
         path = self._settings.file
-        self._file = None if path is None else Textfile(Path(path), self._metrics)
+        self._file = None if path is None else Textfile(Path(path), self._collectors)
+
+    @property
+    def _collectors(self) -> list[Collector]:
+        shown = self._metrics if self._service is None else self._service
+        return [shown] if self.worker is None else [shown, self.worker]
 
     @property
     def _is_wanted(self) -> bool:
@@ -43,8 +107,16 @@ class Monitor:
 
     @property
     def observers(self) -> list[Observe]:
-        """For the engine's events."""
-        return [self._metrics.observe] if self._is_wanted else []
+        """For the engine's events: a run's, or a service's that are no campaign's."""
+        if not self._is_wanted:
+            return []
+        return [self._metrics.observe, *([] if self.worker is None else [self.worker.observe])]
+
+    def observers_of(self, campaign: str) -> list[Observe]:
+        """For the events of one of a service's campaigns."""
+        if self._service is None or self.worker is None or not self._is_wanted:
+            return []
+        return [partial(self._service.observe, campaign), self.worker.observe]
 
     def checked(self, is_signed: Callable[[str | None, bytes], bool]) -> Callable[[str | None, bytes], bool]:
         """The same check of a webhook's signature, counted."""
@@ -61,17 +133,39 @@ class Monitor:
         if news.ended_at is not None and news.analysis is None:  # an analysis comes long after the end
             self._metrics.webhook_lag.observe(now - news.ended_at)
 
+    def queue_opened(self, waiting: Callable[[], int | None], is_held: Callable[[], bool]) -> None:
+        """Jobs come from a queue: what tells how many messages wait there, and whether none are taken."""
+        if self.worker is not None:
+            now = self.worker.readings
+            self.worker.readings = replace(now, queue_waiting=waiting, intake_held=is_held)
+
+    def publishing(self, is_failing: Callable[[], bool]) -> None:
+        """Results are published: what tells whether that fails now."""
+        if self.worker is not None:
+            self.worker.readings = replace(self.worker.readings, publishing_fails=is_failing)
+
+    def message_taken(self) -> None:
+        """A message is a job by now."""
+        if self.worker is not None:
+            self.worker.taken += 1
+
+    def reloaded(self, *, failed: bool) -> None:
+        """The settings were read again; `failed`: and refused."""
+        if self.worker is not None:
+            self.worker.reload_failed = failed
+
     @asynccontextmanager
     async def watching(
         self,
         ledger: SqlLedger,
         questions: AbstractAsyncContextManager[SqlLedger],
-        campaign_id: CampaignId,
+        campaigns: Callable[[], Mapping[str, CampaignId]],
         clock: Clock,
     ) -> AsyncIterator[None]:
         """Measure and show while the context is open, and write the file once more at its end.
 
-        `questions`: the same ledger, to be opened for reading: a long question holds up no claim there.
+        `campaigns`: those at work now. `questions`: the same ledger, to be opened for reading: a long
+        question holds up no claim there.
         Raises `BadInput` if the address or the file cannot be used.
         """
         if not self._is_wanted:
@@ -84,14 +178,15 @@ class Monitor:
             async def sample() -> None:
                 # what the ledger cannot say now it may say the next time; the readiness probe tells
                 with suppress(LedgerError):
-                    counts = await asked.counts(campaign_id)
-                    stands = await asked.ask(lambda conn: standing(conn, campaign_id))
-                    self._metrics.sample = Sample(counts, stands, clock.now())
+                    self._metrics.samples = {
+                        name: await _sample(asked, campaign_id, clock)
+                        for name, campaign_id in campaigns().items()
+                    }
 
             await sample()
             self._write_file()
             if self._settings.listen is not None:
-                app = monitor_app(self._metrics, self._health)
+                app = monitor_app(self._collectors, self._health)
                 await stack.enter_async_context(serve(app, self._settings.listen, setting="metrics.listen"))
             try:
                 async with anyio.create_task_group() as tasks:
@@ -121,3 +216,8 @@ class Monitor:
     def _write_file(self) -> None:
         if self._file is not None:
             self._file.write()
+
+
+async def _sample(ledger: SqlLedger, campaign_id: CampaignId, clock: Clock) -> Sample:
+    counts = await ledger.counts(campaign_id)
+    return Sample(counts, await ledger.ask(lambda conn: standing(conn, campaign_id)), clock.now())

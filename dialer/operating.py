@@ -6,13 +6,10 @@ itself, twice a second.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
-import anyio
-
+from dialer import acting
 from dialer.adapters.clock import SystemClock
-from dialer.adapters.ledger import campaigns
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.app import open_ledger
 from dialer.domain.calls import CampaignId
@@ -21,7 +18,6 @@ from dialer.domain.lifecycle import JobState
 from dialer.loops import run_on_loop
 from dialer.ports import Control, Operation
 from dialer.settings import Loaded
-from dialer.settings.live import with_changes
 from dialer.settings.problems import without_password
 
 T = TypeVar("T")
@@ -47,19 +43,13 @@ def look(loaded: Loaded, campaign: str) -> Stands:
 def pause(loaded: Loaded, campaign: str, who: str, reason: str) -> Stands:
     """Start no further call until `resume`. Raises `BadInput` (also if it was cancelled), `LedgerError`."""
     by = _by(who, reason)
-    return _act(loaded, campaign, lambda ledger, it: ledger.operate(lambda c: campaigns.pause(c, it, by)))
+    return _act(loaded, campaign, lambda ledger, it: acting.pause(ledger, it, by))
 
 
 def resume(loaded: Loaded, campaign: str, who: str, reason: str) -> Stands:
-    """Take a pause back; nothing is recorded if there was none. Raises as `pause`."""
+    """Take a pause back, or what a rule stopped it for; else nothing is recorded. Raises as `pause`."""
     by = _by(who, reason)
-
-    async def act(ledger: SqlLedger, it: CampaignId) -> None:
-        control = await ledger.control(it)
-        if control.paused is not None or control.cancelled:
-            await ledger.operate(lambda conn: campaigns.resume(conn, it, by))
-
-    return _act(loaded, campaign, act)
+    return _act(loaded, campaign, lambda ledger, it: acting.resume(ledger, it, by))
 
 
 def cancel(loaded: Loaded, campaign: str, who: str, reason: str) -> int:
@@ -68,19 +58,7 @@ def cancel(loaded: Loaded, campaign: str, who: str, reason: str) -> int:
     Raises `BadInput` if there is no such campaign, `LedgerError`.
     """
     by = _by(who, reason)
-
-    async def act(ledger: SqlLedger, it: CampaignId) -> int:
-        await ledger.operate(lambda conn: campaigns.cancel(conn, it, by))
-        closed = 0
-        while True:
-            began, now = anyio.current_time(), SystemClock().now()
-            some = await ledger.operate(partial(campaigns.cancel_some, campaign_id=it, now=now))
-            if not some:
-                return closed
-            closed += some
-            await anyio.sleep(anyio.current_time() - began)  # whoever dials writes in between
-
-    return on_campaign(loaded, campaign, act)
+    return on_campaign(loaded, campaign, lambda ledger, it: acting.cancel(ledger, it, by))
 
 
 def change(loaded: Loaded, campaign: str, changes: Mapping[str, Any], who: str, reason: str) -> Stands:
@@ -88,14 +66,8 @@ def change(loaded: Loaded, campaign: str, changes: Mapping[str, Any], who: str, 
 
     Raises `BadInput`, also if they do not fit the other settings, and `LedgerError`.
     """
-    by = _by(who, reason)
-
-    async def act(ledger: SqlLedger, it: CampaignId) -> None:
-        control = await ledger.control(it)
-        with_changes(loaded.settings, {**control.changes, **changes})
-        await ledger.operate(lambda conn: campaigns.change(conn, it, changes, by))
-
-    return _act(loaded, campaign, act)
+    by, settings = _by(who, reason), loaded.settings
+    return _act(loaded, campaign, lambda ledger, it: acting.change(ledger, settings, it, changes, by))
 
 
 def on_campaign(loaded: Loaded, campaign: str, ask: Callable[[SqlLedger, CampaignId], Awaitable[T]]) -> T:

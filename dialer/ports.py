@@ -1,6 +1,6 @@
 """What the engine asks of the outside world: a few narrow Protocols. Adapters fulfil them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from dialer.domain.outcomes import Outcome
 from dialer.domain.results import ResultLine
 from dialer.domain.screening import Screen
 from dialer.domain.suppression import Suppressed
+from dialer.sharing import Limits
 
 
 class Clock(Protocol):
@@ -58,8 +59,14 @@ class CallApi(Protocol):
         """The request for this attempt, to be stored and sent as it is. Pure."""
         ...
 
-    async def create(self, kind: JobKind, body: bytes) -> CallNews:
-        """Make the call. Raises `CallUncertain` whenever a call may exist and its id is not known."""
+    async def create(
+        self, kind: JobKind, body: bytes, leave: Callable[[], Awaitable[None]] | None = None
+    ) -> CallNews:
+        """Make the call. Raises `CallUncertain` whenever a call may exist and its id is not known.
+
+        `leave`: awaited when a connection is there, right before the first byte leaves. What it raises comes
+        out as it is, and nothing has left.
+        """
         ...
 
     async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:
@@ -115,6 +122,8 @@ class ClaimRequest:
     now: float
     screen: Screen
     encode: Callable[[CallJob, AttemptId, str | None], bytes]
+    limits: Limits | None = None
+    """None: this process has the account to itself, and keeps to its bounds by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +224,8 @@ class Control:
     cancelled: bool
     held: str | None
     """Why nothing could be claimed when it was last asked, whatever the job."""
+    stopped: Stop | None = None
+    """What a rule has stopped it for, until an operator resumes it or runs it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +269,13 @@ class Ledger(Protocol):
         jobs: Sequence[CallJob],
         counts: Callable[[Sequence[Added]], IntakeCounts],
         now: float,
+        *,
+        is_stream: bool = False,
     ) -> Sequence[Added]:
         """Insert or ignore on the job's key; one answer per job, in order.
+
+        `is_stream`: the reading has no end, and each message is a job of its own: one that comes again is the
+        same, and one with another job id may have the same number.
 
         `counts` makes the reading's totals from the answers; they are written in the same transaction, so
         that rows and jobs add up after a crash too.

@@ -58,13 +58,14 @@ class Rulebook:
         for file in self._files:
             file.reload_if_changed()
         self._version = 0
+        self._changes: Mapping[str, Any] = {}
         self._unread: Hold | None = None
         self._misfit: Hold | None = None
         self.config = self._make()
 
     def changed(self, control: Control) -> CampaignConfig:
         """With what an operator changed; what cannot be applied holds the campaign. Never raises."""
-        self._version = control.version
+        self._version, self._changes = control.version, control.changes
         try:
             self._apply(control.changes)
             self._misfit = None
@@ -72,6 +73,20 @@ class Rulebook:
             self._misfit = Hold(
                 f"what was changed with `dialer set` cannot be applied, change it back: {error}"
             )
+        self.config = self._make()
+        return self.config
+
+    def configured(self, settings: Settings) -> CampaignConfig:
+        """With other settings, and what an operator changed beside them. Never raises, as `changed`.
+
+        Which do-not-call files are read is as it was at the start.
+        """
+        self._configured = settings
+        try:
+            self._apply(self._changes)
+            self._misfit = None
+        except BadInput as error:
+            self._misfit = Hold(f"what was changed with `dialer set` does not fit the new settings: {error}")
         self.config = self._make()
         return self.config
 

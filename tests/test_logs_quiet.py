@@ -49,5 +49,5 @@ def test_that_slots_come_back_is_no_news() -> None:
 def test_a_stop_that_was_asked_for_is_no_error() -> None:
     asked = CampaignStopping("interrupted", "", account=False)
     unpaid = CampaignStopping("402", "pay", account=True)
-    lines = told(asked, unpaid, wanted_stop="interrupted")
+    lines = told(asked, unpaid, wanted_stops=["interrupted"])
     assert [line["level"] for line in lines] == ["info", "error"]

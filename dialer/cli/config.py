@@ -32,12 +32,16 @@ Template = Annotated[
         "--template", metavar="", help="Print a TOML file with every setting at its default, to start from."
     ),
 ]
+JobSchema = Annotated[
+    bool, typer.Option("--job-schema", metavar="", help="Print the JSON Schema of a job in a queue.")
+]
 
 
 def config(
     config: flags.Config = None,
     secrets_dir: flags.SecretsDir = None,
     template: Template = False,
+    job_schema: JobSchema = False,
     json: flags.Json = False,
 ) -> None:
     """Show the settings in force and where each came from.
@@ -54,6 +58,9 @@ def config(
     if template:
         typer.echo("\n".join(template_lines()))
         return
+    if job_schema:
+        typer.echo(schema_text(), nl=False)
+        return
     loaded = flags.settings(config, secrets_dir, {})
     if json:
         shown = {
@@ -65,9 +72,18 @@ def config(
     _print_table(loaded)
 
 
+def schema_text() -> str:
+    """The JSON Schema of a job as a queue carries it, as it stands in config/job.schema.json."""
+    import json
+
+    from dialer.adapters.sources.messages import job_schema
+
+    return json.dumps(job_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 def visible_values(loaded: "Loaded") -> dict[str, Any]:
     """Every setting by its dotted name, as it may be shown: no key, no password."""
-    from dialer.settings.catalogue import KEY, LISTED
+    from dialer.settings.catalogue import KEY, LISTED, URLS
     from dialer.settings.problems import without_password
 
     values: dict[str, Any] = {}
@@ -79,7 +95,7 @@ def visible_values(loaded: "Loaded") -> dict[str, Any]:
             value = None if value is None else HIDDEN
         if dotted in LISTED:
             value = tuple(each.model_dump(mode="json", exclude_unset=True) for each in value)
-        values[dotted] = without_password(value) if dotted == "ledger.url" else value
+        values[dotted] = without_password(value) if dotted in URLS and value is not None else value
     return values
 
 

@@ -54,7 +54,7 @@ def resume(
     ledger: flags.Ledger = None,
     config: flags.Config = None,
 ) -> None:
-    """Go on with a campaign that was paused.
+    """Go on with a campaign that was paused, or that a rule has stopped.
 
     If nobody is running it, dialer run goes on with it.
 
@@ -65,11 +65,14 @@ def resume(
     from dialer import operating
 
     before = operating.resume(_loaded(ledger, config), campaign, operator(by), reason)
-    if before.control.paused is None:
+    paused, stopped = before.control.paused, before.control.stopped
+    if paused is None and stopped is not None:
+        typer.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
+    elif paused is None:
         held = f", but it is held: {before.control.held}" if before.control.held else ""
         typer.echo(f"{campaign} was not paused{held}. Nothing is changed.")
     else:
-        typer.echo(f"{campaign} goes on with {_people(before)}. It was {before.control.paused}.")
+        typer.echo(f"{campaign} goes on with {_people(before)}. It was {paused}.")
 
 
 def cancel(

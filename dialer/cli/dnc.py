@@ -1,6 +1,5 @@
 """`dialer dnc`: the list of numbers that nobody calls, in any campaign."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +14,6 @@ from dialer.domain.suppression import Suppressed
 if TYPE_CHECKING:
     from dialer.settings import Loaded
     from dialer.suppressing import Checked
-
-SHOWN_AFTER_S = 2.0
-SHOWN_EVERY_S = 0.5
-LINE_EVERY_S = 10.0
-"""Between two lines where there is no terminal to draw on."""
 
 Number = Annotated[
     str,
@@ -164,8 +158,9 @@ def import_(
       dialer dnc import registry.csv --source "US registry, 2026-11"
     """
     from dialer import suppressing
+    from dialer.cli.counting import Counting
 
-    loaded, progress = _loaded(ledger, config, region), _Progress()
+    loaded, progress = _loaded(ledger, config, region), Counting("numbers")
     done = suppressing.bring_in(loaded, file, source or file.name, reason, operator(by), progress.tell)
     progress.end()
     _say_made(loaded, made=done.made_ledger)
@@ -204,30 +199,6 @@ def check(
 
 for command in (add, remove, list_, import_, check):
     dnc.command(command.__name__.rstrip("_"), epilog=exits.EPILOG)(command)
-
-
-class _Progress:
-    """How far a long import is, from two seconds on: one line on a terminal, else a line now and then."""
-
-    def __init__(self) -> None:
-        from dialer.adapters.clock import SystemClock
-
-        self._clock = SystemClock()
-        self._began = self._last = self._clock.now()
-        self._drew = False
-
-    def tell(self, doing: str, count: int) -> None:
-        now, on_terminal = self._clock.now(), sys.stderr.isatty()
-        every_s = SHOWN_EVERY_S if on_terminal else LINE_EVERY_S
-        if now - self._began < SHOWN_AFTER_S or now - self._last < every_s:
-            return
-        self._last, self._drew = now, on_terminal
-        text = f"{words.count(count)} numbers {doing}"
-        typer.echo(f"\r\x1b[K{text}" if on_terminal else text, err=True, nl=not on_terminal)
-
-    def end(self) -> None:
-        if self._drew:
-            typer.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _loaded(ledger: str | None, config: Path | None, region: str | None = None) -> "Loaded":

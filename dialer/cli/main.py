@@ -13,10 +13,16 @@ from dialer.cli.check import check
 from dialer.cli.config import config
 from dialer.cli.control import cancel, pause, resume, set_
 from dialer.cli.dnc import dnc
+from dialer.cli.doctor import doctor
+from dialer.cli.enqueue import enqueue
 from dialer.cli.inspection import results, verify
+from dialer.cli.ledger import ledger
+from dialer.cli.migrate import migrate
 from dialer.cli.resolve import resolve
+from dialer.cli.serve import serve
 from dialer.cli.simulator import simulator
 from dialer.cli.status import status
+from dialer.cli.token import token
 from dialer.cli.why import why
 from dialer.domain.errors import DialerError
 
@@ -56,13 +62,14 @@ def root(
 
 
 for panel, commands in {
-    "Campaigns": (check, run, status, why, results, verify, resolve),
+    "Campaigns": (check, run, serve, enqueue, status, why, results, verify, resolve),
     "While it runs": (pause, resume, cancel, set_),
-    "Tools": (simulator, config),
+    "Tools": (doctor, migrate, simulator, token, config),
 }.items():
     for command in commands:
         name = command.__name__.rstrip("_")
         app.command(name, rich_help_panel=panel, epilog=exits.EPILOG)(command)
+app.add_typer(ledger, name="ledger", rich_help_panel="Tools", epilog=exits.EPILOG)
 app.add_typer(dnc, name="dnc", rich_help_panel="While it runs", epilog=exits.EPILOG)
 
 

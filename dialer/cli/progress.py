@@ -17,6 +17,7 @@ from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
+    AttemptTakenOver,
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
@@ -24,6 +25,10 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    MessageFailed,
+    MessageRefused,
+    QueueLost,
+    QueueReached,
     RequestHeld,
     SlotsChanged,
 )
@@ -99,11 +104,13 @@ class ProgressView:
                     heapq.heappush(self._due, due_at)
             case RequestHeld(why=why, wait_s=wait_s):
                 self._held_why, self._held_until = why, self._snapshot().now + wait_s
-            case AttemptClaimed() | AttemptUncertain() | AttemptParked() | CallPlaced():
+            case AttemptClaimed() | AttemptUncertain() | AttemptParked() | AttemptTakenOver() | CallPlaced():
                 pass
             case (
                 IntakeProgressed() | SlotsChanged() | CampaignHeld() | CampaignChanged() | CampaignStopping()
             ):
+                pass
+            case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
                 pass
             case _:
                 assert_never(event)

@@ -1,7 +1,7 @@
 """`dialer status`: where campaigns stand, and what holds them."""
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,8 @@ from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
     from dialer.adapters.ledger.holds import Holds
+    from dialer.campaign_status import CampaignStatus
     from dialer.domain.resting import Rest
-    from dialer.inspection import CampaignStatus
     from dialer.ports import Operation
 
 Lines = Iterator[tuple[str, str, str]]
@@ -38,13 +38,14 @@ def status(
       dialer status spring --json
       dialer status --ledger simulated/dialer.db
     """
+    from dialer.campaign_status import document_of
     from dialer.inspection import campaign_status
     from dialer.settings.problems import without_password
 
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     found = campaign_status(loaded, campaign)
     if json:
-        typer.echo(words.as_json([_as_dict(each) for each in found]))
+        typer.echo(words.as_json([document_of(each).model_dump(mode="json") for each in found]))
         return
     if not found:
         typer.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
@@ -137,86 +138,3 @@ def _by(act: "Operation | None") -> str:
 
 def _time(at: float) -> str:
     return f"{(rfc3339(at) or '')[:19].replace('T', ' ')} UTC"
-
-
-def _as_dict(status: "CampaignStatus") -> dict[str, Any]:
-    counts, holds = status.counts, status.holds
-    return {
-        "campaign": status.campaign,
-        "simulated": holds.simulated,
-        "jobs": {state.value: counts.jobs.get(state, 0) for state in JobState},
-        "outcomes": dict(counts.outcomes),
-        "attempts": counts.attempts,
-        "calls": counts.calls,
-        "live": counts.live,
-        "per_minute": status.per_minute,
-        "left_s": status.left_s,
-        "next_due_at": rfc3339(counts.next_due_at),
-        "hours_notice": status.hours_notice,
-        "paused": _act(holds.paused_by),
-        "cancelled": _act(holds.cancelled_by),
-        "stopped": holds.breaker.stop
-        and {
-            "why": holds.breaker.stop.why,
-            "way_out": holds.breaker.stop.way_out,
-        },
-        "held": holds.held
-        and {
-            "why": holds.held,
-            "since": rfc3339(holds.held_since),
-            "until": rfc3339(holds.held_until),
-        },
-        "changes": dict(holds.changes),
-        "breakers": _breakers(holds),
-        "budget": _budget(status),
-        "canary": status.canary
-        and {
-            "calls": status.canary_calls,
-            "started": status.canary.started,
-            "ended": status.canary.ended,
-            "failed": status.canary.failed,
-            "passed": status.canary_passed,
-        },
-    }
-
-
-def _act(act: "Operation | None") -> dict[str, Any] | None:
-    return None if act is None else {"by": act.who, "since": rfc3339(act.at), "reason": act.reason}
-
-
-def _breakers(holds: "Holds") -> dict[str, Any]:
-    lines: Mapping[str, dict[str, Any]] = {
-        number: {"flagged": _rest_dict(breaker.flagged), "provider": _rest_dict(breaker.provider)}
-        for number, breaker in holds.lines.items()
-    }
-    return {
-        "provider": _rest_dict(holds.breaker.provider),
-        "configuration_faults_in_a_row": holds.breaker.faults,
-        "refused_in_a_row": holds.breaker.refused_in_a_row,
-        "lines": lines,
-    }
-
-
-def _rest_dict(rest: "Rest") -> dict[str, Any]:
-    return {
-        "rests": rest.until is not None,
-        "until": rfc3339(rest.until),
-        "since": rfc3339(rest.since) if rest.until is not None else None,
-        "why": rest.why,
-        "trial": rest.trial,
-        "failures_in_a_row": rest.failures,
-    }
-
-
-def _budget(status: "CampaignStatus") -> dict[str, Any] | None:
-    spent = status.holds.money
-    if spent is None:
-        return None
-    return {
-        "spent_usd": spent.spent_cents / 100,
-        "reserved_usd": spent.reserved_cents / 100,
-        "spent_today_usd": spent.spent_today_cents / 100,
-        "reserved_today_usd": spent.reserved_today_cents / 100,
-        "per_campaign_usd": status.per_campaign_usd,
-        "per_day_usd": status.per_day_usd,
-    }

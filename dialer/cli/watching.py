@@ -90,7 +90,7 @@ class Watch:
     def observers(self) -> list[Observe]:
         """For the engine's events."""
         held_each_s = self._every(logs.HELD_EACH_S, VIRTUAL_HELD_EVERY_S)
-        log = logs.LogObserver(self.log, self._clock, held_each_s=held_each_s, wanted_stop=INTERRUPTED)
+        log = logs.LogObserver(self.log, self._clock, held_each_s=held_each_s, wanted_stops=[INTERRUPTED])
         return [self.tally.observe, log.observe, self._observe]
 
     def _every(self, real_s: float, virtual_s: float) -> float:

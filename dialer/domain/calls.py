@@ -68,6 +68,15 @@ class CallJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job that came by itself, not as a row of a file."""
+
+    campaign: str | None
+    """The campaign that it names; None: whoever takes it knows."""
+    job: CallJob
+
+
+@dataclass(frozen=True, slots=True)
 class RejectedRow:
     """A row that became no job, with the reason, as it goes to the rejects file."""
 
@@ -117,6 +126,13 @@ class Attempt:
     """Who talks; None: the agent that is bound to the from-number, or configured."""
     reserved_cents: float | None = None
     """What the budget keeps for it; None: there is none."""
+    worker: str | None = None
+    """Which of the workers on one ledger lives it; None: the only one there is."""
+    leaves_by: float | None = None
+    """The loop's time by which its request may leave in the place that its claim took in the account's
+    schedule; later it has to take another one. None: the process has the account to itself."""
+    place_at: float | None = None
+    """When that place was taken, by the ledger's clock: it is given back for another one."""
 
 
 class CallStatus(StrEnum):

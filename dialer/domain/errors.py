@@ -9,6 +9,9 @@ CallError
 DialerError           the user's mistake or the machine's: a message for people and an exit code
  ├── BadInput         2: the leads, the settings, the command line
  └── LedgerError      1: the ledger cannot be read or written
+      └── LedgerLost   1: its server does not answer
+
+BadMessage            one job of many that a queue or a client gave; the others are taken
 """
 
 from enum import StrEnum
@@ -31,6 +34,8 @@ class Limit(StrEnum):
     """The account has no room for another call."""
     CONNECTION = "connection"
     """Nothing was sent: refused, unreachable, no such host, TLS."""
+    SHARED = "shared"
+    """The account's other workers left no room for it in time."""
 
 
 class CallNotStarted(CallError):
@@ -68,3 +73,20 @@ class BadInput(DialerError):
 
 class LedgerError(DialerError):
     """The ledger cannot be opened, read or written."""
+
+
+class BadMessage(Exception):
+    """A job that was given cannot be taken as it is, now or later; whoever gave it is told.
+
+    Neither attribute holds a phone number or a secret.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        """`code`: stable, for machines. `reason`: the field, what is wrong and what to do."""
+        super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class LedgerLost(LedgerError):
+    """The ledger's server does not answer."""

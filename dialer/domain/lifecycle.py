@@ -54,6 +54,10 @@ class IllegalTransition(Exception):
     """A bug: something asked for a change of state that the table does not have."""
 
 
+class TakenOver(IllegalTransition):
+    """No bug: another worker on the same ledger has the attempt by now, or has closed it."""
+
+
 ATTEMPT_TRANSITIONS: Mapping[AttemptState, frozenset[AttemptState]] = {
     AttemptState.CLAIMED: frozenset(
         {

@@ -22,11 +22,12 @@ from dialer.domain.suppression import Suppressed
 from dialer.engine.events import (
     AttemptClosed,
     AttemptParked,
+    AttemptTakenOver,
     AttemptUncertain,
     CallPlaced,
     Observe,
 )
-from dialer.engine.pacing import PaceStopped, Slots
+from dialer.engine.pacing import PaceStopped
 from dialer.engine.placing import Parked, Placed, Placement, Placer, PutBack, Refused
 from dialer.engine.tracking import Followed, Tracker
 from dialer.ports import AttemptUpdate, Clock, Finish, Ledger
@@ -54,31 +55,34 @@ class Lives:
         ledger: Ledger,
         placer: Placer,
         tracker: Tracker,
-        slots: Slots,
         clock: Clock,
         redial: RedialPolicy,
         screen: Callable[[], Screen],
         observe: Observe,
         on_effect: Callable[[Effect, str], Awaitable[None]],
         on_blocked: Callable[[CallError], Awaitable[None]],
+        on_full: Callable[[], None],
     ) -> None:
+        """`on_full`: the account refused a call for want of room."""
         self._ledger = ledger
         self._placer = placer
         self._tracker = tracker
-        self._slots = slots
         self._clock = clock
         self._redial = redial
         self._screen = screen
         self._observe = observe
         self._on_effect = on_effect
         self._on_blocked = on_blocked
+        self._on_full = on_full
+        self._followed: set[Followed] = set()
         self._resting: set[anyio.CancelScope] = set()
         self._stopped = False
 
     def stop(self) -> None:
         """End every life that only waits; what it waits for is in the ledger. Requests under way go on."""
         self._stopped = True
-        self._tracker.stop()
+        for followed in self._followed:
+            followed.end()
         for scope in self._resting:
             scope.cancel()
 
@@ -87,7 +91,7 @@ class Lives:
 
         The attempt comes back if it was parked; else it is closed, or a stop left it open.
         """
-        with self._tracker.follow(attempt) as followed:
+        with self._follow(attempt) as followed:
             try:
                 placement = await self._send(attempt)
             finally:
@@ -98,15 +102,15 @@ class Lives:
 
     async def resume(self, attempt: Attempt) -> Attempt | None:
         """Live an attempt that was found open: whether its request left is not known. As `begin`."""
-        with self._tracker.follow(attempt) as followed:
+        with self._follow(attempt) as followed:
             if attempt.state is AttemptState.PLACED:
                 return await self._track(attempt, followed)
             return await self._uncertain(attempt, followed, "it was under way when the last process ended")
 
     async def watch_parked(self, attempt: Attempt, every_s: float) -> None:
         """Look for an unknown attempt in the background; found, it goes on as any other."""
-        with self._tracker.follow(attempt) as followed, self._rest():
-            while followed.news is None:
+        with self._follow(attempt) as followed, self._rest():
+            while followed.news is None and not followed.is_over:
                 with anyio.move_on_after(every_s):
                     await followed.until_found()
                 try:
@@ -135,7 +139,7 @@ class Lives:
                 return await self._placed(attempt, followed, placement)
             case PutBack(why, account_full, at_once):
                 if account_full:
-                    self._slots.shrink()
+                    self._on_full()
                 now = self._clock.now()
                 after = (
                     Again(now)
@@ -213,7 +217,7 @@ class Lives:
         meaning = classify(news.status, news.reason)
         match meaning.effect:
             case Effect.PUT_BACK:
-                self._slots.shrink()
+                self._on_full()
                 nobody_rung = True
             case Effect.STOP_ACCOUNT | Effect.STOP_CONFIGURATION:
                 nobody_rung = True
@@ -318,6 +322,21 @@ class Lives:
         if rule is None or news is None or attempt.reserved_cents is None:
             return 0.0
         return rule.cost(news.cost_cents, news.duration_s)
+
+    @contextmanager
+    def _follow(self, attempt: Attempt) -> Iterator[Followed]:
+        """Hear of its call, until a stop."""
+        with self._tracker.follow(attempt) as followed:
+            if self._stopped:
+                followed.end()
+            self._followed.add(followed)
+            try:
+                yield followed
+                if followed.closed_elsewhere:
+                    why = "another worker heard first how it ended"
+                    self._observe(AttemptTakenOver(attempt, why, closed=True))
+            finally:
+                self._followed.discard(followed)
 
     @contextmanager
     def _rest(self) -> Iterator[None]:

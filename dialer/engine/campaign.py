@@ -4,9 +4,9 @@ Start: what the ledger holds open is resumed before anything new is claimed. Sto
 nothing more, let the requests under way answer, leave the rest to the ledger. The next start resumes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil
 from random import Random
 
 import anyio
@@ -14,17 +14,20 @@ import anyio.abc
 
 from dialer.domain.calls import Attempt, AttemptId, CallNews, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError
-from dialer.domain.gates import Hold, Stop
-from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
+from dialer.domain.gates import Stop
+from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, TakenOver
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.screening import Screen
+from dialer.engine.account import Account
 from dialer.engine.analyses import Analyses
 from dialer.engine.attempt import Lives
+from dialer.engine.crew import Crew
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
+    AttemptTakenOver,
     CallPlaced,
     CampaignChanged,
     CampaignHeld,
@@ -34,14 +37,14 @@ from dialer.engine.events import (
 )
 from dialer.engine.intake import Intake
 from dialer.engine.lifetimes import Lifetimes
-from dialer.engine.pacing import Pace, Slot, Slots
+from dialer.engine.operators import Operators
+from dialer.engine.pacing import Pace
 from dialer.engine.placing import Placer, PlacingConfig
+from dialer.engine.reporting import Reporter
+from dialer.engine.slots import Slot, Slots
 from dialer.engine.tracking import Tracker, TrackingConfig
 from dialer.ports import CallApi, Clock, Control, Ledger, NothingDue, ResultSink
 
-RESULT_LINES_MAX = 1000
-"""Lines that go from the ledger to the results log at a time."""
-RESULTS_EVERY_S = 0.2
 PARKED_LOOK_S = 60.0
 """Between two looks for an attempt that is unknown."""
 
@@ -82,19 +85,18 @@ class Campaign:
         config: CampaignConfig,
         observe: Observe,
         changed: Callable[[Control], CampaignConfig] | None = None,
+        crew: Crew | None = None,
     ) -> None:
         """`changed`: the configuration with what an operator changed meanwhile; it must not raise. None: it
-        never changes."""
+        never changes. `crew`: who else dials on the account; None: nobody does."""
         self.name = name
         self._changed = changed
+        self._crew = crew
         self._held: str | None = None
-        self._paused: str | None = None
-        self._is_cancelled = False
         self._waits_for_an_end = False
         self._stops = False
         self._ledger = ledger
         self._api = api
-        self._sink = sink
         self._clock = clock
         self._config = config
         self._screen = config.screen
@@ -102,7 +104,7 @@ class Campaign:
         self._observers = observe
         self._lifetimes = Lifetimes()
         self._live = 0
-        self._results = anyio.Event()
+        self._lived: set[AttemptId] = set()
         self._living: anyio.CancelScope | None = None
         self._background: anyio.abc.TaskGroup | None = None
         self._intake: Intake | None = None
@@ -112,8 +114,12 @@ class Campaign:
         self.slots = Slots(
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
-        self.tracker = Tracker(api, config.tracking)
-        self.analyses = Analyses(ledger, clock, lambda: self._results.set())
+        self.tracker = Tracker(api, config.tracking) if crew is None else crew.tracker
+        self.reporter = Reporter(ledger, sink)
+        self.analyses = Analyses(ledger, clock, self.reporter.tell)
+        self.operators = Operators(
+            ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
+        )
         self._lives = self._make_lives(chance)
         self._dispatcher = self._make_dispatcher(chance)
 
@@ -129,18 +135,19 @@ class Campaign:
             config.placing,
             self._observers,
             screen=self._screen_at_the_gate,
+            leave=None if self._crew is None else self._crew.leave,
         )
         return Lives(
             self._ledger,
             placer,
             self.tracker,
-            self.slots,
             self._clock,
             config.redial,
             lambda: self._screen,
             self._observe,
             self._on_effect,
             self._on_blocked,
+            self.slots.shrink if self._crew is None else self._crew.is_full,
         )
 
     def _make_dispatcher(self, chance: Random) -> Dispatcher:
@@ -161,36 +168,61 @@ class Campaign:
             on_stop=self.drain,
             on_answer=self._on_answer,
             limit=config.limit,
+            limits=None if self._crew is None else self._crew.limits,
         )
 
     async def run(self, campaign_id: CampaignId, intake: Intake) -> None:
-        """Work until every job is final or open for a reason, or `stop`.
+        """Work until every job is final or open for a reason, or `stop`, with the account to itself.
 
         Raises `BadInput` and `LedgerError`, alone or in an exception group.
         """
-        self._intake = intake
+        config, self._intake = self._config, intake
+        account = Account(
+            self._api,
+            self.slots,
+            self.tracker,
+            refresh_s=config.refresh_s,
+            recover_s=config.recover_s,
+            on_blocked=self._on_blocked,
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(account.run)
+            await self._work(campaign_id, account)
+            tasks.cancel_scope.cancel()
+        await self._settle_up(campaign_id)
+
+    async def serve(self, campaign_id: CampaignId) -> None:
+        """Work until `stop`, or until it is cancelled, as one campaign of a service.
+
+        Raises `LedgerError`, alone or in an exception group.
+        """
+        await self._work(campaign_id, None)
+        await self._settle_up(campaign_id)
+
+    async def _work(self, campaign_id: CampaignId, account: Account | None) -> None:
         async with anyio.create_task_group() as self._background:
-            self._background.start_soon(self.tracker.run, self._on_blocked)
-            self._background.start_soon(self._keep_slots)
-            self._background.start_soon(self._give_back_slots)
-            self._background.start_soon(self._follow_results, campaign_id)
-            self._background.start_soon(self._follow_control, campaign_id)
+            self._background.start_soon(self.reporter.follow, campaign_id)
+            self._background.start_soon(self.operators.follow, campaign_id, lambda: self._config.control_s)
             self._background.start_soon(self.analyses.run)
             async with anyio.create_task_group() as living:
                 self._living = living.cancel_scope
                 living.start_soon(self._lifetimes.keep)
-                await self._resume(campaign_id)
-                await self._refresh_slots()
+                if account is not None:
+                    await self._resume(campaign_id)
+                    await account.look()
                 if self.stopping is None:
-                    living.start_soon(self._take_in, campaign_id)
+                    if self._intake is not None:
+                        living.start_soon(self._take_in, campaign_id, self._intake)
                     await self._dispatcher.run(campaign_id)
                 await self._lifetimes.until_none_is_left()
                 living.cancel_scope.cancel()
             self._background.cancel_scope.cancel()
+
+    async def _settle_up(self, campaign_id: CampaignId) -> None:
         await self.analyses.write()
         if (await self._ledger.control(campaign_id)).cancelled:  # also what came back from its last attempt
             await self._ledger.cancel_open(campaign_id, self._clock.now())
-        await self._write_results(campaign_id)
+        await self.reporter.write(campaign_id)
 
     def heard(self, news: CallNews) -> None:
         """Take in what a webhook says, at any time and any number of times."""
@@ -211,10 +243,24 @@ class Campaign:
             self._living.deadline = anyio.current_time() + self._config.grace_s
         self._observe(self.stopping)
 
-    async def _take_in(self, campaign_id: CampaignId) -> None:
-        assert self._intake is not None  # noqa: S101 - set by run
+    @property
+    def is_idle(self) -> bool:
+        """It has no attempt under way."""
+        return self._live == 0 and self._lifetimes.count == 0
+
+    @property
+    def is_leaving(self) -> bool:
+        """It takes nothing up any more: it was stopped, or it has come to the end of a drain."""
+        return self._stops or (self.stopping is not None and self.is_idle)
+
+    def news(self) -> None:
+        """Another worker or an intake wrote something: jobs may be due, a slot may be free."""
+        self._due.now()
+        self.reporter.tell()
+
+    async def _take_in(self, campaign_id: CampaignId, intake: Intake) -> None:
         with self._reading:
-            await self._intake.run(campaign_id, self._due.now)
+            await intake.run(campaign_id, self._due.now)
 
     async def _resume(self, campaign_id: CampaignId) -> None:
         """Go on with what an earlier process left open; it takes its slots before anything new."""
@@ -222,29 +268,65 @@ class Campaign:
         if left_open or await self._ledger.results_after(campaign_id, 0, 1):
             self.pace.assume_full()
         for attempt in left_open:
-            self._observe(AttemptClaimed(attempt, resumed=True))
-            self._live += 1
-            self._lifetimes.begin(self._live_resumed(attempt, self.slots.take()))
+            self.take_over(attempt)
         for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):
+            self.take_over(attempt)
+
+    def take_over(self, attempt: Attempt) -> None:
+        """Go on with an attempt that another process left open, unless that is done already."""
+        if attempt.id in self._lived:
+            return
+        self._lived.add(attempt.id)
+        if attempt.state is AttemptState.UNKNOWN:
             self._watch(attempt, self.slots.take())
+            return
+        self._observe(AttemptClaimed(attempt, resumed=True))
+        self._live += 1
+        self._lifetimes.begin(self._live_resumed(attempt, self.slots.take()))
+
+    def attend(self, attempt: Attempt) -> None:
+        """Hear how a call ends that another process placed. It may do so, too: the first one writes it."""
+        if attempt.id in self._lived:
+            return
+        self._lived.add(attempt.id)
+        self._lifetimes.begin(self._live_beside(attempt))
 
     def _start(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
-        if self._paused is not None:  # resumed since the last look, else the ledger would not have given it
-            self._paused = None
+        if self.operators.paused is not None:
+            self.operators.paused = None  # since the last look, else the ledger would not have given it
             self._due.now()
         self._observe(AttemptClaimed(attempt, resumed=False))
         self._live += 1
+        self._lived.add(attempt.id)
         self._lifetimes.begin(self._live_fresh(attempt, slot, sent))
 
     async def _live_fresh(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
-        self._ended(await self._lives.begin(attempt, sent), slot)
+        self._ended(await self._theirs(self._lives.begin(attempt, sent), attempt), slot)
 
     async def _live_resumed(self, attempt: Attempt, slot: Slot) -> None:
-        self._ended(await self._lives.resume(attempt), slot)
+        self._ended(await self._theirs(self._lives.resume(attempt), attempt), slot)
+
+    async def _live_beside(self, attempt: Attempt) -> None:
+        parked = await self._theirs(self._lives.resume(attempt), attempt)
+        self.reporter.tell()
+        if parked is not None:
+            self._watch(parked, self.slots.take())
+
+    async def _theirs(self, life: Awaitable[Attempt | None], attempt: Attempt) -> Attempt | None:
+        """As the life ends; nothing comes of one that another worker has by now."""
+        parked = None
+        try:
+            parked = await life
+        except TakenOver as why:
+            self._observe(AttemptTakenOver(attempt, str(why)))
+        finally:
+            if parked is None:
+                self._lived.discard(attempt.id)
+        return parked
 
     def _ended(self, parked: Attempt | None, slot: Slot) -> None:
         self._live -= 1
-        self._results.set()
+        self.reporter.tell()
         if parked is None:
             self.slots.release(slot)
         else:
@@ -271,6 +353,7 @@ class Campaign:
 
         async def watch() -> None:
             await self._lives.watch_parked(parked, PARKED_LOOK_S)
+            self._lived.discard(parked.id)
             closed.set()
 
         async def hold() -> None:
@@ -308,18 +391,19 @@ class Campaign:
         self._due.now()
 
     def _screen_at_the_gate(self, is_repeat: bool) -> Screen:
-        """The rules for a request that was claimed already: a pause reaches it there, and a stop.
+        why = None if self.stopping is None else self.stopping.why
+        return self.operators.at_the_gate(self._screen, why, is_repeat=is_repeat)
 
-        One whose first request may have made a call is done with by a stop only if the campaign is cancelled:
-        then it is looked for and not repeated.
-        """
-        screen = self._screen
-        if is_repeat and self._is_cancelled:
-            return replace(screen, hold=None, ends_at=-inf)
-        why = self._paused
-        if self.stopping is not None and not is_repeat:
-            why = self.stopping.why
-        return screen if why is None else replace(screen, hold=Hold(why))
+    def _cancel(self) -> None:
+        self.drain(Stop("the campaign was cancelled", "begin another one"))
+        self.pace.release()
+
+    def _take_changes(self, control: Control) -> None:
+        if self._changed is not None:
+            config = self._changed(control)
+            screen = replace(config.screen, version=control.version)  # else it would never be done
+            self.change(replace(config, screen=screen))
+            self._observe(CampaignChanged(control.changes))
 
     def _on_answer(self, nothing: NothingDue | None) -> None:
         """What a claim got; None: a job."""
@@ -330,57 +414,6 @@ class Campaign:
             self._held = why
             self._observe(CampaignHeld(why))
 
-    async def _follow_control(self, campaign_id: CampaignId) -> None:
-        """Look what operators want: it takes hold within a second."""
-        while True:
-            control = await self._ledger.control(campaign_id)
-            if control.cancelled and not self._is_cancelled:
-                self._is_cancelled = True
-                self.drain(Stop("the campaign was cancelled", "begin another one"))
-                self.pace.release()
-            if self._changed is not None and control.version != self._screen.version:
-                config = self._changed(control)
-                screen = replace(config.screen, version=control.version)  # else it would never be done
-                self.change(replace(config, screen=screen))
-                self._observe(CampaignChanged(control.changes))
-            if control.paused != self._paused:
-                self._paused = control.paused
-                self._due.now()
-            await anyio.sleep(self._config.control_s)
-
     async def _on_blocked(self, error: CallError) -> None:
         way_out = error.way_out if isinstance(error, AccountBlocked) else ""
         self.stop(str(error), way_out=way_out, account=True)
-
-    async def _keep_slots(self) -> None:
-        while True:
-            await anyio.sleep(self._config.refresh_s)
-            await self._refresh_slots()
-
-    async def _give_back_slots(self) -> None:
-        while True:
-            await anyio.sleep(self._config.recover_s)
-            self.slots.recover()
-
-    async def _refresh_slots(self) -> None:
-        try:
-            self.slots.account_says(await self._api.capacity())
-        except AccountBlocked as error:
-            await self._on_blocked(error)
-        except CallError:
-            return  # what was known of the account holds until it answers
-
-    async def _follow_results(self, campaign_id: CampaignId) -> None:
-        while True:
-            await self._results.wait()
-            self._results = anyio.Event()
-            await self._write_results(campaign_id)
-            await anyio.sleep(RESULTS_EVERY_S)
-
-    async def _write_results(self, campaign_id: CampaignId) -> None:
-        """Bring the results log up to the ledger, from whatever line it has last."""
-        while True:
-            lines = await self._ledger.results_after(campaign_id, self._sink.last_seq(), RESULT_LINES_MAX)
-            if not lines:
-                return
-            await self._sink.append(lines)

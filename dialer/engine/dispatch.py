@@ -7,13 +7,20 @@ import anyio
 import anyio.abc
 
 from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId
+from dialer.domain.errors import LedgerLost
 from dialer.domain.gates import Stop
 from dialer.domain.screening import Screen
-from dialer.engine.pacing import Pace, Slot, Slots, acquire
+from dialer.engine.pacing import Pace
+from dialer.engine.slots import Slot, Slots, acquire
 from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
+from dialer.sharing import Limits
 
 LOOK_AGAIN_S = 60.0
 """Between two looks at the clock while nothing is due: it may have been set, or the machine have slept."""
+STOPPED_LOOK_S = 30.0
+"""Where a rule said that nobody may be called any more, and the process goes on with other campaigns."""
+LOST_LOOK_S = 1.0
+"""Where the ledger's server is lost, and waited for."""
 
 
 class Due:
@@ -72,12 +79,14 @@ class Dispatcher:
         on_stop: Callable[[Stop], None],
         on_answer: Callable[[NothingDue | None], None],
         limit: int | None,
+        limits: Callable[[], Limits] | None,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
 
         `idle` is told when nothing is due and says whether the work is finished. `on_stop`: a rule
         says that nobody may be called any more. `on_answer`: what each claim got; None: a job.
-        `limit`: claims at most.
+        `limit`: claims at most. `limits`: the account's, if others dial on it, too: then no rule stops this
+        process for good, and a lost ledger is waited for.
         """
         self._ledger = ledger
         self._slots = slots
@@ -94,6 +103,7 @@ class Dispatcher:
         self._on_stop = on_stop
         self._on_answer = on_answer
         self._left = limit
+        self._limits = limits
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
 
@@ -119,7 +129,7 @@ class Dispatcher:
     async def _lane(self, campaign_id: CampaignId, tasks: anyio.abc.TaskGroup) -> None:
         while not self._stopped and (self._left is None or self._left > 0):
             asked = self._due.asking()
-            nothing = await self._one(campaign_id)
+            nothing = await self._ask(campaign_id)
             self._on_answer(nothing)
             if nothing is not None:
                 if nothing.stop is not None:
@@ -127,6 +137,18 @@ class Dispatcher:
                 if self._idle(nothing.next_due_at):
                     tasks.cancel_scope.cancel()
                 await self._due.wait(nothing.next_due_at, asked)
+
+    async def _ask(self, campaign_id: CampaignId) -> NothingDue | None:
+        """As `_one`; where the process is one of many it is held by what would end it alone."""
+        if self._limits is None:
+            return await self._one(campaign_id)
+        try:
+            nothing = await self._one(campaign_id)
+        except LedgerLost as error:
+            return NothingDue(self._clock.now() + LOST_LOOK_S, held=str(error))
+        if nothing is None or nothing.stop is None:
+            return nothing
+        return NothingDue(self._clock.now() + STOPPED_LOOK_S, held=nothing.stop.why)
 
     async def _one(self, campaign_id: CampaignId) -> NothingDue | None:
         """Take capacity, claim a job with it and start it; or give the capacity back.
@@ -159,7 +181,14 @@ class Dispatcher:
             if self._left <= 0:
                 return None  # another lane took the last one
             self._left -= 1
-        request = ClaimRequest(campaign_id, self._new_id(), self._clock.now(), self._screen(), self._encode)
+        request = ClaimRequest(
+            campaign_id,
+            self._new_id(),
+            self._clock.now(),
+            self._screen(),
+            self._encode,
+            None if self._limits is None else self._limits(),
+        )
         # what was claimed must be started, also when we are stopped meanwhile
         with anyio.CancelScope(shield=True):
             claimed = await self._ledger.claim(request)

@@ -72,6 +72,16 @@ class AttemptClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptTakenOver:
+    """Another worker on the same ledger has the attempt by now, or closed it: nothing comes of it here."""
+
+    attempt: Attempt
+    why: str
+    closed: bool = False
+    """Another worker heard first how the call ended, and wrote it. Nothing is amiss."""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestHeld:
     """The API said not now (429, no room, unreachable): the line waits `wait_s` seconds."""
 
@@ -110,6 +120,37 @@ class CampaignStopping:
     account: bool
 
 
+@dataclass(frozen=True, slots=True)
+class QueueReached:
+    """Messages are taken from a queue, for the first time or again. `where`: its URL without secrets."""
+
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLost:
+    """The queue's broker cannot be reached; it is tried again in `wait_s` seconds. Calls go on meanwhile."""
+
+    why: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRefused:
+    """A message that can never become a job is with the dead letters."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFailed:
+    """A message could not be taken now; it goes back to the queue in `wait_s` seconds and comes again."""
+
+    why: str
+    wait_s: float
+
+
 Event = (
     IntakeProgressed
     | AttemptClaimed
@@ -117,11 +158,16 @@ Event = (
     | AttemptUncertain
     | AttemptParked
     | AttemptClosed
+    | AttemptTakenOver
     | RequestHeld
     | SlotsChanged
     | CampaignHeld
     | CampaignChanged
     | CampaignStopping
+    | QueueReached
+    | QueueLost
+    | MessageRefused
+    | MessageFailed
 )
 
 Observe = Callable[[Event], None]

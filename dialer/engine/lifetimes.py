@@ -25,6 +25,11 @@ class Lifetimes:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    @property
+    def count(self) -> int:
+        """Lives under way."""
+        return len(self._tasks)
+
     async def until_none_is_left(self) -> None:
         """Wait for the last one to end."""
         while self._tasks:

@@ -1,4 +1,4 @@
-"""How fast and how many: calls per second, calls at once.
+"""How fast: calls per second.
 
 A token is taken before a job is claimed; the gate is passed right before the request leaves, since the claim
 takes a varying time. The bucket smooths; the gate holds the promise: of any N+1 requests in a row the last
@@ -7,14 +7,12 @@ leaves at least one period and a guard after the first (N per period, one second
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from math import ceil
 
 import anyio
 from aiolimiter import AsyncLimiter
 
-from dialer.domain.calls import Capacity
-from dialer.engine.events import Observe, RequestHeld, SlotsChanged
+from dialer.engine.events import Observe, RequestHeld
 
 
 class PaceStopped(Exception):
@@ -152,112 +150,3 @@ class Pace:
         while not self._is_stopped and (wait_s := at() - anyio.current_time()) > 0:
             with anyio.move_on_after(wait_s):
                 await self._news.wait()
-
-
-async def acquire(limiter: anyio.CapacityLimiter, borrower: object) -> None:
-    """Borrow from the limiter; without a turn of the loop when there is something left."""
-    try:
-        limiter.acquire_on_behalf_of_nowait(borrower)
-    except anyio.WouldBlock:
-        await limiter.acquire_on_behalf_of(borrower)
-
-
-@dataclass(eq=False, slots=True)
-class Slot:
-    """The place of one call, from before its request until it has ended."""
-
-    has_call: bool = False
-    """An attempt was claimed for it."""
-
-
-class Slots:
-    """Calls at once: the lowest of what is configured, what the account leaves us and what it just showed."""
-
-    def __init__(self, configured: int, *, recover_s: float, burst: bool, observe: Observe) -> None:
-        """`recover_s`: after the account said it is full, one slot comes back each so many seconds."""
-        self._configured = configured
-        self._recover_s = recover_s
-        self._burst = burst
-        self._observe = observe
-        self._limiter = anyio.CapacityLimiter(configured)
-        self._calls = 0
-        self._account: int | None = None
-        self._ceiling: int | None = None
-        self._shrunk_at = 0.0
-
-    @property
-    def limit(self) -> int:
-        """Calls at once that are allowed now."""
-        return int(self._limiter.total_tokens)
-
-    @property
-    def in_use(self) -> int:
-        """Slots that are held."""
-        return self._limiter.borrowed_tokens
-
-    async def acquire(self) -> Slot:
-        """Wait for a free slot, first come first served."""
-        slot = Slot()
-        await acquire(self._limiter, slot)
-        return slot
-
-    def fill(self, slot: Slot) -> None:
-        """An attempt was claimed for the slot: until its release it counts as a call of ours."""
-        slot.has_call = True
-        self._calls += 1
-
-    def take(self) -> Slot:
-        """A slot for a call that exists already, even over the limit."""
-        slot = Slot()
-        self.fill(slot)
-        limit = self._limiter.total_tokens
-        self._limiter.total_tokens = max(limit, self.in_use + 1)
-        self._limiter.acquire_on_behalf_of_nowait(slot)
-        self._limiter.total_tokens = limit
-        return slot
-
-    def release(self, slot: Slot) -> None:
-        """The call has ended, or there will be none."""
-        self._calls -= slot.has_call
-        self._limiter.release_on_behalf_of(slot)
-
-    def account_says(self, capacity: Capacity) -> None:
-        """Take over what get-concurrency said: its limit less inbound's share and others' calls."""
-        if capacity.limit is None:
-            return
-        limit = capacity.limit
-        if self._burst and capacity.burst_limit is not None:
-            limit = max(limit, capacity.burst_limit)
-        others = max(0, (capacity.in_use or 0) - self._calls)
-        self._account = limit - capacity.reserved_inbound - others
-        self._apply("the account's limit")
-
-    def configure(self, configured: int) -> None:
-        """From now on at most so many; calls that are over it go on to their end."""
-        self._configured = configured
-        self._apply("set by an operator")
-
-    def shrink(self) -> None:
-        """The account refused a call for want of room: no more at once than were going on."""
-        self._ceiling = max(1, min(self._calls, self.limit) - 1)
-        self._shrunk_at = anyio.current_time()
-        self._apply("the account is full")
-
-    def recover(self) -> None:
-        """Give back what `shrink` took, one slot per `recover_s` since then."""
-        if self._ceiling is None:
-            return
-        steps = int((anyio.current_time() - self._shrunk_at) / self._recover_s)
-        if steps > 0:
-            self._ceiling += steps
-            self._shrunk_at += steps * self._recover_s
-            self._apply("recovering")
-
-    def _apply(self, why: str) -> None:
-        allowed = self._configured if self._account is None else min(self._configured, self._account)
-        if self._ceiling is not None and self._ceiling >= allowed:
-            self._ceiling = None
-        limit = max(0, allowed if self._ceiling is None else self._ceiling)
-        if limit != self.limit:
-            self._limiter.total_tokens = limit
-            self._observe(SlotsChanged(limit, why))

@@ -16,6 +16,7 @@ operator's word on its lag, had to show the call, and else never.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 
 import anyio
@@ -113,8 +114,13 @@ class Placer:
         observe: Observe,
         *,
         screen: Callable[[bool], Screen],
+        leave: Callable[[Attempt], Awaitable[None]] | None = None,
     ) -> None:
-        """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request."""
+        """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request.
+
+        `leave`: waits, right before a request leaves, until it may as far as the account's other workers go;
+        raises `CallNotStarted` if that takes too long, and `TakenOver`. None: there are none.
+        """
         self._api = api
         self._ledger = ledger
         self._tracker = tracker
@@ -124,6 +130,7 @@ class Placer:
         self._config = config
         self._observe = observe
         self._screen = screen
+        self._leave = leave
 
     async def send(self, attempt: Attempt) -> Placement | CallUncertain:
         """Send a fresh attempt's request, again while that surely made no call.
@@ -141,6 +148,15 @@ class Placer:
             return await self._try_again(attempt)
 
     async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
+        while True:
+            try:
+                return await self._try_once(attempt)
+            except CallNotStarted as error:
+                if error.limit is not Limit.SHARED:
+                    raise  # else the rules are asked again, and it waits on: it has its turn, not its time
+                attempt = _placeless(attempt)
+
+    async def _try_once(self, attempt: Attempt) -> Placement | CallUncertain:
         learnt: Wait | Drop | None = None
 
         async def passes() -> bool:
@@ -149,15 +165,21 @@ class Placer:
             return learnt is None
 
         await self._gate(attempt, passes)
+        if self._leave is not None and learnt is None:
+            learnt = await self._learnt(attempt)
         objection = learnt or self._objection(attempt, self._screen(False))
         if objection is not None:
             return PutBack(f"not sent after all: {_why(objection)}", at_once=True)
         try:
-            return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
+            return Placed(await self._create(attempt), adopted=False)
         except CallRefused as error:
             return Refused(str(error))
         except CallUncertain as error:
             return error
+
+    async def _create(self, attempt: Attempt) -> CallNews:
+        leave = None if self._leave is None else partial(self._leave, attempt)
+        return await self._api.create(attempt.job.job.kind, attempt.body, leave)
 
     async def _try_again(self, attempt: Attempt) -> Placement | CallUncertain:
         """Entered only after a first failure: the retry machinery costs more than a request."""
@@ -179,7 +201,7 @@ class Placer:
             reraise=True,
         )
         try:
-            return await retrying(self._try, attempt)
+            return await retrying(self._try, _placeless(attempt))
         except CallNotStarted as error:
             return self._put_back(error)
 
@@ -253,9 +275,10 @@ class Placer:
         again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
         await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
         try:
-            return Placed(await self._api.create(attempt.job.job.kind, attempt.body), adopted=False)
+            return Placed(await self._create(_placeless(attempt)), adopted=False)
         except CallNotStarted as error:
-            self._pace.hold(str(error), self._backoff_s(error, 1))
+            if error.limit is not Limit.SHARED:
+                self._pace.hold(str(error), self._backoff_s(error, 1))
             return self._put_back(error)
         except CallRefused as error:
             return Refused(str(error))
@@ -302,6 +325,11 @@ class Placer:
         """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""
         age, since = self._clock.now() - attempt.claimed_at, anyio.current_time()
         return lambda: max(self._clock.now() - attempt.claimed_at, age + anyio.current_time() - since)
+
+
+def _placeless(attempt: Attempt) -> Attempt:
+    """To be sent again: its place in the account's schedule may have been used, and is not given back."""
+    return replace(attempt, leaves_by=None, place_at=None)
 
 
 def _why(objection: Wait | Drop) -> str:

@@ -11,6 +11,7 @@ from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
+    AttemptTakenOver,
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
@@ -18,6 +19,10 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    MessageFailed,
+    MessageRefused,
+    QueueLost,
+    QueueReached,
     RequestHeld,
     SlotsChanged,
 )
@@ -57,6 +62,14 @@ class Tally:
     """Why nobody may be called now, whoever it is."""
     changes: int = 0
     """Changes of the settings while it ran."""
+    queue_is_reached: bool | None = None
+    """None until it was tried."""
+    queue_losses: int = 0
+    """Times that the queue's broker could not be reached, or was lost."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Messages that went to the dead letters, by code."""
+    messages_failed: int = 0
+    """Messages that went back to the queue."""
     stopping: CampaignStopping | None = None
     live_ids: set[AttemptId] = field(default_factory=set)
     """Attempts under way. As many as there are slots at most."""
@@ -87,6 +100,8 @@ class Tally:
                 self.unknown_ids.add(attempt.id)
             case AttemptClosed():
                 self._closed(event)
+            case AttemptTakenOver(attempt=attempt):
+                self._moved_on(attempt.id)
             case RequestHeld():
                 self.held += 1
             case SlotsChanged(slots=slots):
@@ -97,6 +112,15 @@ class Tally:
                 self.changes += 1
             case CampaignStopping():
                 self.stopping = event
+            case QueueReached():
+                self.queue_is_reached = True
+            case QueueLost():
+                self.queue_is_reached = False
+                self.queue_losses += 1
+            case MessageRefused(code=code):
+                self.refused[code] += 1
+            case MessageFailed():
+                self.messages_failed += 1
             case _:
                 assert_never(event)
 

@@ -5,7 +5,7 @@ word that a call is over wins; everything after it changes nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -48,6 +48,8 @@ class Followed:
     """The first news with the call's analysis, which may come before the call's end is told."""
     is_over: bool = False
     """The call is over, or lost, or nobody follows any more."""
+    closed_elsewhere: bool = False
+    """It is over because another worker has closed the attempt."""
     lost: bool = False
     """The API does not know the call id, long after any call would have ended."""
     looking: anyio.Event | None = None
@@ -90,19 +92,30 @@ class Followed:
 class Tracker:
     """Follows every open attempt of one account."""
 
-    def __init__(self, api: CallApi, config: TrackingConfig) -> None:
+    def __init__(
+        self,
+        api: CallApi,
+        config: TrackingConfig,
+        lists: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """`lists`: whether it is this process that asks for all calls; None: it is the only one."""
+        self._lists = lists
         self._api = api
         self._config = config
         self._by_attempt: dict[AttemptId, Followed] = {}
         self._by_call: dict[CallId, Followed] = {}
         self._wake = anyio.Event()
         self._webhook_at: float | None = None
-        self._stopped = False
 
-    def stop(self) -> None:
-        """Let everybody go who waits for a call to be over."""
-        self._stopped = True
-        for followed in self._by_attempt.values():
+    def known(self) -> Collection[AttemptId]:
+        """The attempts that are followed."""
+        return self._by_attempt.keys()
+
+    def closed(self, attempt_id: AttemptId) -> None:
+        """Another worker has closed the attempt: there is nothing to wait for any more."""
+        followed = self._by_attempt.get(attempt_id)
+        if followed is not None and not followed.is_over:
+            followed.closed_elsewhere = True
             followed.end()
 
     @contextmanager
@@ -110,14 +123,12 @@ class Tracker:
         """Follow from before the request until the attempt is closed: news may come before the answer."""
         followed = Followed(attempt.id, anyio.current_time())
         self._by_attempt[attempt.id] = followed
-        if self._stopped:
-            followed.end()
         if attempt.call_id is not None:
             self.placed(followed, attempt.call_id)
         try:
             yield followed
         finally:
-            del self._by_attempt[attempt.id]
+            self._by_attempt.pop(attempt.id, None)
             if followed.call_id is not None:
                 self._by_call.pop(followed.call_id, None)
 
@@ -173,7 +184,8 @@ class Tracker:
     async def _sweep(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
         looked_for = [each for each in self._by_attempt.values() if each.looking is not None]
         try:
-            await self._list()
+            if self._lists is None or await self._lists():
+                await self._list()
             if looked_for:
                 for news in await self._api.find([each.attempt_id for each in looked_for]):
                     self.heard(news)
@@ -200,11 +212,12 @@ class Tracker:
             waiting.pop(news.call_id, None)
             self.heard(news)
         now = anyio.current_time()
-        missing = [each for each in waiting.values() if now - each.since > self._config.missing_s]
-        for each in missing[:GETS_PER_SWEEP_MAX]:
-            if each.call_id is not None and not each.is_over:
-                self._by_call[each.call_id] = self._by_call.pop(each.call_id)  # next time the others go first
-                await self._get(each, each.call_id, now)
+        missing = [item for item in waiting.items() if now - item[1].since > self._config.missing_s]
+        for call_id, each in missing[:GETS_PER_SWEEP_MAX]:
+            # while others were asked for it may have ended, or nobody follows it any more
+            if self._by_call.get(call_id) is each and not each.is_over:
+                self._by_call[call_id] = self._by_call.pop(call_id)  # next time the others go first
+                await self._get(each, call_id, now)
 
     async def _get(self, followed: Followed, call_id: CallId, now: float) -> None:
         try:

@@ -3,6 +3,10 @@
     sections.py     the tables: bounds, defaults, what each setting is
     contact.py      those of the rules for people: hours, caps, redials, variables
     rules.py        those of the rules for lines, agents, money and breakers
+    telemetry.py    those of traces
+    access.py       who may ask over HTTP, and for how much
+    service.py      those of a service and its workers
+    queue.py        those of message queues
     live.py         what may be changed while a campaign runs
     catalogue.py    all of them together, by name
     sources.py      TOML file, secrets directory, environment, flags

@@ -9,7 +9,9 @@ from pydantic import SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dialer.settings.access import Api, ApiToken
 from dialer.settings.contact import Redial, Rules, Variables
+from dialer.settings.queue import Publish, QueueSection
 from dialer.settings.rules import E164, Agents, AgentSection, Breakers, Budget, Canary, Lines, LineSection
 from dialer.settings.sections import (
     Call,
@@ -27,6 +29,8 @@ from dialer.settings.sections import (
     Tracking,
     Webhooks,
 )
+from dialer.settings.service import Service
+from dialer.settings.telemetry import Traces
 
 
 class Settings(BaseSettings):
@@ -59,8 +63,13 @@ class Settings(BaseSettings):
     breakers: Breakers = Breakers()
     ledger: LedgerSection = LedgerSection()
     results: Results = Results()
+    queue: QueueSection = QueueSection()
+    publish: Publish = Publish()
     webhooks: Webhooks = Webhooks()
     metrics: Metrics = Metrics()
+    traces: Traces = Traces()
+    api: Api = Api()
+    service: Service = Service()
     logs: Logs = Logs()
     shutdown: Shutdown = Shutdown()
 
@@ -101,7 +110,13 @@ SECTIONS: Mapping[str, type[Section]] = {
     for name, field in Settings.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
-LISTED: Mapping[str, type[Section]] = {"lines": LineSection, "agents": AgentSection}
+URLS = frozenset({"ledger.url", "queue.url", "publish.url"})
+"""The settings that may hold a password, which is never shown."""
+LISTED: Mapping[str, type[Section]] = {
+    "lines": LineSection,
+    "agents": AgentSection,
+    "api.tokens": ApiToken,
+}
 """The settings that are lists of tables, `[[lines]]` in the TOML file."""
 FIELDS: Mapping[str, FieldInfo] = {
     **{name: field for name, field in Settings.model_fields.items() if name not in SECTIONS},

@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -51,10 +52,44 @@ def parse_change(text: str) -> tuple[str, Any]:
         raise BadInput(_not_live(name))
     value = _value(name, value_text)
     section, _, key = name.rpartition(".")
-    try:
+    with _wrong_in(name, value, text):
         SECTIONS[section](**{key: value})
+    return name, value
+
+
+def check_change(name: str, value: Any) -> None:
+    """As `parse_change`, of a value as JSON has it: a number is one, and not its text. Raises `BadInput`."""
+    if name not in live_names():
+        raise BadInput(_not_live(name))
+    section, _, key = name.rpartition(".")
+    try:
+        text = json.dumps({key: value})
+    except RecursionError:
+        raise BadInput(f"{name}: its value holds too many values within each other") from None
+    with _wrong_in(name, value, name):
+        SECTIONS[section].model_validate_json(text, strict=True)
+
+
+def changes_schema() -> dict[str, Any]:
+    """What may be changed, as JSON Schema."""
+    properties = {}
+    for name in live_names():
+        section, _, key = name.rpartition(".")
+        said = SECTIONS[section].model_json_schema()["properties"][key]
+        said.pop("default", None)  # what is left out stays as it is
+        is_plain = "$ref" not in json.dumps(said)
+        properties[name] = said if is_plain else {"description": said["description"]}
+    return {"properties": properties, "additionalProperties": False}
+
+
+@contextmanager
+def _wrong_in(name: str, value: Any, text: str) -> Iterator[None]:
+    """What is wrong with the value alone raises `BadInput`. `text`: where it stands."""
+    try:
+        yield
     except ValidationError as error:
         alone = [each for each in error.errors(include_url=False, include_context=False) if each["loc"]]
+        section = name.partition(".")[0]
         if alone:
             given = {name: Given(name, name, value, text, text)}
             wrong = dict.fromkeys(
@@ -62,7 +97,6 @@ def parse_change(text: str) -> tuple[str, Any]:
                 for each in alone
             )
             raise BadInput("\n".join(wrong)) from None
-    return name, value
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from dialer.domain.calls import JobKind
 from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS, VARIABLES, kinds
 from dialer.settings.sources import Given
+from dialer.web.tokens import Role
 
 
 def unknown(given: Given) -> str:
@@ -45,7 +46,7 @@ def invalid(detail: ErrorDetails, strongest: Mapping[str, Given]) -> str:
         return f"{where}: {dotted} {_message(detail)}"
     given = strongest[dotted]
     if dotted in LISTED:
-        return f"{given.where}: {_in_list(detail, loc)}"
+        return f"{given.where}: {_in_list(detail, dotted, loc[dotted.count('.') + 1 :])}"
     message = _message(detail)
     if detail["type"] != "value_error":
         message = f"must be {allowed(dotted)}"
@@ -56,14 +57,14 @@ def _message(detail: ErrorDetails) -> str:
     return detail["msg"].removeprefix("Value error, ")
 
 
-def _in_list(detail: ErrorDetails, loc: list[str]) -> str:
+def _in_list(detail: ErrorDetails, name: str, inside: list[str]) -> str:
     """What is wrong in a list of tables: `[[lines]] number 3: cps must be a number from 0.01 to 150`."""
-    if len(loc) == 1:
+    if not inside:
         is_ours = detail["type"] == "value_error"
-        return _message(detail) if is_ours else f"{loc[0]} must be {allowed(loc[0])}"
-    fields = LISTED[loc[0]].model_fields
-    table = f"[[{loc[0]}]] number {int(loc[1]) + 1}"
-    key = loc[2] if len(loc) > 2 else ""
+        return _message(detail) if is_ours else f"{name} must be {allowed(name)}"
+    fields = LISTED[name].model_fields
+    table = f"[[{name}]] number {int(inside[0]) + 1}"
+    key = inside[1] if len(inside) > 1 else ""
     match detail["type"]:
         case "value_error":
             return " ".join(part for part in (f"{table}:", key, _message(detail)) if part)
@@ -77,12 +78,12 @@ def _in_list(detail: ErrorDetails, loc: list[str]) -> str:
         case _ if key:
             return f"{table}: {key} must be {allowed_in(fields[key])}"
         case _:
-            return f"{loc[0]} must be {allowed(loc[0])}"
+            return f"{name} must be {allowed(name)}"
 
 
 def _shown(dotted: str, value: object) -> str:
     """The value as an error may show it: no secret, no number, not long."""
-    if dotted in (KEY, "from_numbers") or isinstance(value, list | dict):
+    if dotted in (KEY, "from_numbers", "queue.url", "publish.url") or isinstance(value, list | dict):
         return ""
     text = without_password(str(value))
     return f" = {text if len(text) <= 60 else text[:57] + '...'}"
@@ -107,8 +108,9 @@ def allowed_in(field: FieldInfo) -> str:
         return "one of " + ", ".join(get_args(field.annotation))
     if tuple in of and (words := _one_of_each(field)):
         return f"a list of these: {words}"
-    if JobKind in of:
-        return "one of " + ", ".join(JobKind)
+    for kind in (JobKind, Role):
+        if kind in of:
+            return "one of " + ", ".join(kind)
     low = next((bound.ge for bound in field.metadata if hasattr(bound, "ge")), None)
     high = next((bound.le for bound in field.metadata if hasattr(bound, "le")), None)
     span = f" from {low:,} to {high:,}" if low is not None else ""

@@ -31,7 +31,8 @@ def as_text(value: object) -> object:
     return value.isoformat() if isinstance(value, date | time) else value
 
 
-def _host_port(listen: str | None) -> str | None:
+def host_port(listen: str | None) -> str | None:
+    """For validators: it is written as an address to listen on, or there is none."""
     found = HOST_PORT.fullmatch(listen) if listen is not None else None
     if listen is not None and (found is None or int(found[1]) > 65_535):
         raise ValueError("is not HOST:PORT such as 127.0.0.1:8080")
@@ -255,7 +256,7 @@ class Webhooks(Section):
     body_bytes_max: Annotated[int, Field(ge=1000, le=100_000_000)] = 1_000_000
     """Bytes of the largest webhook that is read."""
 
-    _address = field_validator("listen")(_host_port)
+    _address = field_validator("listen")(host_port)
 
 
 class Metrics(Section):
@@ -268,7 +269,7 @@ class Metrics(Section):
     every_s: Annotated[float, Field(ge=1, le=3600)] = 15.0
     """Seconds between looks at the ledger for its metrics, and between two writes of the file."""
 
-    _address = field_validator("listen")(_host_port)
+    _address = field_validator("listen")(host_port)
 
     @field_validator("file")
     @classmethod

@@ -20,6 +20,7 @@ FLAGS: Mapping[str, str] = {
     "from_numbers": "--from",
     "ledger.url": "--ledger",
     "results.dir": "--results",
+    "queue.url": "--queue",
     "webhooks.listen": "--webhook-listen",
     "logs.format": "--log-format",
     "logs.level": "--log-level",

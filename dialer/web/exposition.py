@@ -7,16 +7,17 @@ from pathlib import Path
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder, generate_latest
+from prometheus_client.registry import Collector
 
 from dialer.domain.errors import BadInput
 from dialer.web.health import Health
-from dialer.web.metrics import Metrics
 
 
-def monitor_app(metrics: Metrics, health: Health) -> web.Application:
+def monitor_app(metrics: Sequence[Collector], health: Health) -> web.Application:
     """`/metrics` for Prometheus; `/livez` and `/readyz` answer 200, or 503 with one reason a line."""
     registry = CollectorRegistry()
-    registry.register(metrics)
+    for each in metrics:
+        registry.register(each)
     ProcessCollector(registry=registry)
 
     async def scrape(request: web.Request) -> web.Response:
@@ -44,10 +45,11 @@ class Textfile:
     Metrics of the process are left out: those of several campaigns would clash.
     """
 
-    def __init__(self, path: Path, metrics: Metrics) -> None:
+    def __init__(self, path: Path, metrics: Sequence[Collector]) -> None:
         self._path = path
         self._registry = CollectorRegistry()
-        self._registry.register(metrics)
+        for each in metrics:
+            self._registry.register(each)
 
     def write(self) -> None:
         """All at once: no reader sees half a file. Raises `BadInput` if it cannot be written."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import anyio
 
-from dialer.engine.tally import Tally
+from dialer.engine.events import CampaignStopping
 
 BEAT_S = 1.0
 LAG_MAX_S = 5.0
@@ -20,8 +20,9 @@ LEDGER_MAX_S = 15.0
 class Health:
     """What the probes go by. Times are the loop's; `scale`: its seconds to a second of the probers."""
 
-    def __init__(self, tally: Tally, *, scale: float = 1.0) -> None:
-        self._tally = tally
+    def __init__(self, stopping: Callable[[], CampaignStopping | None], *, scale: float = 1.0) -> None:
+        """`stopping`: why no further job is claimed by anybody here, if so."""
+        self._stopping = stopping
         self._scale = scale
         self._beat_at: float | None = None
         self._lag_s = 0.0
@@ -50,16 +51,21 @@ class Health:
         lag_s = max(self._lag_s, overdue_s) / self._scale
         return [f"the event loop is {lag_s:.1f} s late"] if lag_s > LAG_MAX_S else []
 
+    def ledger_trouble(self) -> str | None:
+        """Why the ledger cannot be used now; None if it can."""
+        if self._ledger_failed:
+            return "the ledger's last transaction failed"
+        if self._ledger_at is None:
+            return "the ledger has not been used yet"
+        if anyio.current_time() - self._ledger_at > LEDGER_MAX_S * self._scale:
+            return f"the ledger has not answered for {LEDGER_MAX_S:.0f} s"
+        return None
+
     def not_ready(self) -> list[str]:
         """Why it dials nobody, or should be sent nothing; nothing if it does."""
         problems = self.not_alive()
-        stopping = self._tally.stopping
+        stopping = self._stopping()
         if stopping is not None:
             problems.append("the API refuses the account" if stopping.account else "it is stopping")
-        if self._ledger_failed:
-            problems.append("the ledger's last transaction failed")
-        elif self._ledger_at is None:
-            problems.append("the ledger has not been used yet")
-        elif anyio.current_time() - self._ledger_at > LEDGER_MAX_S * self._scale:
-            problems.append(f"the ledger has not answered for {LEDGER_MAX_S:.0f} s")
-        return problems
+        trouble = self.ledger_trouble()
+        return problems if trouble is None else [*problems, trouble]

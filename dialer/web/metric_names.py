@@ -2,7 +2,8 @@
 
 One table for the scrape, the textfile and the log line with the counters, so that a number has one name.
 Names go by the conventions of Prometheus: base units at the end, `_total` for what only grows. Every metric
-also has the label `campaign`, so that the textfiles of several campaigns on one machine do not clash.
+also has the label `campaign`, so that the textfiles of several campaigns on one machine do not clash; it is
+empty for what all campaigns of a service share (`service_metrics.SHARED`).
 """
 
 from collections.abc import Callable, Mapping

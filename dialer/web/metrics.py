@@ -6,7 +6,7 @@ ledger knows is a sample that somebody else takes now and then.
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -20,6 +20,7 @@ from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
+    AttemptTakenOver,
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
@@ -27,6 +28,10 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    MessageFailed,
+    MessageRefused,
+    QueueLost,
+    QueueReached,
     RequestHeld,
     SlotsChanged,
 )
@@ -97,7 +102,8 @@ class Metrics(Collector):
     budget_usd: float | None = None
     """What the campaign may cost."""
     tally: Tally = field(default_factory=Tally)
-    sample: Sample | None = None
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    """By campaign."""
     webhooks: Counter[str] = field(default_factory=lambda: Counter({TAKEN: 0, BAD_SIGNATURE: 0}))
     due_to_dialled: Buckets = field(default_factory=lambda: Buckets(SLOW_S))
     answer: Buckets = field(default_factory=lambda: Buckets(SLOW_S))
@@ -129,9 +135,11 @@ class Metrics(Collector):
                 self._slots_why = why
             case CampaignChanged(changes=changes):
                 self.budget_usd = changes.get("budget.per_campaign_usd", self.budget_usd)
-            case AttemptUncertain() | AttemptParked() | IntakeProgressed():
+            case AttemptUncertain() | AttemptParked() | AttemptTakenOver() | IntakeProgressed():
                 pass
             case CampaignHeld() | CampaignStopping():
+                pass
+            case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
                 pass
             case _:
                 assert_never(event)
@@ -162,13 +170,15 @@ class Metrics(Collector):
 
     def collect(self) -> Iterable[Family]:
         """Everything, as it is now."""
-        values = self._values()
-        buckets = self._buckets()
-        for metric in names.METRICS:
-            if metric in buckets:
-                yield self._histogram(metric, buckets[metric])
-            elif values.get(metric) is not None:
-                yield self._family(metric, values[metric])
+        return families([(self.campaign, self.told()), *self.sampled()])
+
+    def told(self) -> dict[Metric, Values | Buckets]:
+        """What is known without the ledger."""
+        return {**self._values(), **self._buckets()}
+
+    def sampled(self) -> list[tuple[str, Mapping[Metric, Values | Buckets]]]:
+        """What the ledger said, by campaign."""
+        return [(campaign, _sampled(sample)) for campaign, sample in self.samples.items()]
 
     def _values(self) -> dict[Metric, Values]:
         tally = self.tally
@@ -184,7 +194,7 @@ class Metrics(Collector):
         known[names.WEBHOOKS] = {(result,): count for result, count in self.webhooks.items()}
         known[names.BUDGET] = _by_label(self.budget_usd)
         known[names.BUILD] = {(__version__,): 1}
-        return known if self.sample is None else known | _sampled(self.sample)
+        return known
 
     def _buckets(self) -> dict[Metric, Buckets]:
         return {
@@ -196,17 +206,27 @@ class Metrics(Collector):
             names.WEBHOOK_LAG: self.webhook_lag,
         }
 
-    def _family(self, metric: Metric, values: Values) -> Family:
-        made = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
-        family = made(metric.name, metric.help, labels=("campaign", *metric.labels))
-        for labels, value in values.items():
-            family.add_metric((self.campaign, *labels), float(value))
-        return family
 
-    def _histogram(self, metric: Metric, seen: Buckets) -> Family:
-        family = HistogramMetricFamily(metric.name, metric.help, labels=("campaign",))
-        family.add_metric((self.campaign,), seen.cumulated(), seen.sum_s)
-        return family
+def families(told: Sequence[tuple[str, Mapping[Metric, Values | Buckets]]]) -> Iterator[Family]:
+    """Each metric once, whichever campaigns tell of it."""
+    for metric in names.METRICS:
+        found = [(campaign, said[metric]) for campaign, said in told if metric in said]
+        if found:
+            yield _family(metric, found)
+
+
+def _family(metric: Metric, found: Iterable[tuple[str, Values | Buckets]]) -> Family:
+    labels = ("campaign", *metric.labels)
+    histogram = HistogramMetricFamily(metric.name, metric.help, labels=labels)
+    made = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    family = made(metric.name, metric.help, labels=labels)
+    for campaign, said in found:
+        if isinstance(said, Buckets):
+            histogram.add_metric((campaign,), said.cumulated(), said.sum_s)
+        else:
+            for values, value in said.items():
+                family.add_metric((campaign, *values), float(value))
+    return histogram if metric.kind is Kind.HISTOGRAM else family
 
 
 def _by_label(value: float | Mapping[str, float] | None) -> Values:
@@ -215,7 +235,7 @@ def _by_label(value: float | Mapping[str, float] | None) -> Values:
     return {} if value is None else {(): value}
 
 
-def _sampled(sample: Sample) -> dict[Metric, Values]:
+def _sampled(sample: Sample) -> dict[Metric, Values | Buckets]:
     counts, standing = sample.counts, sample.standing
     due_at = counts.next_due_at
     return {

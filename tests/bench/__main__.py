@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import pace, slots, throughput, volume
+from tests.bench import pace, slots, throughput, volume, workers
 from tests.bench.report import Report
 from tests.bench.serving import Server, bare_server
 
@@ -30,6 +30,7 @@ SECTIONS: dict[str, Section] = {
     "check": volume.measure_check,
     "pace": pace.measure_pace,
     "slots": slots.measure_slots,
+    "workers": workers.measure_workers,
     "slow": _slow,
 }
 

@@ -115,9 +115,9 @@ def _lift_list_limit() -> None:
 def _note_sends(sends: list[float]) -> None:
     original = RetellApi.create
 
-    async def create(self: RetellApi, kind: JobKind, body: bytes) -> CallNews:
+    async def create(self: RetellApi, kind: JobKind, body: bytes, leave: Any = None) -> CallNews:
         sends.append(time.perf_counter())
-        return await original(self, kind, body)
+        return await original(self, kind, body, leave)
 
     RetellApi.create = create  # type: ignore[method-assign]
 

@@ -30,6 +30,10 @@ def measurement(name: str) -> Measurement:
             from tests.bench import slots
 
             return slots.measure_use
+        case "claims":
+            from tests.bench import workers
+
+            return workers.claim_and_close
         case _:
             raise SystemExit(f"no measurement is called {name}")
 

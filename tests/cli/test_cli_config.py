@@ -44,7 +44,9 @@ def test_every_setting_may_be_uncommented(tmp_path: Path) -> None:
     }
     assert keys == set(FIELDS) - {KEY}
     for name, model in LISTED.items():
-        assert [set(table) for table in tables[name]] == [set(model.model_fields)]
+        section, _, key = name.rpartition(".")
+        listed = (tables[section] if section else tables)[key]
+        assert [set(table) for table in listed] == [set(model.model_fields)]
     given = load(path, {}, {}, None)
     for dotted, field in FIELDS.items():
         if dotted == KEY or dotted in LISTED or field.examples:
@@ -111,3 +113,18 @@ def test_the_template_needs_no_valid_settings(arguments: list[str], tmp_path: Pa
     ended = dialer("config", *arguments, cwd=tmp_path, env={"DIALER_NONSENSE": "1"})
     assert ended.code == 0
     assert ended.out == COMMITTED.read_text()
+
+
+def test_a_brokers_password_is_never_shown(tmp_path: Path) -> None:
+    env = {"DIALER_QUEUE__URL": "amqp://ana:s3cret@h", "DIALER_PUBLISH__URL": "redis://:s3cret@h"}
+    for flags in ([], ["--json"]):
+        shown = dialer("config", *flags, cwd=tmp_path, env=env)
+        assert "amqp://***@h" in shown.out
+        assert "redis://***@h" in shown.out
+        assert "s3cret" not in shown.said
+    wrong = {"DIALER_QUEUE__URL": "amqp//ana:s3cret@h", "DIALER_QUEUE__NAME": "a b"}
+    refused = dialer("config", cwd=tmp_path, env=wrong)
+    assert refused.code == 2
+    assert "queue.url is no broker's URL" in refused.err
+    assert "queue.name = a b is no name that every broker takes" in refused.err
+    assert "s3cret" not in refused.said

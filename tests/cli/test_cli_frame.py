@@ -10,7 +10,8 @@ from dialer.cli import exits, main
 
 KEY = "key_0123456789abcdef"
 COMMANDS = (
-    *("check", "run", "status", "results", "verify", "resolve", "simulator", "config"),
+    *("check", "run", "status", "results", "verify", "resolve", "simulator", "token", "config", "doctor"),
+    *("migrate", "ledger", "enqueue"),
     *("pause", "resume", "cancel", "set", "dnc", "why"),
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -108,7 +109,7 @@ def test_completion_can_be_shown(tmp_path: Path) -> None:
 def test_completion_knows_the_commands(tmp_path: Path) -> None:
     environ = {"_DIALER_COMPLETE": "complete_bash", "COMP_WORDS": "dialer s", "COMP_CWORD": "1"}
     ended = dialer(cwd=tmp_path, env=environ)
-    assert set(ended.out.split()) == {"status", "simulator", "set"}
+    assert set(ended.out.split()) == {"serve", "set", "simulator", "status"}
 
 
 def test_errors_are_red_on_a_terminal_unless_colour_is_unwanted(tmp_path: Path) -> None:

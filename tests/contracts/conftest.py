@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from ledger_contract import KEPT, SQLITE, STORES, Store
+from moving_kit import a_move
 
 
 @pytest.fixture(params=list(STORES))
@@ -41,3 +42,9 @@ def postgres() -> Iterator[Store]:
 
 
 another = postgres
+
+
+@pytest.fixture
+def moving(file: Store, postgres: Store) -> tuple[Path, str]:
+    """A file with two campaigns, and the URL of a server with an empty ledger."""
+    return a_move(file, postgres)

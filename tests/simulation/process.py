@@ -168,11 +168,13 @@ class WatchedApi(CallApi):
     def encode(self, job: CallJob, attempt_id: AttemptId, from_number: str | None) -> bytes:
         return self._api.encode(job, attempt_id, from_number)
 
-    async def create(self, kind: JobKind, body: bytes) -> CallNews:
+    async def create(
+        self, kind: JobKind, body: bytes, leave: Callable[[], Awaitable[None]] | None = None
+    ) -> CallNews:
         attempt_id = orjson.loads(body)["metadata"]["attempt_id"]
         if kind is JobKind.PHONE_CALL:
             self._heard.creates.append((anyio.current_time(), attempt_id))
-        return await self._noted(f"create {attempt_id}", self._api.create(kind, body))
+        return await self._noted(f"create {attempt_id}", self._api.create(kind, body, leave))
 
     async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:
         return await self._noted(f"find {','.join(attempt_ids)}", self._api.find(attempt_ids))

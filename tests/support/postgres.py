@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -28,6 +29,18 @@ def a_schema() -> Iterator[str]:
         yield f"{server}{'&' if '?' in server else '?'}search_path={name}"
     finally:
         sql(server, f"DROP SCHEMA {name} CASCADE")
+
+
+@contextmanager
+def a_database() -> Iterator[str]:
+    """The URL of an empty database, which is removed in the end. Else as `a_schema`."""
+    server = server_url()
+    name = f"dialer_{uuid4().hex[:12]}"
+    sql(server, f"CREATE DATABASE {name}")
+    try:
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
+    finally:
+        sql(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def sql(url: str, statement: str) -> list[tuple[Any, ...]]:

@@ -20,7 +20,7 @@ def beating(case: Callable[[Health], Awaitable[None]]) -> list[float]:
     lags: list[float] = []
 
     async def main() -> None:
-        health = Health(Tally())
+        health = Health(lambda: None)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(health.beat, lags.append)
             await case(health)
@@ -44,7 +44,7 @@ def test_a_loop_that_comes_round_is_alive() -> None:
 @pytest.mark.parametrize("scale", [1.0, 60.0])
 def test_a_loop_that_does_not_come_round_is_not_alive(scale: float) -> None:
     async def main() -> None:
-        health = Health(Tally(), scale=scale)
+        health = Health(lambda: None, scale=scale)
         await beat_for(health, BEAT_S * scale)
         await anyio.sleep((LAG_MAX_S + BEAT_S + 0.5) * scale)  # nobody beats
         assert health.not_alive() == ["the event loop is 5.5 s late"]
@@ -82,7 +82,7 @@ def test_ready_is_a_ledger_that_answers() -> None:
 def test_who_stops_is_alive_but_not_ready(account: bool, says: str) -> None:
     async def main() -> None:
         tally = Tally()
-        health = Health(tally)
+        health = Health(lambda: tally.stopping)
         health.committed(failed=False)
         tally.observe(CampaignStopping("because", "do this", account))
         assert (health.not_alive(), health.not_ready()) == ([], [says])
@@ -93,8 +93,8 @@ def test_who_stops_is_alive_but_not_ready(account: bool, says: str) -> None:
 def test_the_probes_say_so_in_their_status() -> None:
     async def main() -> None:
         metrics = Metrics("spring", 2)
-        health = Health(metrics.tally)
-        app = monitor_app(metrics, health)
+        health = Health(lambda: metrics.tally.stopping)
+        app = monitor_app([metrics], health)
         async with serve(app, "127.0.0.1:0") as url, ClientSession() as session:
 
             async def get(path: str) -> tuple[int, str]:

@@ -84,7 +84,7 @@ def full() -> Metrics:
     metrics.budget_usd = 250.0
     counts = CampaignCounts(dict.fromkeys(JobState, 1), {}, 0, 1, 1, NOW - 90)
     stands = Standing(True, False, 1234.0, 50.0, {"stop": False}, {(LINE, "flagged"): True})
-    metrics.sample = Sample(counts, stands, NOW)
+    metrics.samples = {metrics.campaign: Sample(counts, stands, NOW)}
     return metrics
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.claims import close_jobs
+from dialer.adapters.ledger.moved import refuse_moved
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.tables import IS_OPEN, campaign, job, operation, suppressed
 from dialer.domain.breakers import CampaignBreaker
@@ -22,7 +23,12 @@ CANCEL_ROWS_MAX = 1000
 
 _C: sa.BindParameter[int] = sa.bindparam("c")
 _CONTROL = sa.select(
-    campaign.c.version, campaign.c.changes, campaign.c.paused, campaign.c.cancelled_at, campaign.c.held
+    campaign.c.version,
+    campaign.c.changes,
+    campaign.c.paused,
+    campaign.c.cancelled_at,
+    campaign.c.held,
+    campaign.c.breaker,
 ).where(campaign.c.id == _C)
 _OPEN = sa.select(*JOB_COLUMNS).where(job.c.campaign_id == _C, IS_OPEN).limit(CANCEL_ROWS_MAX)
 
@@ -30,10 +36,18 @@ _OPEN = sa.select(*JOB_COLUMNS).where(job.c.campaign_id == _C, IS_OPEN).limit(CA
 def open_campaign(conn: sa.Connection, name: str, now: float, *, simulated: bool) -> CampaignId:
     """The campaign of this name, created if there is none. What stopped it before is forgotten.
 
-    Raises `BadInput` if it is there but simulated when this one is not, or the other way round.
+    Raises `BadInput` if it is there but simulated when this one is not, or the other way round, or if it was
+    moved to another ledger.
     """
+    campaign_id = campaign_named(conn, name, now, simulated=simulated)
+    _forget_stop(conn, campaign_id)
+    return campaign_id
+
+
+def campaign_named(conn: sa.Connection, name: str, now: float, *, simulated: bool) -> CampaignId:
+    """As `open_campaign`, but nothing is forgotten: it is no start."""
     known = conn.execute(
-        sa.select(campaign.c.id, campaign.c.simulated, campaign.c.breaker).where(campaign.c.name == name)
+        sa.select(campaign.c.id, campaign.c.simulated).where(campaign.c.name == name)
     ).one_or_none()
     if known is None:
         values = {"name": name, "created_at": now, "simulated": simulated}
@@ -44,16 +58,16 @@ def open_campaign(conn: sa.Connection, name: str, now: float, *, simulated: bool
         raise BadInput(
             f"campaign {name} of this ledger was {was}: give this one another --campaign or --ledger"
         )
-    if known.breaker is not None:
-        resumed = CampaignBreaker.from_text(known.breaker).resumed().to_text()
-        conn.execute(sa.update(campaign).where(campaign.c.id == known.id).values(breaker=resumed))
+    refuse_moved(conn, known.id)
     return CampaignId(known.id)
 
 
 def control(conn: sa.Connection, campaign_id: CampaignId) -> Control:
     """What operators want of the campaign now."""
     row = conn.execute(_CONTROL, {"c": campaign_id}).one()
-    return Control(row.version, json.loads(row.changes), row.paused, row.cancelled_at is not None, row.held)
+    stopped = None if row.breaker is None else CampaignBreaker.from_text(row.breaker).stop
+    changes = json.loads(row.changes)
+    return Control(row.version, changes, row.paused, row.cancelled_at is not None, row.held, stopped)
 
 
 def pause(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
@@ -64,14 +78,16 @@ def pause(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
 
 
 def resume(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
-    """Take `pause` back."""
+    """Take `pause` back, and what a rule has stopped the campaign for: somebody has seen to it."""
     _refuse_cancelled(conn, campaign_id)
     _set(conn, campaign_id, paused=None)
+    _forget_stop(conn, campaign_id)
     _record(conn, "resume", by, campaign_id=campaign_id)
 
 
 def cancel(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
     """Never claim anything again. The jobs are closed by `cancel_some`."""
+    refuse_moved(conn, campaign_id)
     if not control(conn, campaign_id).cancelled:
         _set(conn, campaign_id, cancelled_at=by.at)
         _record(conn, "cancel", by, campaign_id=campaign_id)
@@ -142,8 +158,15 @@ def operations(
 
 
 def _refuse_cancelled(conn: sa.Connection, campaign_id: CampaignId) -> None:
+    refuse_moved(conn, campaign_id)
     if control(conn, campaign_id).cancelled:
         raise BadInput("the campaign was cancelled: begin another one")
+
+
+def _forget_stop(conn: sa.Connection, campaign_id: CampaignId) -> None:
+    breaker = conn.execute(sa.select(campaign.c.breaker).where(campaign.c.id == campaign_id)).scalar_one()
+    if breaker is not None:
+        _set(conn, campaign_id, breaker=CampaignBreaker.from_text(breaker).resumed().to_text())
 
 
 def _set(conn: sa.Connection, campaign_id: CampaignId, **values: Any) -> None:

@@ -11,6 +11,7 @@ from dialer.adapters.ledger.desk import Desk
 from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
+from dialer.adapters.ledger.sharing import Places
 from dialer.adapters.ledger.tables import IS_OPEN, attempt, job
 from dialer.domain.calls import Attempt, CampaignId, OpenJob
 from dialer.domain.gates import Hold, Stop
@@ -23,6 +24,8 @@ CLAIM_ROWS_MAX = 500
 """Jobs that one claim looks at before it commits what it has found; the next claim goes on from there."""
 WAIT_MIN_S = 1.0
 """A rule that holds a job but names no later time is asked again after this."""
+PLACE_WAIT_MIN_S = 1e-6
+"""What the wall clock can tell from now."""
 HELD_LOOK_S = 30.0
 """A campaign that is held for an unknown time is looked at again after this."""
 
@@ -75,17 +78,24 @@ _DROP = (
 def claim_many(conn: sa.Connection, requests: Sequence[ClaimRequest]) -> list[Attempt | NothingDue]:
     """One answer per request, in order."""
     answers: dict[int, Attempt | NothingDue] = {}
+    places = _places(conn, requests)
     by_campaign: dict[CampaignId, list[int]] = defaultdict(list)
     for index, request in enumerate(requests):
         by_campaign[request.campaign_id].append(index)
     for campaign_id, indexes in by_campaign.items():
-        claim = _Claim(conn, campaign_id, [requests[i] for i in indexes])
+        claim = _Claim(conn, campaign_id, [requests[i] for i in indexes], places)
         claim.run()
         answers.update(zip(indexes, claim.claimed, strict=False))
         if len(claim.claimed) < len(indexes):
             nothing = claim.nothing()
             answers.update((index, nothing) for index in indexes[len(claim.claimed) :])
     return [answers[index] for index in range(len(requests))]
+
+
+def _places(conn: sa.Connection, requests: Sequence[ClaimRequest]) -> Places | None:
+    """What the account has left for all of them; None: they need not share it."""
+    limits = requests[-1].limits
+    return None if limits is None else Places(conn, limits, max(request.now for request in requests))
 
 
 def next_due(conn: sa.Connection, campaign_id: CampaignId) -> float | None:
@@ -97,10 +107,18 @@ def next_due(conn: sa.Connection, campaign_id: CampaignId) -> float | None:
 class _Claim:
     """What the free places of one campaign get, all in the caller's transaction."""
 
-    def __init__(self, conn: sa.Connection, campaign_id: CampaignId, requests: list[ClaimRequest]) -> None:
+    def __init__(
+        self,
+        conn: sa.Connection,
+        campaign_id: CampaignId,
+        requests: list[ClaimRequest],
+        places: Places | None,
+    ) -> None:
         self._conn = conn
         self._id = campaign_id
+        self._places = places
         self._requests = requests
+        self._room = len(requests) if places is None else min(len(requests), places.left)
         self._now = max(request.now for request in requests)
         # under rules that another request of the group has newer, nobody is judged
         newest = max((request.screen for request in requests), key=lambda screen: screen.version)
@@ -112,12 +130,12 @@ class _Claim:
     def run(self) -> None:
         """Take one job after the other while there is a place, and nothing holds all of them."""
         in_vain = 0
-        while len(self.claimed) < len(self._requests) and self._seen < CLAIM_ROWS_MAX and not self._is_held():
+        while len(self.claimed) < self._room and self._seen < CLAIM_ROWS_MAX and not self._is_held():
             wanted = {"c": self._id, "now": self._now}
             priority = self._conn.execute(_HIGHEST_DUE, wanted).scalar_one()
             if priority is None:
                 break
-            places = len(self._requests) - len(self.claimed)
+            places = self._room - len(self.claimed)
             room = min(places + in_vain, CLAIM_ROWS_MAX - self._seen)
             rows = self._conn.execute(_DUE, {**wanted, "p": priority, "n": room}).all()
             seen, claimed = self._seen, len(self.claimed)
@@ -127,6 +145,8 @@ class _Claim:
         if self._held is not None and next_due(self._conn, self._id) is None:
             self._held = None  # nobody is left whom it could hold
         self._desk.keep(self._held)
+        if self._places is not None:
+            self._places.take(len(self.claimed))
 
     def nothing(self) -> NothingDue:
         """Why the places that are left got no job, and when to ask again."""
@@ -142,6 +162,8 @@ class _Claim:
                     until = self._now + WAIT_MIN_S
                 busy = self._desk.is_busy
                 return NothingDue(max(due_at, until), held=None if busy else why, busy=busy)
+        if self._places is not None and not self._places.left and due_at <= self._now:
+            return NothingDue(self._now + max(PLACE_WAIT_MIN_S, self._places.wait_s), busy=True)
         return NothingDue(self._now if self._seen >= CLAIM_ROWS_MAX else due_at)
 
     def _is_held(self) -> bool:
@@ -157,7 +179,7 @@ class _Claim:
         self._desk.look_at(jobs)
         for candidate in jobs:
             passed = self._desk.gate()
-            if isinstance(passed, Hold | Stop) or len(self.claimed) + len(made) == len(self._requests):
+            if isinstance(passed, Hold | Stop) or len(self.claimed) + len(made) == self._room:
                 break
             self._seen += 1
             match self._desk.judge(candidate):
@@ -166,7 +188,7 @@ class _Claim:
                     if rung_at := self._desk.rung_at(candidate):
                         candidate = replace(candidate, rung_at=rung_at)
                     cents = self._desk.dialled(candidate, dial, request.attempt_id, passed)
-                    made.append(_attempt(candidate, request, dial, cents, self._now))
+                    made.append(_attempt(candidate, request, dial, cents, self._now, self._places))
                 case Wait(until):
                     later_at = until if until > self._now else self._now + WAIT_MIN_S
                     later.append({"j": candidate.id, "until": later_at})
@@ -186,7 +208,12 @@ class _Claim:
 
 
 def _attempt(
-    candidate: OpenJob, request: ClaimRequest, dial: Dial, reserved_cents: float | None, now: float
+    candidate: OpenJob,
+    request: ClaimRequest,
+    dial: Dial,
+    reserved_cents: float | None,
+    now: float,
+    places: Places | None,
 ) -> Attempt:
     content = candidate.job.content
     if dial.agent is not None and content.agent_id is None:
@@ -203,6 +230,9 @@ def _attempt(
         last_sent_at=now,
         agent_id=content.agent_id,
         reserved_cents=reserved_cents,
+        worker=None if request.limits is None else request.limits.worker,
+        leaves_by=None if places is None else places.leaves_by,
+        place_at=None if places is None else places.at,
     )
 
 
@@ -220,6 +250,7 @@ def _attempt_values(made: Attempt) -> dict[str, Any]:
         "to_number": made.job.job.to_number,
         "agent_id": made.agent_id,
         "reserved_cents": made.reserved_cents,
+        "worker": made.worker,
     }
 
 

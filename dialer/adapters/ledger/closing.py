@@ -10,7 +10,7 @@ from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import pack_history
 from dialer.adapters.ledger.tables import attempt, job
-from dialer.domain.calls import AttemptId
+from dialer.domain.calls import Attempt, AttemptId
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import (
     CLOSED_ATTEMPTS,
@@ -18,13 +18,14 @@ from dialer.domain.lifecycle import (
     AttemptState,
     IllegalTransition,
     JobState,
+    TakenOver,
     check_attempt,
     check_job,
 )
 from dialer.ports import AttemptUpdate, Finish
 
 _STATES = (
-    sa.select(attempt.c.id, attempt.c.state, job.c.state)
+    sa.select(attempt.c.id, attempt.c.state, job.c.state, attempt.c.worker)
     .join(job, attempt.c.job_id == job.c.id)
     .where(attempt.c.id.in_(sa.bindparam("ids", expanding=True)))
 )
@@ -76,7 +77,7 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
     for each in updates:
         if each.state in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is to be finished")
-        states.move(each.attempt.id, each.state, each.job_state)
+        states.move(each.attempt, each.state, each.job_state)
     execute_many(conn, _MOVE, [_moved(each) for each in updates])
     jobs = [
         {"j": each.attempt.job.id, "s": each.job_state.value}
@@ -103,7 +104,7 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
     for each in finishes:
         if each.state not in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is not finished")
-        states.move(each.attempt.id, each.state, each.job_state)
+        states.move(each.attempt, each.state, each.job_state)
     execute_many(conn, _CLOSE, [_closed(each) for each in finishes])
     execute_many(conn, _JOB_AFTER, [_job_after(each) for each in finishes])
     append_lines(
@@ -123,7 +124,12 @@ class _States:
 
     def __init__(self, conn: sa.Connection, ids: list[AttemptId]) -> None:
         rows = conn.execute(_STATES, {"ids": ids})
-        self._states = {row[0]: (AttemptState(row[1]), JobState(row[2])) for row in rows}
+        self._states: dict[AttemptId, tuple[AttemptState, JobState]] = {}
+        self._workers: dict[AttemptId, str] = {}
+        for attempt_id, state, job_state, worker in rows:
+            self._states[attempt_id] = AttemptState(state), JobState(job_state)
+            if worker is not None:
+                self._workers[attempt_id] = worker
 
     def parked(self) -> frozenset[AttemptId]:
         """Those that are unknown."""
@@ -131,11 +137,14 @@ class _States:
             attempt_id for attempt_id, (state, _) in self._states.items() if state is AttemptState.UNKNOWN
         )
 
-    def move(self, attempt_id: AttemptId, state: AttemptState, job_state: JobState | None) -> None:
+    def move(self, made: Attempt, state: AttemptState, job_state: JobState | None) -> None:
         """Go on from where the one before in the group left it. Raises `IllegalTransition`."""
+        attempt_id = made.id
         if attempt_id not in self._states:
             raise LedgerError(f"the ledger does not hold attempt {attempt_id}")
         attempt_was, job_was = self._states[attempt_id]
+        if attempt_id in self._workers:
+            self._check_whose(made, attempt_was)
         check_attempt(attempt_was, state)
         if job_state is not None:
             check_job(job_was, job_state)
@@ -143,6 +152,12 @@ class _States:
         if job_is not in _jobs_beside(state):
             raise IllegalTransition(f"a job cannot be {job_is} when its attempt goes to {state}")
         self._states[attempt_id] = state, job_is
+
+    def _check_whose(self, made: Attempt, state: AttemptState) -> None:
+        """A placed call is anybody's, who hears of it; before, an attempt is only its worker's."""
+        placed = state is AttemptState.PLACED and made.state is AttemptState.PLACED
+        if state in CLOSED_ATTEMPTS or not (placed or made.worker == self._workers[made.id]):
+            raise TakenOver(f"attempt {made.id} is {state} by another worker")
 
 
 def _jobs_beside(state: AttemptState) -> frozenset[JobState]:

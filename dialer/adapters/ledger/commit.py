@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.claims import claim_many
 from dialer.adapters.ledger.closing import finish_many, update_many
 from dialer.adapters.ledger.schema import READS_ONLY
-from dialer.domain.errors import LedgerError
+from dialer.domain.errors import LedgerError, LedgerLost
 
 
 class Group(IntEnum):
@@ -61,10 +61,6 @@ _WAYS_OUT = {
 _SERVERS_WAY_OUT = ". Nothing is lost: run the same command again when its server is there"
 
 
-class LedgerLost(LedgerError):
-    """The ledger's server does not answer."""
-
-
 @dataclass(slots=True)
 class Operation:
     """One thing to be done, and where its answer goes."""
@@ -73,6 +69,8 @@ class Operation:
     payload: Any
     answer: Any = None
     error: Exception | None = None
+    tells: bool = False
+    """Others on the same ledger are to look: jobs may be due, a slot may be free, an attempt is closed."""
 
 
 Begin = Callable[[sa.Connection, Sequence[Operation]], None]

@@ -24,13 +24,7 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
     """
     if path is not None and not dispatches and not path.exists():
         raise LedgerError(no_ledger(path))
-    engine = sa.create_engine(
-        sa.URL.create("sqlite+pysqlite", database=":memory:" if path is None else str(path)),
-        poolclass=sa.pool.StaticPool,
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
-    )
-    sa.event.listen(engine, "connect", _set_pragmas)
-    sa.event.listen(engine, "begin", _begin)
+    engine = bare_engine(path)
     try:
         with engine.connect() as conn:
             alone = nullcontext if path is None or dispatches else partial(dispatcher_lock, path)
@@ -40,10 +34,22 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
                 _check_whole(conn, path)
     except (sa.exc.DBAPIError, sqlite3.Error) as error:
         engine.dispose()
-        raise LedgerError(_explain(path, str(getattr(error, "orig", error)))) from error
+        raise LedgerError(explain(path, error)) from error
     except BaseException:
         engine.dispose()
         raise
+    return engine
+
+
+def bare_engine(path: Path | None, *, busy_s: float = BUSY_TIMEOUT_S) -> sa.Engine:
+    """As `sqlite_engine`, with nothing opened, made or asked yet."""
+    engine = sa.create_engine(
+        sa.URL.create("sqlite+pysqlite", database=":memory:" if path is None else str(path)),
+        poolclass=sa.pool.StaticPool,
+        connect_args={"check_same_thread": False, "timeout": busy_s},
+    )
+    sa.event.listen(engine, "connect", _set_pragmas)
+    sa.event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -51,7 +57,7 @@ def _check_whole(conn: sa.Connection, path: Path | None) -> None:
     """Nobody is called from a damaged ledger, so every page is read first: about two seconds per gigabyte."""
     found = conn.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
-        raise LedgerError(_explain(path, f"malformed: {' '.join(str(found).split())}"))
+        raise LedgerError(_words(path, f"malformed: {' '.join(str(found).split())}"))
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
@@ -80,7 +86,12 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN" if connection.info.get(READS_ONLY) else "BEGIN IMMEDIATE")
 
 
-def _explain(path: Path | None, said: str) -> str:
+def explain(path: Path | None, error: Exception) -> str:
+    """Why it cannot be opened, and the way out."""
+    return _words(path, str(getattr(error, "orig", error)))
+
+
+def _words(path: Path | None, said: str) -> str:
     if "not a database" in said or "malformed" in said:
         return f"ledger {path} is damaged or is not a SQLite file ({said}): restore it from a back-up"
     if path is not None and not path.parent.is_dir():

@@ -17,7 +17,8 @@ from dialer.domain.suppression import Suppressed
 from dialer.ports import Operation
 
 _NUMBER: sa.BindParameter[str] = sa.bindparam("number")
-_JOBS = (
+_KEY: sa.BindParameter[str] = sa.bindparam("key")
+_ALL_JOBS = (
     sa.select(
         *JOB_COLUMNS,
         job.c.state,
@@ -30,10 +31,12 @@ _JOBS = (
     )
     .join(campaign, job.c.campaign_id == campaign.c.id)
     .outerjoin(intake, job.c.intake_id == intake.c.id)
-    # named, so that the index of campaign and number is used
-    .where(job.c.campaign_id.in_(sa.select(campaign.c.id)), job.c.to_number == _NUMBER)
+    # named, so that the indices of campaign and number or key are used
+    .where(job.c.campaign_id.in_(sa.select(campaign.c.id)))
     .order_by(job.c.id)
 )
+_JOBS = _ALL_JOBS.where(job.c.to_number == _NUMBER)
+_JOBS_OF_KEY = _ALL_JOBS.where(job.c.key == _KEY)
 _ATTEMPTS = (
     sa.select(
         *(
@@ -117,6 +120,14 @@ def history_of(conn: sa.Connection, number: str) -> NumberHistory:
         {each: operations(conn, each) for each in in_campaigns},
         {each: campaign_decisions(conn, each) for each in in_campaigns},
     )
+
+
+def jobs_of_key(conn: sa.Connection, key: str) -> list[tuple[JobHistory, list[AttemptHistory]]]:
+    """The jobs of one key in all campaigns, and the attempts of each, oldest first."""
+    jobs = [_job(row) for row in conn.execute(_JOBS_OF_KEY, {"key": key})]
+    ids = [each.open_job.id for each in jobs]
+    attempts = [_attempt(row) for row in conn.execute(_ATTEMPTS, {"jobs": ids})] if ids else []
+    return [(each, [one for one in attempts if one.job_id == each.open_job.id]) for each in jobs]
 
 
 def _job(row: Any) -> JobHistory:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.campaigns import operations
 from dialer.adapters.ledger.facts import outcomes_of_first
+from dialer.adapters.ledger.moved import COMMAND, is_moved
 from dialer.adapters.ledger.tables import attempt, campaign, decision, line, money
 from dialer.domain.breakers import CampaignBreaker, LineBreaker
 from dialer.domain.budget import BudgetFacts
@@ -60,7 +61,7 @@ def holds(conn: sa.Connection, campaign_id: CampaignId) -> Holds:
     return Holds(
         simulated=row.simulated,
         paused=row.paused,
-        paused_by=done.get("pause") if row.paused is not None else None,
+        paused_by=_paused_by(row.paused, done),
         cancelled_by=done.get("cancel") if row.cancelled_at is not None else None,
         held=row.held,
         held_since=_held_since(conn, campaign_id, row.held),
@@ -77,6 +78,13 @@ def holds(conn: sa.Connection, campaign_id: CampaignId) -> Holds:
 def first_outcomes(conn: sa.Connection, campaign_id: CampaignId, calls: int) -> list[Outcome | None]:
     """How the campaign's first attempts ended; None: still open."""
     return list(outcomes_of_first(conn, campaign_id, calls))
+
+
+def _paused_by(paused: str | None, done: Mapping[str, Operation]) -> Operation | None:
+    """Who paused it, or moved it away: then it says where to."""
+    if paused is not None and is_moved(paused) and COMMAND in done:
+        return replace(done[COMMAND], reason=paused)
+    return None if paused is None else done.get("pause")
 
 
 def _held_since(conn: sa.Connection, campaign_id: CampaignId, held: str | None) -> float | None:

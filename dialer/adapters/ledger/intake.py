@@ -57,9 +57,11 @@ def add_jobs(
     campaign_id: CampaignId,
     jobs: Sequence[CallJob],
     now: float,
+    *,
+    is_stream: bool,
 ) -> list[Added]:
-    """One answer per job, in order. See `ports.AddedAs`."""
-    batch = _Batch(conn, intake_id, campaign_id, jobs, now)
+    """One answer per job, in order. See `ports.AddedAs` and `ports.Ledger.add`."""
+    batch = _Batch(conn, intake_id, campaign_id, jobs, now, is_stream)
     added = [batch.add(each) for each in jobs]
     batch.write(conn)
     return added
@@ -81,7 +83,9 @@ class _Batch:
         campaign_id: CampaignId,
         jobs: Sequence[CallJob],
         now: float,
+        is_stream: bool,
     ) -> None:
+        self._is_stream = is_stream
         self._intake_id = intake_id
         self._campaign_id = campaign_id
         self._now = now
@@ -101,13 +105,15 @@ class _Batch:
     def add(self, given: CallJob) -> Added:
         """Decide about one job; `write` carries it out."""
         first = self._first_with_key(given)
-        if first is not None:
+        if self._is_stream and given.key in self._in_batch:
+            return Added(AddedAs.SAME, line=given.line)
+        if first is not None and not self._is_stream:
             return Added(AddedAs.DUPLICATE, line=first[0], by_key=given.job_id is not None)
         known = self._known.get(given.key)
         # a job that is not open keeps the number it was called on, whatever its row says now
         if known is None or known.state == JobState.OPEN:
             key, line = self._numbers.get(given.to_number or "", (given.key, None))
-            if key != given.key:
+            if key != given.key and not self._is_stream:
                 return Added(AddedAs.DUPLICATE, line=line)
             if known is not None and known.to_number != given.to_number:
                 self._numbers.pop(known.to_number, None)

@@ -1,10 +1,12 @@
 """The ledger in PostgreSQL: the same statements, one connection, and locks where SQLite has its file's.
 
 Every transaction that writes first takes one lock of the whole ledger, as a SQLite file has one writer: what
-a claim reads (how often a person was called, what a line did, what was spent) stays so until it commits.
+a claim reads (how often a person was called, what a line did, what was spent, how fast the account is
+called by all workers) stays so until it commits. Ledgers of other accounts are other schemas or databases,
+and do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -14,10 +16,20 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from dialer.adapters.ledger.commit import Group, LedgerLost, Operation, commit, reads_only
+from dialer.adapters.ledger.commit import Group, Operation, commit, reads_only
 from dialer.adapters.ledger.schema import prepare
-from dialer.adapters.ledger.store import SqlLedger, serve
-from dialer.domain.errors import LedgerError
+from dialer.adapters.ledger.server import (
+    CHANGES_SCHEMA,
+    DISPATCHER,
+    SESSION,
+    WRITER,
+    explain,
+    in_use,
+    without_secrets,
+)
+from dialer.adapters.ledger.shared import SharedLedger
+from dialer.adapters.ledger.store import LOST_WAIT_MAX_S, SqlLedger, serve
+from dialer.domain.errors import LedgerError, LedgerLost
 
 CONNECT_S_MAX = 10.0
 STATEMENT_S_MAX = 60.0
@@ -26,30 +38,17 @@ LOOKS_MAX = 20
 """How often it is asked what became of a transaction whose end was not heard."""
 LOOK_EVERY_S = 0.1
 
-_DISPATCHER = 0x6469616C
-_WRITER = _DISPATCHER + 1
-_LOCK = "pg_advisory_lock({}, hashtext(current_schema()))"
-_TAKE_DISPATCHER = f"SELECT {_LOCK.format(_DISPATCHER)}"
-_GIVE_DISPATCHER = f"SELECT pg_advisory_unlock({_DISPATCHER}, hashtext(current_schema()))"
+_LOCK = "pg_advisory_lock{}({}, hashtext(current_schema()))"
+_TAKE_DISPATCHER = f"SELECT {_LOCK.format('', DISPATCHER)}"
+_BE_ONE_OF_MANY = f"SELECT {_LOCK.format('_shared', DISPATCHER)}"
+_GIVE_DISPATCHER = f"SELECT pg_advisory_unlock({DISPATCHER}, hashtext(current_schema()))"
 # whoever was killed has given it back as soon as the server notices
 _WAIT_SHORTLY = "SET {}lock_timeout = '1s'"
-_ONE_WRITER = f"SELECT txid_current(), pg_advisory_xact_lock({_WRITER}, hashtext(current_schema()))"
+_ONE_WRITER = f"SELECT txid_current(), pg_advisory_xact_lock({WRITER}, hashtext(current_schema()))"
+_CHANNEL = "SELECT 'dialer_' || hashtext(current_schema())::oid"
+_TELL = f"SELECT pg_notify(({_CHANNEL}), '')"
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _STATUS = sa.text("SELECT txid_status(:xid)").bindparams(sa.bindparam("xid", type_=sa.BigInteger))
-
-_SESSION = {
-    "application_name": "dialer",
-    "default_transaction_isolation": "read committed",
-    "synchronous_commit": "on",
-    "lock_timeout": "30s",
-    # a process that stands still in a transaction must not stop the others
-    "idle_in_transaction_session_timeout": "15s",
-    # a lock whose holder's machine is gone
-    "tcp_keepalives_idle": "10",
-    "tcp_keepalives_interval": "5",
-    "tcp_keepalives_count": "3",
-    "jit": "off",
-}
 
 Begun = tuple[int, Sequence[Operation]]
 """A transaction by the server's number for it, and what it carries out."""
@@ -63,15 +62,35 @@ async def open_postgres(url: str, *, dispatches: bool, speed: float = 1.0) -> As
     `speed`: how much faster than the server's the loop's clock is.
     Raises `LedgerError`.
     """
-    server = _Server(url, dispatches, speed)
+    server = _Server(url, _TAKE_DISPATCHER if dispatches else None, speed)
+    async with _connected(server) as conn, serve(SqlLedger(partial(server.commit, conn))) as ledger:
+        yield ledger
+
+
+@asynccontextmanager
+async def open_shared_postgres(url: str, on_news: Callable[[], None]) -> AsyncIterator[SharedLedger]:
+    """The same ledger for one of many workers; a lost server is waited for.
+
+    `on_news`: told when another worker wrote something that may be news. Raises `LedgerError` if the server
+    is not there at the start, or one process dials from the ledger that shares it with nobody.
+    """
+    server = _Server(url, _BE_ONE_OF_MANY, 1.0, waits=True)
+    async with _connected(server) as conn, anyio.create_task_group() as tasks:
+        tasks.start_soon(server.listen, on_news)
+        async with serve(SharedLedger(partial(server.commit, conn), waits=True)) as ledger:
+            yield ledger
+        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _connected(server: "_Server") -> AsyncIterator[AsyncConnection]:
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=server.connect, poolclass=sa.pool.NullPool
     )
     try:
         async with engine.connect() as conn:
             await server.prepare(conn)
-            async with serve(partial(server.commit, conn)) as ledger:
-                yield ledger
+            yield conn
     finally:
         await engine.dispose()
 
@@ -79,11 +98,14 @@ async def open_postgres(url: str, *, dispatches: bool, speed: float = 1.0) -> As
 class _Server:
     """Where the ledger is, and how it is reached."""
 
-    def __init__(self, url: str, dispatches: bool, speed: float) -> None:
+    def __init__(self, url: str, lock: str | None, speed: float, *, waits: bool = False) -> None:
+        """`lock`: what a process takes that dials. `waits`: for as long as a lost server needs."""
         self._url = url
-        self._name = _without_secrets(url)
-        self._dispatches = dispatches
+        self._name = without_secrets(url)
+        self._lock = lock
         self._speed = speed
+        self._waits = waits
+        self._pid = 0
 
     async def connect(self) -> Any:
         """The first connection, or one that replaces a lost one; with the dispatcher's lock, if wanted."""
@@ -92,25 +114,26 @@ class _Server:
                 self._url,
                 timeout=CONNECT_S_MAX * self._speed,
                 command_timeout=STATEMENT_S_MAX * self._speed,
-                server_settings=_SESSION,
+                server_settings=SESSION,
             )
-            if self._dispatches:
-                await self._be_the_one(conn)
+            if self._lock is not None:
+                await self._take(conn, self._lock)
+            self._pid = conn.get_server_pid()
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise LedgerLost(_explain(self._name, error)) from error
+            raise LedgerLost(explain(self._name, error)) from error
         return conn
 
     async def prepare(self, conn: AsyncConnection) -> None:
         """Bring the database to this program's version. Raises `LedgerError`."""
 
         def alone(conn: sa.Connection) -> None:
-            keep = nullcontext if self._dispatches else partial(_no_dispatcher, conn, self._name)
-            prepare(conn, self._name, makes=self._dispatches, alone=keep)
+            keep = nullcontext if self._lock else partial(_no_dispatcher, conn, self._name)
+            prepare(conn, self._name, makes=self._lock is not None, alone=keep, first=CHANGES_SCHEMA)
 
         try:
             await conn.run_sync(alone)
         except (sa.exc.DBAPIError, OSError) as error:
-            raise LedgerError(_explain(self._name, error)) from error
+            raise LedgerError(explain(self._name, error)) from error
 
     async def commit(self, conn: AsyncConnection, operations: list[Operation]) -> None:
         """As `commit.commit`; a connection that was lost is made anew by the next transaction."""
@@ -119,20 +142,46 @@ class _Server:
         if begun and _is_lost(begun[-1][1]):
             await self._settle(conn, *begun[-1])
 
-    async def _be_the_one(self, conn: Any) -> None:
+    async def listen(self, on_news: Callable[[], None]) -> None:
+        """Tell of other workers' news for ever, by a connection of its own."""
+        while True:
+            try:
+                await self._listen(on_news)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await anyio.sleep(LOST_WAIT_MAX_S)  # what is missed meanwhile is found by looking
+
+    async def _listen(self, on_news: Callable[[], None]) -> None:
+        listening = await asyncpg.connect(self._url, timeout=CONNECT_S_MAX, server_settings=SESSION)
+        closed = anyio.Event()
+
+        def tell(_: object, pid: int, __: str, ___: object) -> None:
+            if pid != self._pid:
+                on_news()
+
+        try:
+            listening.add_termination_listener(lambda _: closed.set())
+            await listening.add_listener(await listening.fetchval(_CHANNEL), tell)
+            on_news()
+            await closed.wait()
+        finally:
+            listening.terminate()
+
+    async def _take(self, conn: Any, lock: str) -> None:
         try:
             async with conn.transaction():
                 await conn.execute(_WAIT_SHORTLY.format("LOCAL "))
-                await conn.execute(_TAKE_DISPATCHER)
+                await conn.execute(lock)
         except BaseException as error:
             conn.terminate()
             if isinstance(error, asyncpg.LockNotAvailableError):
-                raise LedgerLost(_in_use(self._name)) from None
+                raise LedgerLost(in_use(self._name)) from None
             raise
 
     async def _settle(self, conn: AsyncConnection, xid: int, operations: Sequence[Operation]) -> None:
         """The server was lost while it committed, perhaps: ask it what it did, as soon as it is there."""
-        for _ in range(LOOKS_MAX):
+        looks = 0
+        while looks < LOOKS_MAX or self._waits:
+            looks += 1
             look = Operation(Group.READ, lambda conn: conn.execute(_STATUS, {"xid": xid}).scalar_one())
             await conn.run_sync(commit, [look])
             if look.error is None and look.answer != "in progress":
@@ -148,6 +197,8 @@ def _begin(begun: list[Begun], conn: sa.Connection, operations: Sequence[Operati
         conn.exec_driver_sql(_SNAPSHOT)
     else:
         begun.append((conn.exec_driver_sql(_ONE_WRITER).scalar_one(), operations))
+        if any(operation.tells for operation in operations):
+            conn.exec_driver_sql(_TELL)
 
 
 def _is_lost(operations: Sequence[Operation]) -> bool:
@@ -161,36 +212,9 @@ def _no_dispatcher(conn: sa.Connection, name: str) -> Iterator[None]:
             conn.exec_driver_sql(_WAIT_SHORTLY.format("LOCAL "))
             conn.exec_driver_sql(_TAKE_DISPATCHER)
     except sa.exc.DBAPIError as error:
-        raise LedgerError(_in_use(name)) from error
+        raise LedgerError(in_use(name)) from error
     try:
         yield
     finally:
         with conn.begin():
             conn.exec_driver_sql(_GIVE_DISPATCHER)
-
-
-def _without_secrets(url: str) -> str:
-    """The URL as it may be shown."""
-    try:
-        return sa.make_url(url).set(query={}).render_as_string(hide_password=True)
-    except (sa.exc.ArgumentError, ValueError):
-        return "postgresql://…"
-
-
-def _in_use(name: str) -> str:
-    return (
-        f"ledger {name} is in use: another dialer is dialling from it. Wait for it or stop it; "
-        "`dialer status` works meanwhile. To run two campaigns at once give each its own --ledger"
-    )
-
-
-def _explain(name: str, error: Exception) -> str:
-    said = " ".join(str(getattr(error, "orig", None) or error).split()) or type(error).__name__
-    match getattr(error, "sqlstate", None):
-        case "3D000":
-            return f"ledger {name}: {said}: create it, or name another with --ledger"
-        case str(code) if code.startswith("28"):
-            return f"ledger {name}: {said}: check the user and the password of its URL"
-    if isinstance(error, OSError):
-        return f"ledger {name}: its server does not answer ({said}): start it, or name another with --ledger"
-    return f"ledger {name} cannot be opened: {said}"

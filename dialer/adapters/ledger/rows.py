@@ -52,6 +52,7 @@ ATTEMPT_COLUMNS = (
     attempt.c.placed_at,
     attempt.c.agent_id,
     attempt.c.reserved_cents,
+    attempt.c.worker,
 )
 """What `stored_attempt` takes, before the job's columns."""
 
@@ -144,4 +145,5 @@ def stored_attempt(row: Row[*tuple[Any, ...]]) -> Attempt:
         placed_at=row[8],
         agent_id=row[9],
         reserved_cents=row[10],
+        worker=row[11],
     )

@@ -1,8 +1,8 @@
 """The ledger as the engine sees it: each method is one operation for the one writer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import analyses, campaigns, decisions, facts, intake, reads, resolving
+from dialer.adapters.ledger import analyses, attempts, campaigns, decisions, facts, intake, reads, resolving
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.tables import intake as intake_table
@@ -19,7 +19,7 @@ from dialer.domain.balance import Balance
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, IntakeId
 from dialer.domain.decisions import Decision
-from dialer.domain.errors import LedgerError
+from dialer.domain.errors import LedgerError, LedgerLost
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
 from dialer.domain.suppression import Suppressed
@@ -38,8 +38,12 @@ from dialer.ports import (
 OPERATIONS_MAX = 512
 """Operations that go into one transaction."""
 CLOSED = "the ledger is closed"
+LOST_WAIT_S = 0.1
+LOST_WAIT_MAX_S = 2.0
+"""Between two tries to reach a server that is waited for: the first wait, doubled up to the last."""
 
 T = TypeVar("T")
+L = TypeVar("L", bound="SqlLedger")
 OnCommit = Callable[[float, bool, bool], None]
 """Told of each transaction: the seconds it took, whether it was to write, whether the database failed."""
 CarryOut = Callable[[list[Operation]], Awaitable[None]]
@@ -49,8 +53,12 @@ CarryOut = Callable[[list[Operation]], Awaitable[None]]
 class SqlLedger:
     """`ports.Ledger` on a database. Made by `open_sqlite` and `open_postgres`."""
 
-    def __init__(self, carry_out: CarryOut) -> None:
+    def __init__(self, carry_out: CarryOut, *, waits: bool = False) -> None:
+        """`waits`: for a server that is lost, with everything but claims: these fail, as nobody is dialled
+        by what was so before. Otherwise everything fails that is asked meanwhile."""
         self._carry_out = carry_out
+        self._waits = waits
+        self._lost_wait_s = 0.0
         self._waiting: list[tuple[Operation, asyncio.Future[None]]] = []
         self._wake = anyio.Event()
         self._closed = False
@@ -74,9 +82,11 @@ class SqlLedger:
         jobs: Sequence[CallJob],
         counts: Callable[[Sequence[Added]], IntakeCounts],
         now: float,
+        *,
+        is_stream: bool = False,
     ) -> Sequence[Added]:
         def add(conn: sa.Connection) -> Sequence[Added]:
-            added = intake.add_jobs(conn, intake_id, campaign_id, jobs, now)
+            added = intake.add_jobs(conn, intake_id, campaign_id, jobs, now, is_stream=is_stream)
             intake.count(conn, intake_id, counts(added), complete=False)
             return added
 
@@ -93,7 +103,7 @@ class SqlLedger:
         await self._submit(Group.UPDATE, update)
 
     async def finish(self, finish: Finish) -> None:
-        await self._submit(Group.FINISH, finish)
+        await self._submit(Group.FINISH, finish, tells=True)
 
     async def analysed(self, heard: Sequence[CallNews], at: float) -> int:
         # behind every `finish` that was asked for before
@@ -102,7 +112,7 @@ class SqlLedger:
     async def open_attempts(
         self, campaign_id: CampaignId, states: frozenset[AttemptState]
     ) -> Sequence[Attempt]:
-        return await self._read(lambda conn: reads.attempts_in(conn, campaign_id, states))
+        return await self._read(lambda conn: attempts.attempts_in(conn, campaign_id, states))
 
     async def control(self, campaign_id: CampaignId) -> Control:
         return await self._read(lambda conn: campaigns.control(conn, campaign_id))
@@ -172,20 +182,21 @@ class SqlLedger:
 
         await self._call(resolve)
 
-    async def _call(self, function: Callable[[sa.Connection], T]) -> T:
-        answer: T = await self._submit(Group.CALL, function)
+    async def _call(self, function: Callable[[sa.Connection], T], *, tells: bool = True) -> T:
+        """`tells`: it may be news to the other workers on this ledger."""
+        answer: T = await self._submit(Group.CALL, function, tells=tells)
         return answer
 
     async def _read(self, function: Callable[[sa.Connection], T]) -> T:
         answer: T = await self._submit(Group.READ, function)
         return answer
 
-    async def _submit(self, group: Group, payload: Any) -> Any:
+    async def _submit(self, group: Group, payload: Any, *, tells: bool = False) -> Any:
         """What is submitted is carried out, also if its caller is cancelled while it waits."""
         if self._closed:
             raise LedgerError(CLOSED)
         # a bare future: three of these are on the way of every call
-        operation, done = Operation(group, payload), asyncio.get_running_loop().create_future()
+        operation, done = Operation(group, payload, tells=tells), asyncio.get_running_loop().create_future()
         self._waiting.append((operation, done))
         self._wake.set()
         await done
@@ -211,9 +222,23 @@ class SqlLedger:
         group = self._waiting[:OPERATIONS_MAX]
         with anyio.CancelScope(shield=True):
             await self._commit([operation for operation, _ in group])
-        del self._waiting[: len(group)]
-        for _, done in group:
-            _wake_up(done)
+        again: list[tuple[Operation, asyncio.Future[None]]] = []
+        for operation, done in group:
+            if self._waits and _is_tried_again(operation):
+                again.append((operation, done))
+            else:
+                _wake_up(done)
+        self._waiting[: len(group)] = again
+        if again:
+            await self._wait_for_the_server([operation for operation, _ in again])
+        else:
+            self._lost_wait_s = 0.0
+
+    async def _wait_for_the_server(self, operations: list[Operation]) -> None:
+        for operation in operations:
+            operation.error = None
+        self._lost_wait_s = min(max(LOST_WAIT_S, 2 * self._lost_wait_s), LOST_WAIT_MAX_S)
+        await anyio.sleep(self._lost_wait_s)
 
     async def _commit(self, operations: list[Operation]) -> None:
         began = anyio.current_time()
@@ -222,6 +247,10 @@ class SqlLedger:
             wrote = any(each.group is not Group.READ for each in operations)
             failed = any(isinstance(each.error, LedgerError) for each in operations)
             self.on_commit(anyio.current_time() - began, wrote, failed)
+
+
+def _is_tried_again(operation: Operation) -> bool:
+    return isinstance(operation.error, LedgerLost) and operation.group is not Group.CLAIM
 
 
 def _wake_up(done: asyncio.Future[None]) -> None:
@@ -238,6 +267,14 @@ async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -
     virtual-time loop, which must not have threads.
     Raises `LedgerError`.
     """
+    with sqlite_writer(path, dispatches=dispatches, on_thread=on_thread) as carry_out:
+        async with serve(SqlLedger(carry_out)) as ledger:
+            yield ledger
+
+
+@contextmanager
+def sqlite_writer(path: Path | None, *, dispatches: bool, on_thread: bool) -> Iterator[CarryOut]:
+    """What commits to a SQLite file. As `open_sqlite`."""
     with ExitStack() as stack:
         if path is not None and dispatches:
             _make_folder(path)
@@ -246,16 +283,12 @@ async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -
         stack.callback(engine.dispose)
         conn = stack.enter_context(engine.connect())
         limiter = anyio.CapacityLimiter(1)
-        async with serve(
-            partial(_on_thread, limiter, conn) if on_thread else partial(inline, conn)
-        ) as ledger:
-            yield ledger
+        yield partial(_on_thread, limiter, conn) if on_thread else partial(inline, conn)
 
 
 @asynccontextmanager
-async def serve(carry_out: CarryOut) -> AsyncIterator[SqlLedger]:
-    """A ledger whose writer is at work."""
-    ledger = SqlLedger(carry_out)
+async def serve(ledger: L) -> AsyncIterator[L]:
+    """The ledger with its writer at work."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(ledger.write)
         yield ledger

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -113,6 +113,7 @@ attempt = sa.Table(
     sa.Column("to_number", sa.Text),
     sa.Column("agent_id", sa.Text),
     sa.Column("reserved_cents", sa.Float),
+    sa.Column("worker", sa.Text),
 )
 
 NOT_CLOSED = sa.text("closed_at IS NULL")
@@ -197,6 +198,33 @@ operation = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 """What operators did. Only ever added to."""
+
+worker = sa.Table(
+    "worker",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("lease_until", sa.Float, nullable=False),
+)
+"""Who dials from this ledger, and until when it counts as alive. Seconds of the ledger's clock."""
+
+allowance = sa.Table(
+    "allowance",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("taken", sa.LargeBinary, nullable=False),
+    sa.Column("held_until", sa.Float, nullable=False, server_default="0"),
+    sa.Column("holder", sa.Text),
+)
+"""What all workers share by its name: requests in a period, or a post that one of them holds."""
+
+published = sa.Table(
+    "published",
+    metadata,
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), primary_key=True),
+    sa.Column("target", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, nullable=False),
+)
+"""Up to which line a campaign's results went out to a queue or stream."""
 
 decision = sa.Table(
     "decision",

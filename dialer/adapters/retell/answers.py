@@ -7,6 +7,8 @@ times; `responses.Call` is the typed view of everything.
 """
 
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -76,6 +78,15 @@ def read_capacity(raw: Any) -> Capacity | None:
             else None
         ),
     )
+
+
+def read_date(header: str | None) -> float | None:
+    """Unix seconds of a `Date` header; None if there is none that can be read."""
+    try:
+        at = parsedate_to_datetime(header or "")
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
 
 def read_error(body: bytes) -> str:

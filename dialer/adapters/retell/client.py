@@ -16,7 +16,7 @@ after the timeout, and the server got all of it.) The body therefore notes itsel
 a live connection; see `_Body`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,7 +27,14 @@ import orjson
 from aiohttp.abc import AbstractStreamWriter
 from aiolimiter import AsyncLimiter
 
-from dialer.adapters.retell.answers import read_call, read_capacity, read_error, read_json, read_page
+from dialer.adapters.retell.answers import (
+    read_call,
+    read_capacity,
+    read_date,
+    read_error,
+    read_json,
+    read_page,
+)
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.errors import AnswerTooLong, from_status, from_trouble, plain
 from dialer.adapters.retell.requests import encode
@@ -60,7 +67,14 @@ T = TypeVar("T")
 class RetellApi(CallApi):
     """See `ports.CallApi`. The session belongs to the caller; see `open_api`."""
 
-    def __init__(self, session: aiohttp.ClientSession, config: RetellConfig) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        config: RetellConfig,
+        before_list: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`before_list`: awaited before each list-calls, where others share the account's limit for it."""
+        self._before_list = before_list
         self._session = session
         self._config = config
         self._base_url = config.base_url.rstrip("/")
@@ -74,10 +88,17 @@ class RetellApi(CallApi):
         """See `requests.encode`."""
         return encode(job, attempt_id, from_number, self._config)
 
-    async def create(self, kind: JobKind, body: bytes) -> CallNews:
+    async def create(
+        self, kind: JobKind, body: bytes, leave: Callable[[], Awaitable[None]] | None = None
+    ) -> CallNews:
         """Send the request, once. See `ports.CallApi`, and the table in `errors`."""
         answer = await self._exchange(
-            "POST", CREATE_PATHS[kind], body, bytes_max=self._config.answer_bytes_max, creates=True
+            "POST",
+            CREATE_PATHS[kind],
+            body,
+            bytes_max=self._config.answer_bytes_max,
+            creates=True,
+            leave=leave,
         )
         news = read_call(read_json(self._accepted(answer, creates=True)))
         if news is None:
@@ -110,7 +131,13 @@ class RetellApi(CallApi):
 
     async def capacity(self) -> Capacity:
         """See `ports.CallApi`."""
-        return _readable(read_capacity(await self._ask("GET", "/get-concurrency")), "get-concurrency")
+        return (await self.look())[0]
+
+    async def look(self) -> tuple[Capacity, float | None]:
+        """The account's concurrency, and the API's clock (Unix seconds, whole ones), if it says."""
+        answer = await self._exchange("GET", "/get-concurrency")
+        capacity = read_capacity(read_json(self._accepted(answer)))
+        return _readable(capacity, "get-concurrency"), read_date(answer.headers.get("Date"))
 
     async def _listed(
         self, ids: Sequence[str], criteria: Callable[[dict[str, Any]], dict[str, Any]]
@@ -122,6 +149,8 @@ class RetellApi(CallApi):
             request: dict[str, Any] = {"filter_criteria": criteria(leaf), "limit": LIST_PAGE_CALLS}
             for _ in range(LIST_PAGES_MAX):
                 await self._list_pace.acquire()
+                if self._before_list is not None:
+                    await self._before_list()
                 raw = await self._ask(
                     "POST", "/v3/list-calls", orjson.dumps(request), bytes_max=self._config.list_bytes_max
                 )
@@ -155,9 +184,10 @@ class RetellApi(CallApi):
         *,
         bytes_max: int | None = None,
         creates: bool = False,
+        leave: Callable[[], Awaitable[None]] | None = None,
     ) -> "_Answer":
         """One request and its answer, whatever its status. Raises what `errors.from_trouble` says."""
-        payload = None if body is None else _Body(body, content_type="application/json")
+        payload = None if body is None else _Body(body, leave)
         try:
             async with self._session.request(
                 method,
@@ -170,6 +200,8 @@ class RetellApi(CallApi):
                 content = await _read(response, bytes_max or self._config.answer_bytes_max)
                 return _Answer(response.status, response.headers, content)
         except (aiohttp.ClientError, OSError, AnswerTooLong) as trouble:
+            if payload is not None and payload.stayed is not None:
+                raise payload.stayed from None
             raise from_trouble(
                 trouble,
                 was_sent=payload is not None and payload.was_sent,
@@ -186,7 +218,12 @@ class RetellApi(CallApi):
 
 
 @asynccontextmanager
-async def open_api(config: RetellConfig, *, connections_max: int) -> AsyncIterator[RetellApi]:
+async def open_api(
+    config: RetellConfig,
+    *,
+    connections_max: int,
+    before_list: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[RetellApi]:
     """The API on a session of its own: no cookies, nothing from the environment, no middleware."""
     connector = aiohttp.TCPConnector(
         limit=connections_max, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=NAMES_S
@@ -194,7 +231,7 @@ async def open_api(config: RetellConfig, *, connections_max: int) -> AsyncIterat
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
     ) as session:
-        yield RetellApi(session, config)
+        yield RetellApi(session, config, before_list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +244,22 @@ class _Answer:
 class _Body(aiohttp.BytesPayload):
     """A request's body that knows whether any of it may have left."""
 
-    was_sent = False
+    def __init__(self, body: bytes, leave: Callable[[], Awaitable[None]] | None) -> None:
+        """`leave`: as in `ports.CallApi.create`."""
+        super().__init__(body, content_type="application/json")
+        self._leave = leave
+        self.was_sent = False
+        self.stayed: Exception | None = None
+        """What `leave` raised: nothing of it has left."""
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
         # aiohttp holds the headers back to write them together with this, so nothing went before it.
+        if self._leave is not None:
+            try:
+                await self._leave()
+            except Exception as error:
+                self.stayed = error
+                raise
         transport = writer.transport
         self.was_sent = transport is not None and not transport.is_closing()
         await super().write_with_length(writer, content_length)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
 
-from dialer.adapters.sources.reject_codes import RowFault
+from dialer.adapters.sources.reject_codes import MessageFault, RowFault
 from dialer.domain.calls import JobKind
 from dialer.domain.phone import NotANumber, NumberFault, parse_number
 from dialer.domain.variables import VariableFault
@@ -16,6 +16,7 @@ from dialer.domain.variables import VariableFault
 PRIORITY_MAX = 100
 """Priorities go from minus this to plus this."""
 JOB_ID_CHARS_MAX = 200
+CAMPAIGN_CHARS_MAX = 100
 REMEMBERED_CELLS_MAX = 4096
 """Times and from-numbers repeat from row to row; so many different ones are kept."""
 
@@ -23,7 +24,7 @@ REMEMBERED_CELLS_MAX = 4096
 class BadCell(Exception):
     """The row is refused: a code for machines, and for people what is wrong, behind the column's name."""
 
-    def __init__(self, code: RowFault | NumberFault | VariableFault, reason: str) -> None:
+    def __init__(self, code: RowFault | NumberFault | VariableFault | MessageFault, reason: str) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
@@ -112,6 +113,22 @@ def read_job_id(text: str) -> str:
         raise BadCell(RowFault.BAD_JOB_ID, f"is longer than {JOB_ID_CHARS_MAX} characters: shorten it")
     if _CONTROL.search(text):
         raise BadCell(RowFault.BAD_JOB_ID, "holds a control character, such as a new line: take it out")
+    return text
+
+
+@lru_cache(REMEMBERED_CELLS_MAX)
+def read_campaign(text: str) -> str:
+    """A campaign's name, which is part of its files' names. Raises `BadCell`."""
+    if (
+        len(text) > CAMPAIGN_CHARS_MAX
+        or text.startswith(".")
+        or _CONTROL.search(text)
+        or set(text) & {*"/\\"}
+    ):
+        raise BadCell(
+            MessageFault.BAD_CAMPAIGN,
+            f"is no campaign's name: up to {CAMPAIGN_CHARS_MAX} characters, no / or \\, no dot in front",
+        )
     return text
 
 

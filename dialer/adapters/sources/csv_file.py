@@ -7,59 +7,24 @@ lead list at all raises `BadInput`.
     bytes → dialect.py    encoding, delimiter, header
           → records.py    physical lines → rows of cells
           → columns.py    header → which column is what
-          → jobs.py       row → CallJob or RejectedRow
+          → jobs.py       row → CallJob or RejectedRow, by the rules of reading.py
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import anyio.lowlevel
 
-from dialer.adapters.sources.cells import known_zones
 from dialer.adapters.sources.columns import holds_number, read_header
 from dialer.adapters.sources.dialect import DELIMITERS, HEADER_LINES_MAX, TextFile, find_header, open_text
-from dialer.adapters.sources.jobs import Check, RowReader
+from dialer.adapters.sources.jobs import RowReader
+from dialer.adapters.sources.options import CsvOptions
 from dialer.adapters.sources.records import Records
-from dialer.domain.calls import CallJob, JobKind, RejectedRow
+from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
-from dialer.domain.phone import is_region
 
 _BLANK = f"{DELIMITERS} \r\n"
 """What a line above the header may hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class CsvOptions:
-    """How the files of an operator are to be understood. Raises `BadInput` for what does not exist."""
-
-    region: str | None = None
-    """Country (two letters) of the numbers without +; None: such a row is refused."""
-    encoding: str | None = None
-    """None: detect."""
-    default_kind: JobKind = JobKind.PHONE_CALL
-    """For rows that name none."""
-    default_timezone: str = "UTC"
-    """IANA zone of the times without an offset in rows without a zone."""
-    needs_from_number: bool = False
-    """No line is configured: each phone call's row has to bring its own from-number."""
-    check: Check | None = None
-    """Asked for each row's content; each problem it finds refuses the row as `bad_content`."""
-    needed: Mapping[str, str | None] = field(default_factory=dict)
-    """The variables that the agent needs, each with its default; None: a row without it is refused."""
-    place_of: Callable[[CallJob], object] | None = None
-    """Asked for each job; if it raises `ValueError` the row is refused as `bad_place`, in its words."""
-
-    def __post_init__(self) -> None:
-        if self.region is not None and not is_region(self.region):
-            raise BadInput(
-                f"`intake.region` is {self.region!r}, which is no country: use two capitals, for example US"
-            )
-        if self.default_timezone not in known_zones():
-            raise BadInput(
-                f"`intake.timezone` is {self.default_timezone!r}, which is no IANA zone: "
-                "use for example America/New_York"
-            )
 
 
 class CsvFile:
@@ -126,17 +91,7 @@ class CsvFile:
                 f"{self._path}: there is no number to call from: give --from +1..., set `from_numbers`, "
                 "or add a column from_number"
             )
-        reader = RowReader(
-            columns,
-            region=options.region,
-            zone=options.default_timezone,
-            kind=options.default_kind,
-            needs_from_number=options.needs_from_number,
-            check=options.check,
-            needed=options.needed,
-            place_of=options.place_of,
-        )
-        return reader, header.delimiter
+        return RowReader(columns, options), header.delimiter
 
 
 def _is_blank(cells: Sequence[str]) -> bool:

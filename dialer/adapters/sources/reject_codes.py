@@ -1,4 +1,4 @@
-"""The codes of rows that a file source refuses, with their meaning. Part of the interface: never renamed."""
+"""The codes of refused rows and messages, with their meaning. Part of the interface: never renamed."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -26,6 +26,16 @@ class RowFault(StrEnum):
     BAD_AGENT_OVERRIDE = "bad_agent_override"
     BAD_CONTENT = "bad_content"
     BAD_PLACE = "bad_place"
+
+
+class MessageFault(StrEnum):
+    """What can be wrong with a job that comes as a message, besides what is wrong with rows."""
+
+    MESSAGE_TOO_LONG = "message_too_long"
+    NO_JSON = "no_json"
+    UNKNOWN_FIELD = "unknown_field"
+    BAD_FIELD = "bad_field"
+    BAD_CAMPAIGN = "bad_campaign"
 
 
 REJECT_CODES: Mapping[str, str] = {
@@ -59,5 +69,10 @@ REJECT_CODES: Mapping[str, str] = {
     VariableFault.MISSING_VARIABLE: "the file has no column for a variable that the agent needs",
     VariableFault.EMPTY_VARIABLE: "a variable that the agent needs is empty, and has no default",
     VariableFault.UNRESOLVED_VARIABLE: "a variable still holds a placeholder in double braces",
+    MessageFault.MESSAGE_TOO_LONG: "a message of more than 65,536 bytes",
+    MessageFault.NO_JSON: "a message that is no JSON object in UTF-8",
+    MessageFault.UNKNOWN_FIELD: "a message with a field that no job has",
+    MessageFault.BAD_FIELD: "a field of a message is not of its type",
+    MessageFault.BAD_CAMPAIGN: "campaign is no name that a campaign can have",
 }
 """Code → meaning, for the documentation. Duplicates (`duplicate_number`, ...) are found by the ledger."""

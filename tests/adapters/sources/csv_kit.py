@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from dialer.adapters.sources.csv_file import CsvFile, CsvOptions
+from dialer.adapters.sources.csv_file import CsvFile
+from dialer.adapters.sources.options import CsvOptions
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.rehearsal.loop import run_virtual
 

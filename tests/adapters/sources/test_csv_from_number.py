@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dialer.adapters.sources.csv_file import CsvFile, CsvOptions
+from dialer.adapters.sources.csv_file import CsvFile
+from dialer.adapters.sources.options import CsvOptions
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
 from dialer.rehearsal.loop import run_virtual

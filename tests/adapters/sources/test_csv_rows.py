@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from csv_kit import accepted, job, read_text, refusal, rejected
 
-from dialer.adapters.sources.reject_codes import REJECT_CODES, RowFault
+from dialer.adapters.sources.reject_codes import REJECT_CODES, MessageFault, RowFault
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.phone import NumberFault
@@ -167,10 +167,10 @@ def test_a_bad_row_is_refused_with_its_code_and_the_next_is_read(
 
 
 def test_each_code_is_documented() -> None:
-    assert set(REJECT_CODES) == {*NumberFault, *RowFault, *VariableFault}
+    assert set(REJECT_CODES) == {*NumberFault, *RowFault, *VariableFault, *MessageFault}
     tried = {code for code, _ in REFUSED}
     untold = {RowFault.BAD_CONTENT, RowFault.NO_FROM_NUMBER, RowFault.BAD_PLACE}
-    elsewhere = {NumberFault.NO_AREA_CODE, *untold, *VariableFault}
+    elsewhere = {NumberFault.NO_AREA_CODE, *untold, *VariableFault, *MessageFault}
     assert set(REJECT_CODES) - tried == elsewhere
 
 

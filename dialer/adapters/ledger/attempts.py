@@ -1,0 +1,53 @@
+"""Attempts as they were claimed, read back."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.facts import numbers_facts
+from dialer.adapters.ledger.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
+from dialer.adapters.ledger.tables import attempt, job
+from dialer.domain.calls import Attempt, CampaignId
+from dialer.domain.lifecycle import AttemptState
+from dialer.domain.screening import UNHEARD_OF
+
+NUMBERS_MAX = 500
+"""Numbers that are looked up at a time."""
+
+
+def attempts_in(
+    conn: sa.Connection, campaign_id: CampaignId, states: frozenset[AttemptState]
+) -> list[Attempt]:
+    """The campaign's attempts in these (not closed) states, oldest first."""
+    return stored_attempts(
+        conn,
+        sa.and_(
+            attempt.c.campaign_id == campaign_id,
+            attempt.c.closed_at.is_(None),
+            attempt.c.state.in_([state.value for state in states]),
+        ),
+    )
+
+
+def stored_attempts(conn: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[Attempt]:
+    """The attempts that are wanted, oldest first."""
+    rows = conn.execute(
+        sa.select(*ATTEMPT_COLUMNS, *JOB_COLUMNS)
+        .join(job, attempt.c.job_id == job.c.id)
+        .where(wanted)
+        .order_by(attempt.c.claimed_at, attempt.c.id)
+    )
+    found = [stored_attempt(row) for row in rows]
+    batches = (found[start : start + NUMBERS_MAX] for start in range(0, len(found), NUMBERS_MAX))
+    return [each for batch in batches for each in _with_rings(conn, batch)]
+
+
+def _with_rings(conn: sa.Connection, attempts: Sequence[Attempt]) -> Iterator[Attempt]:
+    """As they were claimed: with the times at which their numbers may have been rung before."""
+    numbers = [each.job.job.to_number for each in attempts if each.job.job.to_number is not None]
+    known = numbers_facts(conn, numbers, 0.0)
+    for each in attempts:
+        rung_at = known.get(each.job.job.to_number or "", UNHEARD_OF).rung_at
+        before = tuple(at for at in rung_at if at < each.claimed_at)
+        yield replace(each, job=replace(each.job, rung_at=before)) if before else each

@@ -1,0 +1,72 @@
+"""The ledger as a service's workers see it: any number of them on one PostgreSQL, or one on a SQLite file."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from dialer.adapters.ledger import campaigns, publishing, sharing
+from dialer.adapters.ledger.store import SqlLedger, serve, sqlite_writer
+from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
+from dialer.sharing import Limits, Place
+
+
+@asynccontextmanager
+async def open_shared_sqlite(path: Path | None, *, on_thread: bool) -> AsyncIterator["SharedLedger"]:
+    """The ledger of a service with one worker. As `store.open_sqlite`."""
+    with sqlite_writer(path, dispatches=True, on_thread=on_thread) as carry_out:
+        async with serve(SharedLedger(carry_out)) as ledger:
+            yield ledger
+
+
+class SharedLedger(SqlLedger):
+    """`ports.Ledger` and `sharing.Sharing` on a database."""
+
+    async def beat(self, worker: str, lease_s: float, at: float) -> None:
+        await self._call(lambda conn: sharing.beat(conn, worker, lease_s, at), tells=not lease_s)
+
+    async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:
+        return await self._call(lambda conn: sharing.adopt(conn, worker, at, rows_max), tells=False)
+
+    async def place(self, attempt: Attempt, limits: Limits) -> Place:
+        return await self._call(lambda conn: sharing.place(conn, attempt, limits), tells=False)
+
+    async def allow(self, name: str, per_period: int, period_s: float, at: float) -> float:
+        return await self._call(lambda conn: sharing.allow(conn, name, per_period, period_s, at), tells=False)
+
+    async def hold(self, wait_s: float, at: float) -> None:
+        await self._call(lambda conn: sharing.hold(conn, wait_s, at), tells=False)
+
+    async def lead(self, post: str, worker: str, lease_s: float, at: float) -> bool:
+        return await self._call(lambda conn: sharing.lead(conn, post, worker, lease_s, at), tells=False)
+
+    async def live_calls(self, call_max_s: float, now: float) -> int:
+        return await self._read(lambda conn: sharing.live_calls(conn, call_max_s, now))
+
+    async def placed_beside(self, known: Collection[AttemptId]) -> Sequence[Attempt]:
+        return await self._read(lambda conn: sharing.placed_beside(conn, known))
+
+    async def placed_call(self, call_id: CallId) -> Attempt | None:
+        return await self._read(lambda conn: sharing.placed_call(conn, call_id))
+
+    async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
+        return await self._read(lambda conn: sharing.closed_of(conn, attempt_ids))
+
+    async def campaign_name(self, campaign_id: CampaignId) -> str:
+        return await self._read(lambda conn: sharing.campaign_name(conn, campaign_id))
+
+    async def campaigns_at_work(self) -> Mapping[str, CampaignId]:
+        return await self._read(sharing.campaigns_at_work)
+
+    async def open_jobs(self) -> int:
+        return await self._read(sharing.open_jobs)
+
+    async def unpublished(self, target: str) -> Sequence[tuple[str, CampaignId, int]]:
+        return await self._read(lambda conn: publishing.unpublished(conn, target))
+
+    async def published(self, campaign_id: CampaignId, target: str, seq: int) -> None:
+        await self._call(lambda conn: publishing.published(conn, campaign_id, target, seq), tells=False)
+
+    async def campaign_named(self, name: str, now: float) -> CampaignId:
+        return await self._call(
+            lambda conn: campaigns.campaign_named(conn, name, now, simulated=False), tells=False
+        )

@@ -1,0 +1,251 @@
+"""What the workers on one ledger share: the account's pace and slots, who is alive, who has which attempt.
+
+All of it is read and written under the one lock that every writing transaction takes, so that nothing of it
+can change between the look and the commit. Its clock is the server's where there is one, and else the loop's
+of the one process that may dial from the file.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.attempts import stored_attempts
+from dialer.adapters.ledger.moved import IS_HERE
+from dialer.adapters.ledger.tables import IS_OPEN, NOT_CLOSED, allowance, attempt, campaign, job, worker
+from dialer.domain.allowance import Allowance
+from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
+from dialer.domain.lifecycle import AttemptState, TakenOver
+from dialer.sharing import Limits, Place
+
+CREATES = "creates"
+FULL_LOOK_S = 1.0
+"""All slots are taken: somebody tells when one is free, and who misses it looks again after this."""
+HOLD_S_MAX = 600.0
+"""Longer than the API asks anybody to wait. Who is held for longer is not: the clock was set back."""
+FORGOTTEN_S = 86_400.0
+"""A worker that is gone for so long is not listed any more."""
+
+_SINCE: sa.BindParameter[float] = sa.bindparam("since")
+_LIVE = (
+    sa.select(sa.func.count())
+    .select_from(attempt)
+    .where(NOT_CLOSED, sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE))
+)
+_OF: sa.BindParameter[str] = sa.bindparam("of")
+_ALLOWANCE = sa.select(allowance.c.taken, allowance.c.held_until, allowance.c.holder).where(
+    allowance.c.name == _OF
+)
+_ADD = sa.insert(allowance)
+_KEEP = sa.update(allowance).where(allowance.c.name == _OF).values(taken=sa.bindparam("t"))
+_HOLD = sa.update(allowance).where(allowance.c.name == _OF).values(held_until=sa.bindparam("until"))
+_POST = (
+    sa.update(allowance)
+    .where(allowance.c.name == _OF)
+    .values(held_until=sa.bindparam("until"), holder=sa.bindparam("who"))
+)
+_BEAT = sa.update(worker).where(worker.c.name == _OF).values(lease_until=sa.bindparam("until"))
+_ALIVE = sa.select(worker.c.name).where(worker.c.lease_until > sa.bindparam("now"))
+_WHOSE = sa.select(attempt.c.worker, attempt.c.closed_at).where(attempt.c.id == _OF)
+_IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
+_TAKE = sa.update(attempt).where(attempt.c.id.in_(_IDS)).values(worker=sa.bindparam("who"))
+_SERVED = sa.select(campaign.c.id).where(campaign.c.simulated.is_(sa.false()), IS_HERE)
+"""Campaigns whose calls are this account's: rehearsals are not, nor what was moved to another ledger."""
+_PLACED = sa.select(attempt.c.id).where(
+    NOT_CLOSED, attempt.c.state == AttemptState.PLACED.value, attempt.c.campaign_id.in_(_SERVED)
+)
+_CLOSED = sa.select(attempt.c.id).where(attempt.c.id.in_(_IDS), attempt.c.closed_at.is_not(None))
+
+
+def clock(conn: sa.Connection, at: float) -> float:
+    """The ledger's time. `at`: the loop's, when this was asked for."""
+    if conn.dialect.name != "postgresql":
+        return at
+    now = "SELECT extract(epoch FROM clock_timestamp())::float8"
+    seconds: float = conn.exec_driver_sql(now).scalar_one()
+    return seconds
+
+
+class Places:
+    """The places that the account has left, in one transaction."""
+
+    def __init__(self, conn: sa.Connection, limits: Limits, now: float) -> None:
+        """`now`: the wall clock's, as attempts have it."""
+        self._conn = conn
+        self._limits = limits
+        at = limits.clock()  # before the ledger's is asked for: what is counted from it is never too long
+        self.at = self._clock = clock(conn, at)
+        self.leaves_by = at + limits.guard_s / 2
+        """The loop's time by which a request has to leave in a place that is taken here."""
+        row = _row(conn, CREATES)
+        self._held_s = _held_s(row.held_until, self._clock)
+        self._creates = _seen(conn, CREATES, _creates(limits, row.taken), self._clock)
+        self._free = limits.slots - live_calls(conn, limits.call_max_s, now)
+
+    @property
+    def left(self) -> int:
+        """Calls that may begin now."""
+        return 0 if self._held_s > 0.0 else max(0, min(self._free, self._creates.room))
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until it is worth asking again, where none is left."""
+        pace_s: float = max(self._held_s, self._creates.next_at(self._clock) - self._clock)
+        return pace_s if self._free > 0 else max(pace_s, FULL_LOOK_S)
+
+    def take(self, number: int) -> None:
+        """So many of them are used."""
+        if number:
+            self._free -= number
+            self._creates = self._creates.take(number, self._clock)
+            self._conn.execute(_KEEP, {"of": CREATES, "t": self._creates.packed()})
+
+
+def place(conn: sa.Connection, made: Attempt, limits: Limits) -> Place:
+    """See `sharing.Sharing`. Slots are not asked: the attempt has one."""
+    whose, closed_at = conn.execute(_WHOSE, {"of": made.id}).one()
+    if whose != made.worker or closed_at is not None:
+        raise TakenOver(f"attempt {made.id} is another worker's by now")
+    at = limits.clock()
+    now = clock(conn, at)
+    row = _row(conn, CREATES)
+    creates = _seen(conn, CREATES, _creates(limits, row.taken), now)
+    if made.place_at is not None:
+        creates = creates.give_back(made.place_at)
+    wait_s: float = max(_held_s(row.held_until, now), 0.0 if creates.room else creates.next_at(now) - now)
+    if wait_s > 0.0:
+        return Place(None, wait_s)
+    conn.execute(_KEEP, {"of": CREATES, "t": creates.take(1, now).packed()})
+    return Place(at + limits.guard_s / 2, at=now)
+
+
+def allow(conn: sa.Connection, name: str, per_period: int, period_s: float, at: float) -> float:
+    """See `sharing.Sharing`."""
+    now = clock(conn, at)
+    known = _seen(conn, name, Allowance.unpacked(per_period, period_s, _row(conn, name).taken), now)
+    if not known.room:
+        return known.next_at(now) - now
+    conn.execute(_KEEP, {"of": name, "t": known.take(1, now).packed()})
+    return 0.0
+
+
+def hold(conn: sa.Connection, wait_s: float, at: float) -> None:
+    """See `sharing.Sharing`."""
+    now = clock(conn, at)
+    until = now + min(wait_s, HOLD_S_MAX)
+    if until > now + _held_s(_row(conn, CREATES).held_until, now):
+        conn.execute(_HOLD, {"of": CREATES, "until": until})
+
+
+def lead(conn: sa.Connection, post: str, who: str, lease_s: float, at: float) -> bool:
+    """See `sharing.Sharing`."""
+    now, row = clock(conn, at), _row(conn, post)
+    # from a file only one process dials: whoever held it is gone. And who holds it for longer than anybody
+    # may does so by a clock that was set back since
+    is_held = conn.dialect.name == "postgresql" and now < row.held_until <= now + lease_s
+    if is_held and row.holder != who:
+        return False
+    conn.execute(_POST, {"of": post, "until": now + lease_s, "who": who})
+    return True
+
+
+def beat(conn: sa.Connection, who: str, lease_s: float, at: float) -> None:
+    """See `sharing.Sharing`."""
+    until = clock(conn, at) + lease_s
+    if not conn.execute(_BEAT, {"of": who, "until": until}).rowcount:
+        conn.execute(sa.delete(worker).where(worker.c.lease_until < until - FORGOTTEN_S))
+        conn.execute(sa.insert(worker).values(name=who, lease_until=until))
+
+
+def adopt(conn: sa.Connection, who: str, at: float, rows_max: int) -> list[Attempt]:
+    """See `sharing.Sharing`. Placed attempts go with the others: whoever is told of their end closes them."""
+    wanted = sa.select(attempt.c.id).where(
+        NOT_CLOSED, attempt.c.worker.is_distinct_from(who), attempt.c.campaign_id.in_(_SERVED)
+    )
+    if conn.dialect.name == "postgresql":  # from a file only one process dials: any other is gone
+        alive = [name for (name,) in conn.execute(_ALIVE, {"now": clock(conn, at)})]
+        wanted = wanted.where(sa.or_(attempt.c.worker.is_(None), attempt.c.worker.not_in(alive)))
+    ids = [row[0] for row in conn.execute(wanted.order_by(attempt.c.claimed_at).limit(rows_max))]
+    if not ids:
+        return []
+    conn.execute(_TAKE, {"ids": ids, "who": who})
+    return stored_attempts(conn, attempt.c.id.in_(ids))
+
+
+def live_calls(conn: sa.Connection, call_max_s: float, now: float) -> int:
+    """See `sharing.Sharing`."""
+    count: int = conn.execute(_LIVE, {"since": now - call_max_s}).scalar_one()
+    return count
+
+
+def placed_beside(conn: sa.Connection, known: Collection[AttemptId]) -> list[Attempt]:
+    """See `sharing.Sharing`."""
+    ids = [row[0] for row in conn.execute(_PLACED) if row[0] not in known]
+    return stored_attempts(conn, attempt.c.id.in_(ids)) if ids else []
+
+
+def placed_call(conn: sa.Connection, call_id: CallId) -> Attempt | None:
+    """See `sharing.Sharing`."""
+    is_placed = sa.and_(attempt.c.closed_at.is_(None), attempt.c.state == AttemptState.PLACED.value)
+    return next(iter(stored_attempts(conn, sa.and_(is_placed, attempt.c.call_id == call_id))), None)
+
+
+def closed_of(conn: sa.Connection, attempt_ids: Collection[AttemptId]) -> set[AttemptId]:
+    """See `sharing.Sharing`."""
+    if not attempt_ids:
+        return set()
+    return {AttemptId(row[0]) for row in conn.execute(_CLOSED, {"ids": list(attempt_ids)})}
+
+
+def campaigns_at_work(conn: sa.Connection) -> dict[str, CampaignId]:
+    """See `sharing.Sharing`."""
+    mine = job.c.campaign_id == campaign.c.id
+    has_jobs = sa.exists(sa.select(job.c.id).where(mine, IS_OPEN))
+    has_attempts = sa.exists(
+        sa.select(attempt.c.id).where(attempt.c.campaign_id == campaign.c.id, NOT_CLOSED)
+    )
+    known = sa.select(campaign.c.name, campaign.c.id).where(
+        campaign.c.id.in_(_SERVED),
+        sa.or_(has_jobs, sa.and_(has_attempts, campaign.c.cancelled_at.is_(None))),
+    )
+    return {row[0]: CampaignId(row[1]) for row in conn.execute(known.order_by(campaign.c.id))}
+
+
+def open_jobs(conn: sa.Connection) -> int:
+    """See `sharing.Sharing`."""
+    count: int = conn.execute(sa.select(sa.func.count()).select_from(job).where(IS_OPEN)).scalar_one()
+    return count
+
+
+def campaign_name(conn: sa.Connection, campaign_id: CampaignId) -> str:
+    """See `sharing.Sharing`."""
+    name: str = conn.execute(sa.select(campaign.c.name).where(campaign.c.id == campaign_id)).scalar_one()
+    return name
+
+
+def _creates(limits: Limits, taken: bytes) -> Allowance:
+    per_period = max(1, -int(-limits.cps // 1))
+    return Allowance.unpacked(per_period, per_period / limits.cps + limits.guard_s, taken)
+
+
+def _seen(conn: sa.Connection, name: str, known: Allowance, now: float) -> Allowance:
+    """What still counts. Where the clock was set back (a loop's begins anew with its machine) the log says so
+    from now on, else nobody would be let through until it is as late again."""
+    seen = known.seen_at(now)
+    if known.taken and known.taken[-1] > now:
+        conn.execute(_KEEP, {"of": name, "t": seen.packed()})
+    return seen
+
+
+def _held_s(held_until: float, now: float) -> float:
+    left_s = held_until - now
+    return left_s if 0.0 < left_s <= HOLD_S_MAX else 0.0
+
+
+def _row(conn: sa.Connection, name: str) -> Any:
+    """What is known of it; made if there is none yet."""
+    row = conn.execute(_ALLOWANCE, {"of": name}).one_or_none()
+    if row is None:
+        conn.execute(_ADD, {"name": name, "taken": b"", "held_until": 0.0, "holder": None})
+        row = conn.execute(_ALLOWANCE, {"of": name}).one()
+    return row

@@ -1,0 +1,181 @@
+"""`dialer serve`: campaigns at work for months."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dialer.cli import exits, flags
+from dialer.domain.errors import BadInput, DialerError
+
+if TYPE_CHECKING:
+    from dialer.logs import Log
+    from dialer.serving import Told
+    from dialer.settings import Loaded, Settings
+
+Worker = Annotated[
+    str | None,
+    typer.Option(
+        "--worker",
+        metavar="NAME",
+        rich_help_panel=flags.SETTINGS,
+        help="This worker's name; each start adds a part of its own. Else the machine's.",
+    ),
+]
+
+
+WAITED_FOR = ("queue", "publish")
+"""Checks of what a service can begin without."""
+
+
+def serve(
+    from_numbers: flags.From = None,
+    cps: flags.Cps = None,
+    slots: flags.Slots = None,
+    ledger: flags.Ledger = None,
+    results: flags.Results = None,
+    worker: Worker = None,
+    webhook_listen: flags.WebhookListen = None,
+    metrics_listen: flags.MetricsListen = None,
+    config: flags.Config = None,
+    secrets_dir: flags.SecretsDir = None,
+    log_format: flags.LogFormat = None,
+    log_level: flags.LogLevel = None,
+) -> None:
+    """Work for months: call whatever the ledger has to do, take jobs in, until stopped.
+
+    Any number of workers may share one ledger in PostgreSQL: together they keep the
+    account's pace and slots, and take over what one of them leaves open. It places
+    real calls without asking. SIGTERM stops it politely; SIGHUP has it read its
+    settings again, all of them or none.
+
+    Examples
+
+      dialer serve --config dialer.toml
+      dialer serve --config dialer.toml --ledger postgresql://dialer@db/dialer --worker a
+    """
+    given = {
+        "from_numbers": from_numbers,
+        "pace.cps": cps,
+        "pace.slots": slots,
+        "ledger.url": ledger,
+        "results.dir": results,
+        "service.worker": worker,
+        "webhooks.listen": webhook_listen,
+        "metrics.listen": metrics_listen,
+        "logs.format": log_format,
+        "logs.level": log_level,
+    }
+
+    def load() -> "Loaded":
+        return flags.settings(config, secrets_dir, given)
+
+    loaded = load()
+    log = _log(loaded.settings)
+    _examine(loaded.settings, log)
+    from dialer.configuration import csv_options
+    from dialer.serving import serve_campaigns
+
+    def reload() -> "Settings":
+        again = load().settings
+        csv_options(again)  # what every call gets: each job would be refused
+        return again
+
+    ended = serve_campaigns(loaded.settings, reload, _told(log))
+    if ended.account_refused:
+        raise _Refused(f"{ended.why}: {ended.way_out}" if ended.way_out else ended.why)
+
+
+class _Refused(DialerError):
+    exit_code = exits.ACCOUNT_REFUSED
+
+
+def _log(settings: "Settings") -> "Log":
+    from dialer import logs
+    from dialer.adapters.clock import SystemClock
+
+    key = settings.retell_api_key
+    return logs.configure(
+        settings.logs.format,
+        settings.logs.level,
+        sys.stderr,
+        clock=SystemClock(),
+        secrets=[] if key is None else [key.get_secret_value()],
+        show_numbers=settings.logs.show_numbers,
+        colors=sys.stderr.isatty(),
+    )
+
+
+def _examine(settings: "Settings", log: "Log") -> None:
+    """What `dialer doctor` looks at. Raises `BadInput` where nobody could be called, and `DialerError` where
+    another start may do better. Queues are waited for, and calls that are going on do not wait for them."""
+    from dialer.examination.examine import examine
+    from dialer.examination.findings import Mark
+    from dialer.loops import run_on_loop
+
+    found = run_on_loop(lambda: examine(settings))
+    for each in found:
+        if each.mark in (Mark.DOUBTFUL, Mark.BAD):
+            log.warning("service.examined", check=each.check, mark=each.mark, said=each.said)
+    bad = [each for each in found if each.mark is Mark.BAD]
+    wrong = [each for each in bad if not (each.passes and each.check in WAITED_FOR)]
+    if wrong:
+        said = "\n".join(f"{each.check}: {each.said}. {each.way_out}".rstrip(". ") for each in wrong)
+        raise DialerError(said) if all(each.passes for each in wrong) else BadInput(said)
+
+
+def _told(log: "Log") -> "Told":
+    from dialer.adapters.clock import SystemClock
+    from dialer.configuration import hours_notice
+    from dialer.engine.events import Observe
+    from dialer.engine.service import NOTHING_TO_DO
+    from dialer.logs import LogObserver
+    from dialer.request_log import RequestLog
+    from dialer.serving import INTERRUPTED, Told
+
+    def observer(campaign: str | None) -> Observe:
+        bound = log if campaign is None else log.bind(campaign=campaign)
+        return LogObserver(bound, SystemClock(), wanted_stops=[INTERRUPTED, NOTHING_TO_DO]).observe
+
+    def started(worker: str, settings: "Settings") -> None:
+        log.info("service.started", worker=worker)
+        notice = hours_notice(settings)
+        if notice is not None:
+            log.warning("service.hours_off", why=notice)
+
+    def reloaded(before: "Settings", after: "Settings") -> None:
+        log.info("service.reloaded", changed=_changed(before, after))
+
+    def refused(wrong: BadInput) -> None:
+        log.error("service.reload_refused", why=str(wrong), way_out="mend the settings; the old ones hold")
+
+    asked = RequestLog(log, SystemClock()).observe
+
+    def unpublished(why: str) -> None:
+        log.warning("results.unpublished", why=why)
+
+    return Told(
+        lambda campaign: [observer(campaign)],
+        [observer(None)],
+        started,
+        reloaded,
+        refused,
+        asked,
+        unpublished,
+    )
+
+
+def _changed(before: "Settings", after: "Settings") -> dict[str, str]:
+    """Settings that are others now, as `dialer config` would show them: no secret is."""
+    was, now = _flat(before), _flat(after)
+    return {name: now[name] for name in now if now[name] != was.get(name)}
+
+
+def _flat(settings: "Settings") -> dict[str, str]:
+    from dialer.settings.problems import without_password
+
+    flat: dict[str, str] = {}
+    for section, value in settings.model_dump(mode="json", exclude={"retell_api_key", "api"}).items():
+        for key, each in value.items() if isinstance(value, dict) else [("", value)]:
+            flat[f"{section}.{key}".rstrip(".")] = without_password(str(each))
+    return flat

@@ -1,0 +1,215 @@
+"""Many campaigns at work for months: whichever the ledger has something to do for, as one of a crew."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+import anyio.abc
+import anyio.lowlevel
+
+from dialer.domain.calls import Attempt, CallNews, CampaignId
+from dialer.domain.errors import AccountBlocked, CallError
+from dialer.engine.analyses import Analyses
+from dialer.engine.campaign import Campaign
+from dialer.engine.crew import Crew
+from dialer.ports import Clock, Ledger
+from dialer.sharing import Sharing
+
+LOOK_S = 1.0
+"""Between two looks which campaigns have something to do."""
+IDLE_S = 60.0
+"""A campaign with nothing to do is kept at hand for so long."""
+LAST_S_MAX = 1.0
+"""For what is written last, at each of its two steps."""
+LEAVING_LOOK_S = 0.05
+"""Between two looks whether a campaign that was let go has gone."""
+NOTHING_TO_DO = "there is nothing to do"
+STRANGERS_MAX = 10_000
+"""Ends of calls that others placed, waiting to be written; what comes beyond is found by the sweep."""
+
+Make = Callable[[str, CampaignId], AbstractAsyncContextManager[Campaign]]
+
+
+class Service:
+    """Works on all campaigns of a ledger. Build it, `run` it once, `stop` it from anywhere in its loop."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        sharing: Sharing,
+        crew: Crew,
+        clock: Clock,
+        make: Make,
+        *,
+        grace_s: float = 12.0,
+    ) -> None:
+        """`ledger` and `sharing`: the same one. `make`: a campaign to be served, with its own rules.
+        `grace_s`: after a stop, for requests under way to answer."""
+        self._grace_s = grace_s
+        self._sharing = sharing
+        self._crew = crew
+        self._make = make
+        self._campaigns: dict[CampaignId, Campaign] = {}
+        self._idle_since: dict[CampaignId, float] = {}
+        self._serving: anyio.abc.TaskGroup | None = None
+        self._strangers: list[CallNews] = []
+        self._met = anyio.Event()
+        self._starting = anyio.Lock()
+        self._stopped = anyio.Event()
+        self.why_stopped: str | None = None
+        self.way_out = ""
+        self.is_account_refused = False
+        self.analyses = Analyses(ledger, clock, self.news)
+
+    @property
+    def at_work(self) -> Mapping[CampaignId, Campaign]:
+        """Those at work now, and those that were a moment ago."""
+        return self._campaigns
+
+    @property
+    def campaigns(self) -> list[Campaign]:
+        """The same."""
+        return [*self._campaigns.values()]
+
+    async def run(self) -> None:
+        """Work until `stop`. Raises `LedgerError` and `BadInput`, alone or in an exception group."""
+        await self._begin()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._crew.run, self, self._on_blocked)
+            tasks.start_soon(self.analyses.run)
+            tasks.start_soon(self._meet_strangers)
+            async with anyio.create_task_group() as self._serving:
+                self._serving.start_soon(self._look)
+                await self._stopped.wait()
+                for campaign in self.campaigns:
+                    campaign.stop(self.why_stopped or "", way_out=self.way_out)
+                # a lost ledger is not waited for: what is open is anybody's after a lease
+                self._serving.cancel_scope.deadline = anyio.current_time() + self._grace_s + LAST_S_MAX
+            tasks.cancel_scope.cancel()
+        with anyio.move_on_after(LAST_S_MAX):
+            await self.analyses.write()
+            await self._crew.sign_off()
+
+    async def _begin(self) -> None:
+        """An account that does not answer, or a ledger, keeps nobody from stopping."""
+
+        async def give_up(scope: anyio.CancelScope) -> None:
+            await self._stopped.wait()
+            scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(give_up, tasks.cancel_scope)
+            await self._crew.begin(self._on_blocked)
+            tasks.cancel_scope.cancel()
+
+    def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
+        """Claim nothing more, let requests under way answer, leave the rest to the other workers."""
+        if self.why_stopped is None:
+            self.why_stopped, self.way_out, self.is_account_refused = why, way_out, account
+            self._stopped.set()
+
+    def heard(self, news: CallNews) -> None:
+        """Take in what a webhook says of a call, whichever worker placed it."""
+        self.analyses.heard(news)
+        is_ours = self._crew.tracker.heard(news, by_webhook=True)
+        if not is_ours and news.is_over and len(self._strangers) < STRANGERS_MAX:
+            self._strangers.append(news)
+            self._met.set()
+
+    def news(self) -> None:
+        """The ledger may hold work, or lines for the results logs."""
+        for campaign in self.campaigns:
+            campaign.news()
+
+    async def take_over(self, attempts: list[Attempt]) -> None:
+        """See `crew.Campaigns`."""
+        for attempt in attempts:
+            campaign = await self._campaign_of(attempt)
+            if campaign is not None:
+                campaign.take_over(attempt)
+
+    async def attend(self, attempts: list[Attempt]) -> None:
+        """See `crew.Campaigns`."""
+        for attempt in attempts:
+            campaign = await self._campaign_of(attempt)
+            if campaign is not None:
+                campaign.attend(attempt)
+
+    async def _meet_strangers(self) -> None:
+        while True:
+            await self._met.wait()
+            self._met = anyio.Event()
+            while self._strangers:
+                await self._meet(self._strangers.pop(0))
+
+    async def _meet(self, news: CallNews) -> None:
+        attempt = await self._sharing.placed_call(news.call_id)
+        if attempt is not None and attempt.id not in self._crew.tracker.known():
+            await self.attend([attempt])
+            await anyio.lowlevel.checkpoint()  # its life begins
+        self._crew.tracker.heard(news)
+
+    async def _campaign_of(self, attempt: Attempt) -> Campaign | None:
+        """The one that is at work, made if there is none. None: this process is ending."""
+        campaign_id = attempt.job.campaign_id
+        while not self._stopped.is_set():
+            known = self._campaigns.get(campaign_id)
+            if known is None:
+                break
+            if not known.is_leaving:
+                return known
+            await anyio.sleep(LEAVING_LOOK_S)
+        if self._stopped.is_set():
+            return None
+        return await self._start(await self._sharing.campaign_name(campaign_id), campaign_id)
+
+    async def _look(self) -> None:
+        while not self._stopped.is_set():
+            at_work = await self._sharing.campaigns_at_work()
+            for name, campaign_id in at_work.items():
+                await self._start(name, campaign_id)
+            self._retire(set(at_work.values()))
+            with anyio.move_on_after(LOOK_S):
+                await self._stopped.wait()
+
+    def _retire(self, at_work: set[CampaignId]) -> None:
+        now = anyio.current_time()
+        for campaign_id, campaign in self._campaigns.items():
+            if campaign_id in at_work or not campaign.is_idle:
+                self._idle_since.pop(campaign_id, None)
+            elif now - self._idle_since.setdefault(campaign_id, now) >= IDLE_S:
+                campaign.stop(NOTHING_TO_DO)
+
+    async def _start(self, name: str, campaign_id: CampaignId) -> Campaign:
+        async with self._starting:
+            known = self._campaigns.get(campaign_id)
+            if known is not None:
+                return known
+            assert self._serving is not None  # noqa: S101 - set by run
+            campaign: Campaign = await self._serving.start(self._serve, name, campaign_id)
+            return campaign
+
+    async def _serve(
+        self,
+        name: str,
+        campaign_id: CampaignId,
+        *,
+        task_status: anyio.abc.TaskStatus[Campaign] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        async with self._make(name, campaign_id) as campaign:
+            self._campaigns[campaign_id] = campaign
+            if self._stopped.is_set():
+                campaign.stop(self.why_stopped or "")
+            task_status.started(campaign)
+            try:
+                await campaign.serve(campaign_id)
+            finally:
+                del self._campaigns[campaign_id]
+                self._idle_since.pop(campaign_id, None)
+        why = campaign.stopping
+        if why is not None and why.account:  # it is the others', too
+            self.stop(why.why, way_out=why.way_out, account=True)
+
+    async def _on_blocked(self, error: CallError) -> None:
+        way_out = error.way_out if isinstance(error, AccountBlocked) else ""
+        self.stop(str(error), way_out=way_out, account=True)

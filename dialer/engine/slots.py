@@ -1,0 +1,169 @@
+"""How many: calls at once."""
+
+from dataclasses import dataclass
+
+import anyio
+
+from dialer.domain.calls import Capacity
+from dialer.engine.events import Observe, SlotsChanged
+
+
+async def acquire(limiter: anyio.CapacityLimiter, borrower: object) -> None:
+    """Borrow from the limiter; without a turn of the loop when there is something left."""
+    try:
+        limiter.acquire_on_behalf_of_nowait(borrower)
+    except anyio.WouldBlock:
+        await limiter.acquire_on_behalf_of(borrower)
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """The place of one call, from before its request until it has ended."""
+
+    has_call: bool = False
+    """An attempt was claimed for it."""
+    is_taken: bool = False
+    """It was not waited for."""
+
+
+class Ceiling:
+    """How many calls at once are allowed: the lowest of what is configured, what the account leaves us, and
+    what it just showed. It does not count the calls itself."""
+
+    def __init__(self, configured: int, *, recover_s: float, burst: bool) -> None:
+        """`recover_s`: after the account said it is full, one slot comes back each so many seconds."""
+        self._configured = configured
+        self._recover_s = recover_s
+        self._burst = burst
+        self._account: int | None = None
+        self._shown: int | None = None
+        self._shrunk_at = 0.0
+
+    @property
+    def limit(self) -> int:
+        """Calls at once that are allowed now."""
+        allowed = self._allowed
+        return max(0, allowed if self._shown is None else min(allowed, self._shown))
+
+    @property
+    def _allowed(self) -> int:
+        return self._configured if self._account is None else min(self._configured, self._account)
+
+    def account_says(self, capacity: Capacity, calls: int) -> None:
+        """Take over what get-concurrency said: its limit less inbound's share and others' calls.
+
+        `calls`: ours.
+        """
+        if capacity.limit is None:
+            return
+        limit = capacity.limit
+        if self._burst and capacity.burst_limit is not None:
+            limit = max(limit, capacity.burst_limit)
+        others = max(0, (capacity.in_use or 0) - calls)
+        self._account = limit - capacity.reserved_inbound - others
+        self._forget()
+
+    def configure(self, configured: int) -> None:
+        """From now on at most so many."""
+        self._configured = configured
+        self._forget()
+
+    def shrink(self, calls: int) -> None:
+        """The account refused a call for want of room: no more at once than were going on."""
+        self._shown = max(1, min(calls, self.limit) - 1)
+        self._shrunk_at = anyio.current_time()
+
+    def recover(self) -> None:
+        """Give back what `shrink` took, one slot per `recover_s` since then."""
+        if self._shown is None:
+            return
+        steps = int((anyio.current_time() - self._shrunk_at) / self._recover_s)
+        if steps > 0:
+            self._shown += steps
+            self._shrunk_at += steps * self._recover_s
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._shown is not None and self._shown >= self._allowed:
+            self._shown = None
+
+
+class Slots:
+    """The calls of one process, within a ceiling."""
+
+    def __init__(self, configured: int, *, recover_s: float, burst: bool, observe: Observe) -> None:
+        """As `Ceiling`."""
+        self._ceiling = Ceiling(configured, recover_s=recover_s, burst=burst)
+        self._observe = observe
+        self._limit = configured
+        self._limiter = anyio.CapacityLimiter(configured)
+        self._taken = 0
+        self._calls = 0
+
+    @property
+    def limit(self) -> int:
+        """Calls at once that are allowed now."""
+        return self._limit
+
+    @property
+    def in_use(self) -> int:
+        """Slots that are held."""
+        return self._limiter.borrowed_tokens + self._taken
+
+    async def acquire(self) -> Slot:
+        """Wait for a free slot, first come first served."""
+        slot = Slot()
+        await acquire(self._limiter, slot)
+        return slot
+
+    def fill(self, slot: Slot) -> None:
+        """An attempt was claimed for the slot: until its release it counts as a call of ours."""
+        slot.has_call = True
+        self._calls += 1
+
+    def take(self) -> Slot:
+        """A slot for a call that exists already, even over the limit and before those who wait."""
+        slot = Slot(is_taken=True)
+        self.fill(slot)
+        self._taken += 1
+        self._leave_the_rest()
+        return slot
+
+    def release(self, slot: Slot) -> None:
+        """The call has ended, or there will be none."""
+        self._calls -= slot.has_call
+        if slot.is_taken:
+            self._taken -= 1
+            self._leave_the_rest()
+        else:
+            self._limiter.release_on_behalf_of(slot)
+
+    def account_says(self, capacity: Capacity) -> None:
+        """See `Ceiling.account_says`."""
+        self._ceiling.account_says(capacity, self._calls)
+        self._apply("the account's limit")
+
+    def configure(self, configured: int) -> None:
+        """From now on at most so many; calls that are over it go on to their end."""
+        self._ceiling.configure(configured)
+        self._apply("set by an operator")
+
+    def shrink(self) -> None:
+        """See `Ceiling.shrink`."""
+        self._ceiling.shrink(self._calls)
+        self._apply("the account is full")
+
+    def recover(self) -> None:
+        """See `Ceiling.recover`."""
+        self._ceiling.recover()
+        self._apply("recovering")
+
+    def _apply(self, why: str) -> None:
+        limit = self._ceiling.limit
+        if limit != self._limit:
+            self._limit = limit
+            self._leave_the_rest()
+            self._observe(SlotsChanged(limit, why))
+
+    def _leave_the_rest(self) -> None:
+        self._limiter.total_tokens = max(0, self._limit - self._taken)
