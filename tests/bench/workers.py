@@ -94,7 +94,8 @@ async def _work(url: str, seconds: float, worker: str) -> dict[str, Any]:
             nonlocal closed
             while anyio.current_time() < ends_at:
                 attempt_id = AttemptId(f"{worker}-{next(numbers)}")
-                closed += await _one(ledger, campaign_id, attempt_id, limits)
+                was_closed = await _one(ledger, campaign_id, attempt_id, limits)
+                closed += was_closed  # after the wait: the other lanes count, too
 
         ends_at = anyio.current_time() + seconds
         async with anyio.create_task_group() as tasks:
