@@ -22,6 +22,7 @@ from nats.js.errors import NotFoundError
 
 from dialer.adapters.queues.broker import CODE_HEADER, REASON_HEADER, Outgoing, QueueConfig
 from dialer.adapters.queues.opening import open_broker, open_job_sender
+from tests.support.tunnel import Tunnel
 
 WANTED = "DIALER_TEST_SERVICES"
 """With `all`, a service that is not there is a failure."""
@@ -190,14 +191,12 @@ async def _read_nats(url: str, name: str) -> list[tuple[bytes, dict[str, str]]]:
     return found
 
 
-class Wire:
-    """Passes bytes between clients and a broker, until it is cut; then whoever comes is sent away."""
+class Wire(Tunnel):
+    """A tunnel to a broker."""
 
     def __init__(self, url: str) -> None:
+        super().__init__()
         self._to = urlsplit(url)
-        self._open: set[asyncio.StreamWriter] = set()
-        self.is_cut = False
-        self.sent_away = 0
         self.port = 0
 
     @property
@@ -206,43 +205,20 @@ class Wire:
         return self._to._replace(netloc=f"{userinfo}{at}127.0.0.1:{self.port}").geturl()
 
     def cut(self) -> None:
-        self.is_cut = True
-        for each in self._open:
-            each.transport.abort()
+        """And whoever comes is sent away, until it is mended."""
+        self.is_closed = True
+        super().cut()
 
     def mend(self) -> None:
-        self.is_cut = False
+        self.is_closed = False
 
-    async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        if self.is_cut:
-            self.sent_away += 1
-            back.transport.abort()
-            return
-        server, there = await asyncio.open_connection(self._to.hostname, self._to.port)
-        self._open |= {back, there}
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_pass, client, there)
-            tasks.start_soon(_pass, server, back)
-        self._open -= {back, there}
-
-
-async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(65_536):
-            sink.write(data)
-            await sink.drain()
-        sink.close()
+    async def reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(self._to.hostname, self._to.port)
 
 
 @asynccontextmanager
 async def a_wire(place: Place) -> AsyncIterator[tuple[Wire, QueueConfig]]:
     """To the broker of this place, and the place's queue by that way."""
     wire = Wire(place.config.url)
-    listening = await asyncio.start_server(wire.serve, "127.0.0.1", 0)
-    wire.port = listening.sockets[0].getsockname()[1]
-    try:
+    async with wire.listen() as wire.port:
         yield wire, replace(place.config, url=wire.url)
-    finally:
-        listening.close()
-        wire.cut()
-        await listening.wait_closed()
