@@ -169,6 +169,7 @@ class _Serving:
             refresh_s=campaign.refresh_s,
             recover_s=campaign.recover_s,
             tracking=campaign.tracking,
+            refused_max=campaign.screen.breakers.refused_a_minute_max,
         )
 
     @asynccontextmanager

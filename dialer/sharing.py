@@ -22,6 +22,8 @@ class Limits:
     is for the way to the API, which jitters."""
     call_max_s: float
     """An attempt that nobody closed may be a live call for so long."""
+    refused_max: int = 0
+    """Requests that may be refused within a minute; the API blocks the account at 60. 0: no bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class CrewConfig:
     recover_s: float
     """Between two slots that come back after the account was full."""
     tracking: TrackingConfig
+    refused_max: int = 0
+    """As `sharing.Limits`."""
 
 
 class Campaigns(Protocol):
@@ -108,6 +110,7 @@ class Crew:
             self._ceiling.limit,
             config.guard_s,
             config.tracking.call_max_s,
+            config.refused_max,
         )
 
     async def leave(self, attempt: Attempt) -> None:

@@ -238,3 +238,51 @@ def test_other_bounds_are_shared_by_their_names(store: Store) -> None:
         assert isinstance(await a.ask(), Attempt), "the account's calls are another thing"
 
     crew(store, case)
+
+
+# --- refused requests -----------------------------------------------------------------------------------
+
+
+def test_refused_requests_of_all_campaigns_and_workers_count_together(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        other = await a.beside()
+        await a.read([a_job(n) for n in range(5)])
+        await other.read([a_job(n) for n in range(10, 15)])
+        await a.to_state(AttemptState.REFUSED)
+        await other.as_worker("b").to_state(AttemptState.REFUSED)
+        assert len(claimed(await a.claims(2))) == 2
+        for desk in (a, other, a.as_worker("b")):
+            nothing = await desk.ask()
+            assert isinstance(nothing, NothingDue)
+            assert nothing.next_due_at == desk.now + FULL_LOOK_S, "an answer may come at any time"
+
+    crew(store, case, refused_max=4)
+
+
+def test_after_too_many_refused_requests_all_wait_for_the_window(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        other = await a.beside()
+        await a.read([a_job(n) for n in range(5)])
+        await other.read([a_job(n) for n in range(10, 15)])
+        for _ in range(3):
+            await a.to_state(AttemptState.REFUSED)
+        nothing = await other.as_worker("b").ask()
+        assert isinstance(nothing, NothingDue)
+        assert "refused" in str(nothing.held)
+        assert not nothing.busy
+        assert 50.0 < float(nothing.next_due_at or 0.0) - other.now <= 61.0
+        if store.url is None:  # a server's clock is its own
+            a.now += 61.5
+            assert isinstance(await a.ask(), Attempt)
+
+    crew(store, case, refused_max=3)
+
+
+def test_refused_requests_hold_nobody_where_no_bound_is_set(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        await a.read([a_job(n) for n in range(70)])
+        for _ in range(65):
+            await a.to_state(AttemptState.REFUSED)
+        assert isinstance(await a.ask(), Attempt)
+
+    crew(store, case)

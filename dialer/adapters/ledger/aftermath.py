@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.sharing import note_refused
 from dialer.adapters.ledger.tables import campaign, line, money, suppressed
 from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
 from dialer.domain.calls import Attempt, AttemptId, CampaignId
@@ -90,6 +91,9 @@ def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[
         if each.state in _MADE_NO_CALL and each.attempt.from_number is not None
     ]
     execute_many(conn, _GIVE_BACK, given_back)
+    # of workers that share an account: each campaign's own breaker knows only its own
+    refused = [each for each in finishes if each.state is AttemptState.REFUSED and each.attempt.worker]
+    note_refused(conn, len(refused), max((each.at for each in refused), default=0.0))
     _settle(conn, [_cost_of(each, each.attempt.id in parked) for each in finishes])
     _tell_breakers(
         conn,

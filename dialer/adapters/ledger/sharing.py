@@ -14,15 +14,18 @@ from dialer.adapters.ledger.attempts import stored_attempts
 from dialer.adapters.ledger.moved import IS_HERE
 from dialer.adapters.ledger.tables import IS_OPEN, NOT_CLOSED, allowance, attempt, campaign, job, worker
 from dialer.domain.allowance import Allowance
+from dialer.domain.breakers import GUARD_S, WINDOW_S
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
 from dialer.domain.lifecycle import AttemptState, TakenOver
 from dialer.sharing import Limits, Place
 
-CREATES = "creates"
+CREATES, REFUSED = "creates", "refused"
 FULL_LOOK_S = 1.0
 """All slots are taken: somebody tells when one is free, and who misses it looks again after this."""
 HOLD_S_MAX = 600.0
 """Longer than the API asks anybody to wait. Who is held for longer is not: the clock was set back."""
+REFUSED_KEPT = 60
+"""Refused requests whose times are kept: more than may be in a minute."""
 FORGOTTEN_S = 86_400.0
 """A worker that is gone for so long is not listed any more."""
 
@@ -31,6 +34,11 @@ _LIVE = (
     sa.select(sa.func.count())
     .select_from(attempt)
     .where(NOT_CLOSED, sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE))
+)
+_UNDER_WAY = (
+    sa.select(sa.func.count())
+    .select_from(attempt)
+    .where(NOT_CLOSED, attempt.c.state.in_([AttemptState.CLAIMED.value, AttemptState.UNCERTAIN.value]))
 )
 _OF: sa.BindParameter[str] = sa.bindparam("of")
 _ALLOWANCE = sa.select(allowance.c.taken, allowance.c.held_until, allowance.c.holder).where(
@@ -81,6 +89,9 @@ class Places:
         self._held_s = _held_s(row.held_until, self._clock)
         self._creates = _seen(conn, CREATES, _creates(limits, row.taken), self._clock)
         self._free = limits.slots - live_calls(conn, limits.call_max_s, now)
+        self._refusals_wait_s = 0.0
+        if limits.refused_max:
+            self._look_at_refusals(now)
 
     @property
     def left(self) -> int:
@@ -91,7 +102,25 @@ class Places:
     def wait_s(self) -> float:
         """Seconds until it is worth asking again, where none is left."""
         pace_s: float = max(self._held_s, self._creates.next_at(self._clock) - self._clock)
+        pace_s = max(pace_s, self._refusals_wait_s)
         return pace_s if self._free > 0 else max(pace_s, FULL_LOOK_S)
+
+    @property
+    def why(self) -> str | None:
+        """What there is none for, if it is neither pace nor slots."""
+        if not self._refusals_wait_s:
+            return None
+        return "too many requests were refused within a minute, in all campaigns, and the API blocks at 60"
+
+    def _look_at_refusals(self, now: float) -> None:
+        """What was refused in the last minute, and what is under way and may be, leaves so much room."""
+        now = clock(self._conn, now)
+        refused = _refused(self._limits.refused_max, _row(self._conn, REFUSED).taken).seen_at(now)
+        if not refused.taken:
+            return
+        if not refused.room:
+            self._refusals_wait_s = refused.next_at(now) - now
+        self._free = min(self._free, refused.room - self._conn.execute(_UNDER_WAY).scalar_one())
 
     def take(self, number: int) -> None:
         """So many of them are used."""
@@ -117,6 +146,14 @@ def place(conn: sa.Connection, made: Attempt, limits: Limits) -> Place:
         return Place(None, wait_s)
     conn.execute(_KEEP, {"of": CREATES, "t": creates.take(1, now).packed()})
     return Place(at + limits.guard_s / 2, at=now)
+
+
+def note_refused(conn: sa.Connection, number: int, at: float) -> None:
+    """So many requests were refused. `at`: Unix seconds; a server's own clock goes before it."""
+    if number:
+        now = clock(conn, at)
+        known = _refused(REFUSED_KEPT, _row(conn, REFUSED).taken).seen_at(now).take(number, now)
+        conn.execute(_KEEP, {"of": REFUSED, "t": known.packed()[-8 * REFUSED_KEPT :]})
 
 
 def allow(conn: sa.Connection, name: str, per_period: int, period_s: float, at: float) -> float:
@@ -221,6 +258,10 @@ def campaign_name(conn: sa.Connection, campaign_id: CampaignId) -> str:
     """See `sharing.Sharing`."""
     name: str = conn.execute(sa.select(campaign.c.name).where(campaign.c.id == campaign_id)).scalar_one()
     return name
+
+
+def _refused(most: int, taken: bytes) -> Allowance:
+    return Allowance.unpacked(most, WINDOW_S + GUARD_S, taken)
 
 
 def _creates(limits: Limits, taken: bytes) -> Allowance:
