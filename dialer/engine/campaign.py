@@ -22,13 +22,12 @@ from dialer.domain.screening import Screen
 from dialer.engine.account import Account
 from dialer.engine.analyses import Analyses
 from dialer.engine.attempt import Lives
-from dialer.engine.crew import Crew
+from dialer.engine.crew import ENDS, Crew
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
     AttemptTakenOver,
-    CallPlaced,
     CampaignChanged,
     CampaignHeld,
     CampaignStopping,
@@ -258,6 +257,11 @@ class Campaign:
         self._due.now()
         self.reporter.tell()
 
+    def has_room(self) -> None:
+        """A call has ended, of this campaign or another one: a place may be free."""
+        if self._waits_for_an_end:
+            self._due.now()
+
     async def _take_in(self, campaign_id: CampaignId, intake: Intake) -> None:
         with self._reading:
             await intake.run(campaign_id, self._due.now)
@@ -335,9 +339,9 @@ class Campaign:
             self._due.now()
 
     def _observe(self, event: Event) -> None:
-        if self._waits_for_an_end and isinstance(event, AttemptClosed | CallPlaced):
-            self._due.now()
-        elif isinstance(event, AttemptClosed) and event.due_at is not None:
+        if isinstance(event, ENDS):
+            self.has_room()
+        if isinstance(event, AttemptClosed) and event.due_at is not None:
             self._due.at(event.due_at)
         self._observers(event)
 

@@ -16,7 +16,7 @@ import anyio
 
 from dialer.domain.calls import Attempt
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
-from dialer.engine.events import Event, Observe, RequestHeld, SlotsChanged
+from dialer.engine.events import AttemptClosed, CallPlaced, Event, Observe, RequestHeld, SlotsChanged
 from dialer.engine.slots import Ceiling
 from dialer.engine.tracking import Tracker, TrackingConfig
 from dialer.ports import CallApi, Clock
@@ -35,6 +35,8 @@ LISTS, LISTS_PER_PERIOD, LISTS_PERIOD_S = "lists", 14, 10.5
 SWEEP = "sweep"
 NEWS_S = 0.05
 """News gathers for so long."""
+ENDS = (AttemptClosed, CallPlaced)
+"""What a claim may have waited for that got nothing: a slot, or the answer to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,10 @@ class Campaigns(Protocol):
 
     def news(self) -> None:
         """The ledger may hold work."""
+        ...
+
+    def has_room(self) -> None:
+        """A place may be free for whichever of them waits for one."""
         ...
 
 
@@ -140,10 +146,12 @@ class Crew:
         self._full.set()
 
     def observe(self, event: Event) -> None:
-        """A line that the API holds up holds up all workers."""
+        """A line that the API holds up holds up all workers; a place that is free is any campaign's."""
         if isinstance(event, RequestHeld):
             self._held.append(event.wait_s)
             self._news.set()
+        elif isinstance(event, ENDS) and self._campaigns is not None:
+            self._campaigns.has_room()
 
     def configure(self, config: CrewConfig) -> None:
         """From now on with these bounds."""

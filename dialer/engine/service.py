@@ -121,6 +121,11 @@ class Service:
         for campaign in self.campaigns:
             campaign.news()
 
+    def has_room(self) -> None:
+        """See `crew.Campaigns`."""
+        for campaign in self._campaigns.values():
+            campaign.has_room()
+
     async def take_over(self, attempts: list[Attempt]) -> None:
         """See `crew.Campaigns`."""
         for attempt in attempts:

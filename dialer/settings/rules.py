@@ -165,7 +165,7 @@ class Breakers(Section):
     refused_in_a_row_max: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Requests in a row that the API may refuse before the campaign stops. 0: any."""
     refused_a_minute_max: Annotated[int, Field(ge=0, le=59)] = 50
-    """Requests refused within a minute, in a service by all campaigns, before others wait; 60 block. 0: any."""
+    """Requests refused within a minute (a service: in all campaigns) before others wait; 60 block. 0: any."""
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:

@@ -82,9 +82,14 @@ def claim_many(conn: sa.Connection, requests: Sequence[ClaimRequest]) -> list[At
     by_campaign: dict[CampaignId, list[int]] = defaultdict(list)
     for index, request in enumerate(requests):
         by_campaign[request.campaign_id].append(index)
+    wanted = {campaign_id: len(indexes) for campaign_id, indexes in by_campaign.items()}
+    rooms = wanted if places is None else places.shares(wanted)
+    claims: list[tuple[list[int], _Claim]] = []
     for campaign_id, indexes in by_campaign.items():
-        claim = _Claim(conn, campaign_id, [requests[i] for i in indexes], places)
+        claim = _Claim(conn, campaign_id, [requests[i] for i in indexes], places, rooms[campaign_id])
         claim.run()
+        claims.append((indexes, claim))
+    for indexes, claim in claims:  # by now it is known which places are left
         answers.update(zip(indexes, claim.claimed, strict=False))
         if len(claim.claimed) < len(indexes):
             nothing = claim.nothing()
@@ -113,12 +118,14 @@ class _Claim:
         campaign_id: CampaignId,
         requests: list[ClaimRequest],
         places: Places | None,
+        room: int,
     ) -> None:
+        """`room`: how many of the requests may get a job."""
         self._conn = conn
         self._id = campaign_id
         self._places = places
         self._requests = requests
-        self._room = len(requests) if places is None else min(len(requests), places.left)
+        self._room = room
         self._now = max(request.now for request in requests)
         # under rules that another request of the group has newer, nobody is judged
         newest = max((request.screen for request in requests), key=lambda screen: screen.version)

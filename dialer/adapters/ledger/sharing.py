@@ -5,7 +5,7 @@ can change between the look and the commit. Its clock is the server's where ther
 of the one process that may dial from the file.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,6 +39,11 @@ _UNDER_WAY = (
     sa.select(sa.func.count())
     .select_from(attempt)
     .where(NOT_CLOSED, attempt.c.state.in_([AttemptState.CLAIMED.value, AttemptState.UNCERTAIN.value]))
+)
+_AT_WORK = (
+    sa.select(attempt.c.campaign_id, sa.func.count())
+    .where(NOT_CLOSED, attempt.c.campaign_id.in_(sa.bindparam("ids", expanding=True)))
+    .group_by(attempt.c.campaign_id)
 )
 _OF: sa.BindParameter[str] = sa.bindparam("of")
 _ALLOWANCE = sa.select(allowance.c.taken, allowance.c.held_until, allowance.c.holder).where(
@@ -121,6 +126,24 @@ class Places:
         if not refused.room:
             self._refusals_wait_s = refused.next_at(now) - now
         self._free = min(self._free, refused.room - self._conn.execute(_UNDER_WAY).scalar_one())
+
+    def shares(self, wanted: Mapping[CampaignId, int]) -> dict[CampaignId, int]:
+        """How many each campaign gets of what it wants.
+
+        Where they are too few, each goes to the campaign with the fewest attempts under way, so that none
+        waits until another has called everybody.
+        """
+        left = self.left
+        if len(wanted) == 1 or left >= sum(wanted.values()):
+            return {campaign_id: min(number, left) for campaign_id, number in wanted.items()}
+        under_way = dict.fromkeys(wanted, 0)
+        for campaign_id, number in self._conn.execute(_AT_WORK, {"ids": [*wanted]}):
+            under_way[campaign_id] = number
+        shares = dict.fromkeys(wanted, 0)
+        for _ in range(left):
+            unserved = [campaign_id for campaign_id in wanted if shares[campaign_id] < wanted[campaign_id]]
+            shares[min(unserved, key=lambda each: under_way[each] + shares[each])] += 1
+        return shares
 
     def take(self, number: int) -> None:
         """So many of them are used."""
