@@ -95,6 +95,10 @@ class Tally:
     def live_seconds(self, now: float) -> float:
         return self._area + self.live * (now - self._since)
 
+    def forget(self) -> None:
+        """Lets go of the times of the requests; counts and peaks stay."""
+        del self.arrived[:], self.accepted[:]
+
     def report(self, calls: Sequence[Call], now: float) -> Report:
         dialled = [call for call in calls if call.kind is Kind.DIALLED]
         rung = [call for call in dialled if call.rung]

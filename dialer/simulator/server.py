@@ -130,6 +130,13 @@ class Simulator:
     def report(self) -> Report:
         return self._world.tally.report(self._world.calls, self._at())
 
+    def forget(self) -> None:
+        """Lets go of the calls that are over, whom a day of them would fill the memory with.
+
+        From now on the API does not know them, their keys are new again, and the report counts without them.
+        """
+        self._world.forget()
+
     def live_seconds(self, since: float, until: float) -> float:
         """Sum of live calls over that time of the loop's clock; / (limit x time) it is the slot use."""
         return live_seconds(self._world.calls, since, until)

@@ -65,6 +65,7 @@ class World:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._rate = SlidingWindow(1.0)
         self._next_dial_at = 0.0
+        self._made = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -114,7 +115,7 @@ class World:
     def register(self, kind: Kind, body: Json, now: float) -> Call:
         """A call that is not dialled here and takes no slot: see Kind. Raises Refusal 402 or 422."""
         allowed_by(self.account, body)
-        return self._new_call(kind, body, f"{kind}/{len(self.calls)}", now)
+        return self._new_call(kind, body, f"{kind}/{self._made}", now)
 
     def hang_up(self, call: Call) -> None:
         """Raises Refusal 400 if the call is over."""
@@ -198,7 +199,7 @@ class World:
         late = self._hit("listing_late", name)
         lag_s = self.faults.listing_late_s if late else self.account.listing_lag_s
         call = Call(
-            seq=len(self.calls),
+            seq=self._made,
             call_id=f"call_{digest}",
             kind=kind,
             request=Request.of(body, self.account.agent_id),
@@ -206,6 +207,7 @@ class World:
             created_at=now,
             listed_at=now + lag_s,
         )
+        self._made += 1
         self._keep(call)
         return call
 
@@ -214,6 +216,17 @@ class World:
         if hit:
             self.tally.faults[fault] += 1
         return hit
+
+    def forget(self) -> None:
+        """Lets go of the calls of which nothing more will come, and of their keys."""
+        calls = [call for call in self.calls if call.call_id in self._timers]
+        keys = {key: made for key, made in self._by_key.items() if made[0].call_id in self._timers}
+        for each in (self.calls, self.by_id, self._by_attempt, self._repeated_attempts):
+            each.clear()
+        for call in calls:
+            self._keep(call)
+        self._by_key = keys
+        self.tally.forget()
 
     def _keep(self, call: Call) -> None:
         self.calls.append(call)

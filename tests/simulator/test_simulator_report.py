@@ -107,3 +107,21 @@ async def test_the_report_as_json() -> None:
     assert shown["requests"] == {"POST /v2/create-phone-call": {"201": 3, "400": 1}}
     assert shown["outcomes"] == {"dial_busy": 1, "user_hangup": 1}
     assert number(0) not in b.sim.report().to_json()
+
+
+@in_virtual_time
+async def test_calls_that_are_over_may_be_forgotten() -> None:
+    async with bench(replace(STEADY, ring_s=1.0, talk_s=20.0)) as b:
+        over = await b.dial(number(0), "a")
+        await anyio.sleep(100)
+        going_on = await b.dial(number(1), "b")
+        b.sim.forget()
+        assert [call.call_id for call in b.sim.calls] == [going_on.call_id]
+        assert (await b.dial(number(1), "b")).call_id == going_on.call_id, "its key is kept"
+        again = await b.dial(number(0), "a")
+        assert again.call_id != over.call_id, "as nobody has used it"
+        await anyio.sleep(100)
+        report = b.sim.report()
+        assert report.outcomes == {"user_hangup": 2}
+        assert report.peak_live == 2
+        assert (report.creates_accepted, report.create_requests) == (1, 2)
