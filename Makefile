@@ -44,7 +44,7 @@ simulate: .venv/developed ## campaigns with faults and crashes in virtual time: 
 week: .venv/developed ## a week of 20,000 leads in virtual time, and an independent checker: WEEK_ARGS="--week thanksgiving"
 	$(BIN)/python -m tests.week $(WEEK_ARGS)
 
-day: .venv/developed ## 24 hours of service in virtual time: no call leaves its attempt behind
+day: .venv/developed ## 24 hours of service in virtual time: no memory, task or file is left behind
 	$(BIN)/python -m tests.engine.test_service_day
 
 kill: .venv/developed ## kill -9 the real program at random, again and again
