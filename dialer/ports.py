@@ -21,6 +21,7 @@ from dialer.domain.calls import (
 from dialer.domain.gates import Stop
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
+from dialer.domain.records import record
 from dialer.domain.results import ResultLine
 from dialer.domain.screening import Screen
 from dialer.domain.suppression import Suppressed
@@ -104,7 +105,7 @@ class AddedAs(StrEnum):
     """The key or the number stands twice in this campaign; `line` is the first one's. Not taken."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Added:
     how: AddedAs
     line: int | None = None
@@ -113,7 +114,7 @@ class Added:
     """DUPLICATE only: True if the job id stands twice, False if the number does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClaimRequest:
     """One free place (slot, permit and token) that asks for a job."""
 
@@ -139,7 +140,7 @@ class NothingDue:
     """All lines are at work as fast as they may; each end of a call may change that, too."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptUpdate:
     """An attempt moves on but stays open (or is parked as UNKNOWN, with a line for the log)."""
 
@@ -155,7 +156,7 @@ class AttemptUpdate:
     """What the breakers go by, where they are to hear of it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finish:
     """An attempt is closed and its job is final or due again, in one transaction with the result lines."""
 

@@ -10,6 +10,7 @@ from typing import Any, NewType
 
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.outcomes import Outcome
+from dialer.domain.records import record
 
 CampaignId = NewType("CampaignId", int)
 IntakeId = NewType("IntakeId", int)
@@ -31,7 +32,7 @@ class JobKind(StrEnum):
     """Settles when created; the caller's own SIP then makes the call with the id."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallContent:
     """What goes into the request besides the numbers, as the row gave it."""
 
@@ -43,7 +44,7 @@ class CallContent:
     sip_headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallJob:
     """One accepted row of the input: one person to be called, or one call to be created."""
 
@@ -89,7 +90,7 @@ class RejectedRow:
     """The cells as they were."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenJob:
     """A job as the claim sees it, inside the transaction."""
 
@@ -105,7 +106,7 @@ class OpenJob:
     """When the number may have been rung before, in any campaign, as the claim knew it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """One try to make at most one call. Durable before its request leaves."""
 
@@ -145,7 +146,7 @@ class CallStatus(StrEnum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallNews:
     """What the API said of a call, however we heard of it (answer, listing, get-call, webhook)."""
 

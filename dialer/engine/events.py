@@ -11,6 +11,7 @@ from typing import Any
 from dialer.domain.calls import Attempt, CallId, CallNews
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
+from dialer.domain.records import record
 from dialer.ports import IntakeCounts
 
 
@@ -22,7 +23,7 @@ class IntakeProgressed:
     complete: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptClaimed:
     """An attempt is written ahead and holds a slot. `resumed`: it was found open at start."""
 
@@ -30,7 +31,7 @@ class AttemptClaimed:
     resumed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallPlaced:
     """The API gave a call id. `adopted`: not by the answer to our request, but found afterwards."""
 
@@ -57,7 +58,7 @@ class AttemptParked:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AttemptClosed:
     """An attempt ended and its slot is free."""
 
