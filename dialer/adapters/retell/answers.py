@@ -108,25 +108,33 @@ def parse_event(body: bytes) -> tuple[str, CallNews] | None:
 
 
 def _analysis(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    part = _part(raw, "call_analysis")
+    part = raw.get("call_analysis")
+    if not part or not isinstance(part, dict):
+        return None
     try:
         orjson.dumps(part)
     except orjson.JSONEncodeError:
         return None  # nested more deeply than it could be written down again
-    return part or None
+    return part
+
+
+_NUMBERS = (int, float)
+"""What JSON has; a truth value is an `int` of Python's and no number."""
 
 
 def _text(value: Any) -> str | None:
+    if not isinstance(value, str) or not value:
+        return None
     # a zero is a character like others in JSON, and none that every database can keep
-    return value.replace("\0", "\ufffd") if isinstance(value, str) and value else None
+    return value.replace("\0", "\ufffd") if "\0" in value else value
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return float(value) if type(value) in _NUMBERS else None
 
 
 def _seconds(value: Any) -> float | None:
-    milliseconds = _number(value)
+    milliseconds = None if value is None else _number(value)
     return None if milliseconds is None else milliseconds / 1000
 
 

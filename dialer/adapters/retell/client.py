@@ -18,8 +18,7 @@ a live connection; see `_Body`.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import aiohttp
@@ -234,8 +233,7 @@ async def open_api(
         yield RetellApi(session, config, before_list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -262,7 +260,7 @@ class _Body(aiohttp.BytesPayload):
                 raise
         transport = writer.transport
         self.was_sent = transport is not None and not transport.is_closing()
-        await super().write_with_length(writer, content_length)
+        await writer.write(self._value)  # all of it: `content_length` is its length
 
 
 async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
@@ -275,12 +273,16 @@ async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
 
 
 async def _read_all(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    body, content = bytearray(), response.content
-    while not content.at_eof():
-        body += await content.readany()
-        if len(body) > bytes_max:
-            raise AnswerTooLong(f"the answer is longer than {bytes_max} bytes")
-    return bytes(body)
+    content = response.content
+    body = await content.readany()  # as a rule all of it
+    if not content.at_eof():
+        pieces = bytearray(body)
+        while not content.at_eof() and len(pieces) <= bytes_max:
+            pieces += await content.readany()
+        body = bytes(pieces)
+    if len(body) > bytes_max:
+        raise AnswerTooLong(f"the answer is longer than {bytes_max} bytes")
+    return body
 
 
 def _readable(value: T | None, request: str) -> T:
