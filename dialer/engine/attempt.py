@@ -6,7 +6,8 @@ the ledger makes the job due again.
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 import anyio
@@ -15,6 +16,7 @@ from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
 from dialer.domain.lifecycle import AttemptState, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
+from dialer.domain.records import record
 from dialer.domain.redial import SUCCESSES, Again, Final, RedialPolicy
 from dialer.domain.results import analysis_line, attempt_line, job_line
 from dialer.domain.screening import Screen
@@ -29,11 +31,11 @@ from dialer.engine.events import (
 )
 from dialer.engine.pacing import PaceStopped
 from dialer.engine.placing import Parked, Placed, Placement, Placer, PutBack, Refused
-from dialer.engine.tracking import Followed, Tracker
+from dialer.engine.tracking import Followed, Following, Tracker
 from dialer.ports import AttemptUpdate, Clock, Finish, Ledger
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Close:
     """How an attempt is to be closed, decided before anything is written."""
 
@@ -323,20 +325,15 @@ class Lives:
             return 0.0
         return rule.cost(news.cost_cents, news.duration_s)
 
-    @contextmanager
-    def _follow(self, attempt: Attempt) -> Iterator[Followed]:
+    def _follow(self, attempt: Attempt) -> Following:
         """Hear of its call, until a stop."""
-        with self._tracker.follow(attempt) as followed:
-            if self._stopped:
-                followed.end()
-            self._followed.add(followed)
-            try:
-                yield followed
-                if followed.closed_elsewhere:
-                    why = "another worker heard first how it ended"
-                    self._observe(AttemptTakenOver(attempt, why, closed=True))
-            finally:
-                self._followed.discard(followed)
+        following = self._tracker.follow(attempt, self._followed, partial(self._closed_elsewhere, attempt))
+        if self._stopped:
+            following.followed.end()
+        return following
+
+    def _closed_elsewhere(self, attempt: Attempt) -> None:
+        self._observe(AttemptTakenOver(attempt, "another worker heard first how it ended", closed=True))
 
     @contextmanager
     def _rest(self) -> Iterator[None]:

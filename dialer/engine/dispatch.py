@@ -11,7 +11,7 @@ from dialer.domain.errors import LedgerLost
 from dialer.domain.gates import Stop
 from dialer.domain.screening import Screen
 from dialer.engine.pacing import Pace
-from dialer.engine.slots import Slot, Slots, acquire
+from dialer.engine.slots import Room, Slot, Slots
 from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
 from dialer.sharing import Limits
 
@@ -93,7 +93,7 @@ class Dispatcher:
         self._pace = pace
         self._due = due
         self._clock = clock
-        self._permits = anyio.CapacityLimiter(in_flight_max)
+        self._permits = Room(in_flight_max)
         self._lanes = lanes
         self._screen = screen
         self._encode = encode
@@ -110,7 +110,7 @@ class Dispatcher:
     @property
     def in_flight(self) -> int:
         """Requests under way, and lanes about to claim."""
-        return self._permits.borrowed_tokens
+        return self._permits.taken
 
     def stop(self) -> None:
         """Claim nothing any more."""
@@ -158,7 +158,7 @@ class Dispatcher:
         slot = await self._slots.acquire()
         claimed: Attempt | NothingDue | None = None
         try:
-            await acquire(self._permits, slot)
+            await self._permits.enter()
             try:
                 token = await self._pace.token()
                 claimed = await self._claim(campaign_id)
@@ -166,13 +166,13 @@ class Dispatcher:
                     self._pace.give_back(token)
             finally:
                 if not isinstance(claimed, Attempt):
-                    self._permits.release_on_behalf_of(slot)
+                    self._permits.leave()
         finally:
             if not isinstance(claimed, Attempt):
                 self._slots.release(slot)
         if isinstance(claimed, Attempt):
             self._slots.fill(slot)
-            self._start(claimed, slot, lambda: self._permits.release_on_behalf_of(slot))
+            self._start(claimed, slot, self._permits.leave)
             return None
         return claimed
 

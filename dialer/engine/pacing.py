@@ -13,6 +13,7 @@ import anyio
 from aiolimiter import AsyncLimiter
 
 from dialer.engine.events import Observe, RequestHeld
+from dialer.engine.loop_time import loop_time
 
 
 class PaceStopped(Exception):
@@ -53,20 +54,24 @@ class Pace:
 
     def assume_full(self) -> None:
         """A process before this one may have sent up to now: leave its period alone."""
-        self._sent.extend([anyio.current_time()] * (self._sent.maxlen or 0))
+        self._sent.extend([loop_time()] * (self._sent.maxlen or 0))
 
     async def token(self) -> float:
         """Wait for a place in the line's schedule; gives its time."""
-        await self._wait_until(lambda: self._held_until)
+        if self._held_until:
+            await self._wait_until(lambda: self._held_until)
         unused, self._unused = self._unused, None
-        if unused is not None and anyio.current_time() < unused + self._spacing_s:
+        if unused is not None and loop_time() < unused + self._spacing_s:
             return unused
+        if self._bucket.has_capacity():
+            await self._bucket.acquire()  # at once, so there is nothing that a change would have to end
+            return loop_time()
         while True:
             with anyio.CancelScope() as scope:
                 self._at_the_bucket.add(scope)
                 try:
                     await self._bucket.acquire()
-                    return anyio.current_time()
+                    return loop_time()
                 finally:
                     self._at_the_bucket.discard(scope)
 
@@ -87,7 +92,7 @@ class Pace:
         before it is counted, since asking takes time and the next one keeps its distance from this one's
         leaving; if not, it is not counted.
         """
-        now = anyio.current_time()
+        now = loop_time()
         at_once = self._next_at() <= now and self._line_next_at(line, cps) <= now
         if at_once and not self._turn.locked() and not self._is_stopped:
             self._count(line, cps)  # as always when slots are the bound: nobody waits and nothing is awaited
@@ -99,17 +104,17 @@ class Pace:
                 await self._wait_until(self._next_at)
                 if self._is_stopped:
                     raise PaceStopped
-                if self._line_next_at(line, cps) > anyio.current_time():
+                if self._line_next_at(line, cps) > loop_time():
                     continue
                 if passes is not None and not await passes():
                     return
-                if not self._is_stopped and self._next_at() <= anyio.current_time():
+                if not self._is_stopped and self._next_at() <= loop_time():
                     self._count(line, cps)
                     return
 
     def hold(self, why: str, wait_s: float) -> None:
         """Nothing leaves for this long: the API asked for less, or does not answer."""
-        until = anyio.current_time() + wait_s
+        until = loop_time() + wait_s
         if until > self._held_until:
             self._held_until = until
             self._observe(RequestHeld(why, wait_s))
@@ -139,7 +144,7 @@ class Pace:
         return sent[-per_period] + per_period / cps if len(sent) >= per_period else 0.0
 
     def _count(self, line: str | None, cps: float | None) -> None:
-        now = anyio.current_time()
+        now = loop_time()
         self._sent.append(now)
         if line is not None and cps is not None:
             kept = self._sent_from.get(line, ())
@@ -147,6 +152,6 @@ class Pace:
 
     async def _wait_until(self, at: Callable[[], float]) -> None:
         # look again after each sleep: timers may fire early, and a hold may have come meanwhile
-        while not self._is_stopped and (wait_s := at() - anyio.current_time()) > 0:
+        while not self._is_stopped and (wait_s := at() - loop_time()) > 0:
             with anyio.move_on_after(wait_s):
                 await self._news.wait()

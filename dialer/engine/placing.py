@@ -25,8 +25,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import CallNotStarted, CallRefused, CallUncertain, Limit
 from dialer.domain.lifecycle import AttemptState
+from dialer.domain.records import record
 from dialer.domain.screening import HOLD, UNHEARD_OF, Dial, Drop, NumberFacts, Screen, Wait
 from dialer.engine.events import AttemptUncertain, Observe
+from dialer.engine.loop_time import loop_time
 from dialer.engine.pacing import Pace
 from dialer.engine.tracking import Followed, Tracker
 from dialer.ports import AttemptUpdate, CallApi, Clock, Ledger
@@ -56,7 +58,7 @@ class PlacingConfig:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Placed:
     """The call exists."""
 
@@ -237,7 +239,7 @@ class Placer:
     async def _search(self, followed: Followed) -> CallNews | None:
         """Look after the settle time and, where keys are not honoured, once the call has to be listed."""
         # by the loop's clock and from now on: only now no request is under way any more
-        now, lag_s = anyio.current_time(), self._config.listing_lag_max_s
+        now, lag_s = loop_time(), self._config.listing_lag_max_s
         news = await self._look(followed, now + self._config.settle_s)
         if news is None and not self._config.api_honours_key and lag_s is not None:
             news = await self._look(followed, now + lag_s)
@@ -245,7 +247,7 @@ class Placer:
 
     async def _look(self, followed: Followed, not_before: float) -> CallNews | None:
         """Wait until that time of the loop or for news, then look until somebody could."""
-        while followed.news is None and (left_s := not_before - anyio.current_time()) > 0.0:
+        while followed.news is None and (left_s := not_before - loop_time()) > 0.0:
             with anyio.move_on_after(left_s):
                 await followed.until_found()
         failures = 0
@@ -323,8 +325,8 @@ class Placer:
 
     def _age_of(self, attempt: Attempt) -> Callable[[], float]:
         """Seconds since the claim, by the wall clock or by the loop's since now, whichever is more."""
-        age, since = self._clock.now() - attempt.claimed_at, anyio.current_time()
-        return lambda: max(self._clock.now() - attempt.claimed_at, age + anyio.current_time() - since)
+        age, since = self._clock.now() - attempt.claimed_at, loop_time()
+        return lambda: max(self._clock.now() - attempt.claimed_at, age + loop_time() - since)
 
 
 def _placeless(attempt: Attempt) -> Attempt:

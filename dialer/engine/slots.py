@@ -1,19 +1,60 @@
 """How many: calls at once."""
 
+import asyncio
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
-
-import anyio
 
 from dialer.domain.calls import Capacity
 from dialer.engine.events import Observe, SlotsChanged
+from dialer.engine.loop_time import loop_time
 
 
-async def acquire(limiter: anyio.CapacityLimiter, borrower: object) -> None:
-    """Borrow from the limiter; without a turn of the loop when there is something left."""
-    try:
-        limiter.acquire_on_behalf_of_nowait(borrower)
-    except anyio.WouldBlock:
-        await limiter.acquire_on_behalf_of(borrower)
+class Room:
+    """So many at once, first come first served. The bound may change, also below what is taken.
+
+    As `anyio.CapacityLimiter`, but that it does not ask who it was that took a place: with that, and with a
+    turn of the loop for each wait, a call's two places cost as much as its claim.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self.taken = 0
+
+    async def enter(self) -> None:
+        """Take a place; wait for one if there is none, or if others wait already."""
+        if self.taken < self._size and not self._waiting:
+            self.taken += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                with suppress(ValueError):  # it was passed over already
+                    self._waiting.remove(turn)
+            else:
+                self.leave()  # it was let in while it was told to go
+            raise
+
+    def leave(self) -> None:
+        """Give a place back."""
+        self.taken -= 1
+        self._let_in()
+
+    def resize(self, size: int) -> None:
+        """From now on so many; who is over it leaves when he does."""
+        self._size = size
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self.taken < self._size:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.taken += 1
+                turn.set_result(None)
 
 
 @dataclass(eq=False, slots=True)
@@ -71,13 +112,13 @@ class Ceiling:
     def shrink(self, calls: int) -> None:
         """The account refused a call for want of room: no more at once than were going on."""
         self._shown = max(1, min(calls, self.limit) - 1)
-        self._shrunk_at = anyio.current_time()
+        self._shrunk_at = loop_time()
 
     def recover(self) -> None:
         """Give back what `shrink` took, one slot per `recover_s` since then."""
         if self._shown is None:
             return
-        steps = int((anyio.current_time() - self._shrunk_at) / self._recover_s)
+        steps = int((loop_time() - self._shrunk_at) / self._recover_s)
         if steps > 0:
             self._shown += steps
             self._shrunk_at += steps * self._recover_s
@@ -96,7 +137,7 @@ class Slots:
         self._ceiling = Ceiling(configured, recover_s=recover_s, burst=burst)
         self._observe = observe
         self._limit = configured
-        self._limiter = anyio.CapacityLimiter(configured)
+        self._room = Room(configured)
         self._taken = 0
         self._calls = 0
 
@@ -108,13 +149,12 @@ class Slots:
     @property
     def in_use(self) -> int:
         """Slots that are held."""
-        return self._limiter.borrowed_tokens + self._taken
+        return self._room.taken + self._taken
 
     async def acquire(self) -> Slot:
         """Wait for a free slot, first come first served."""
-        slot = Slot()
-        await acquire(self._limiter, slot)
-        return slot
+        await self._room.enter()
+        return Slot()
 
     def fill(self, slot: Slot) -> None:
         """An attempt was claimed for the slot: until its release it counts as a call of ours."""
@@ -136,7 +176,7 @@ class Slots:
             self._taken -= 1
             self._leave_the_rest()
         else:
-            self._limiter.release_on_behalf_of(slot)
+            self._room.leave()
 
     def account_says(self, capacity: Capacity) -> None:
         """See `Ceiling.account_says`."""
@@ -166,4 +206,4 @@ class Slots:
             self._observe(SlotsChanged(limit, why))
 
     def _leave_the_rest(self) -> None:
-        self._limiter.total_tokens = max(0, self._limit - self._taken)
+        self._room.resize(max(0, self._limit - self._taken))

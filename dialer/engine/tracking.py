@@ -5,14 +5,14 @@ word that a call is over wins; everything after it changes nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 import anyio
 
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews
 from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
+from dialer.engine.loop_time import loop_time
 from dialer.ports import CallApi
 
 GETS_PER_SWEEP_MAX = 15
@@ -118,19 +118,27 @@ class Tracker:
             followed.closed_elsewhere = True
             followed.end()
 
-    @contextmanager
-    def follow(self, attempt: Attempt) -> Iterator[Followed]:
-        """Follow from before the request until the attempt is closed: news may come before the answer."""
-        followed = Followed(attempt.id, anyio.current_time())
+    def follow(
+        self,
+        attempt: Attempt,
+        among: set[Followed] | None = None,
+        on_closed_elsewhere: Callable[[], None] | None = None,
+    ) -> "Following":
+        """Follow from before the request until the attempt is closed: news may come before the answer.
+
+        `among`: has it as long. `on_closed_elsewhere`: told behind it, if another worker closed the attempt.
+        """
+        followed = Followed(attempt.id, loop_time())
         self._by_attempt[attempt.id] = followed
         if attempt.call_id is not None:
             self.placed(followed, attempt.call_id)
-        try:
-            yield followed
-        finally:
-            self._by_attempt.pop(attempt.id, None)
-            if followed.call_id is not None:
-                self._by_call.pop(followed.call_id, None)
+        return Following(self, followed, among, on_closed_elsewhere)
+
+    def let_go(self, followed: Followed) -> None:
+        """Nobody follows it any more."""
+        self._by_attempt.pop(followed.attempt_id, None)
+        if followed.call_id is not None:
+            self._by_call.pop(followed.call_id, None)
 
     def placed(self, followed: Followed, call_id: CallId) -> None:
         """The attempt's call id is known."""
@@ -140,7 +148,7 @@ class Tracker:
     def heard(self, news: CallNews, *, by_webhook: bool = False) -> bool:
         """Take news in; False if it is of no call we follow."""
         if by_webhook:
-            self._webhook_at = anyio.current_time()
+            self._webhook_at = loop_time()
         followed = self._by_call.get(news.call_id)
         if followed is None and news.attempt_id is not None:
             followed = self._by_attempt.get(news.attempt_id)
@@ -178,7 +186,7 @@ class Tracker:
 
     def _pause_s(self) -> float:
         at = self._webhook_at
-        fresh = at is not None and anyio.current_time() - at < 4 * self._config.poll_with_webhooks_s
+        fresh = at is not None and loop_time() - at < 4 * self._config.poll_with_webhooks_s
         return self._config.poll_with_webhooks_s if fresh else self._config.poll_s
 
     async def _sweep(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
@@ -211,7 +219,7 @@ class Tracker:
         for news in await self._api.list(list(waiting)):
             waiting.pop(news.call_id, None)
             self.heard(news)
-        now = anyio.current_time()
+        now = loop_time()
         missing = [item for item in waiting.items() if now - item[1].since > self._config.missing_s]
         for call_id, each in missing[:GETS_PER_SWEEP_MAX]:
             # while others were asked for it may have ended, or nobody follows it any more
@@ -229,3 +237,34 @@ class Tracker:
         elif now - followed.since > self._config.call_max_s:
             followed.lost = True
             followed.end()
+
+
+class Following:
+    """While an attempt is followed. Not a generator's context, which costs more than what is done here."""
+
+    __slots__ = ("_among", "_on_closed_elsewhere", "_tracker", "followed")
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        followed: Followed,
+        among: set[Followed] | None,
+        on_closed_elsewhere: Callable[[], None] | None,
+    ) -> None:
+        self._tracker = tracker
+        self.followed = followed
+        self._among = among
+        self._on_closed_elsewhere = on_closed_elsewhere
+
+    def __enter__(self) -> Followed:
+        if self._among is not None:
+            self._among.add(self.followed)
+        return self.followed
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        followed = self.followed
+        if self._among is not None:
+            self._among.discard(followed)
+        self._tracker.let_go(followed)
+        if error is None and followed.closed_elsewhere and self._on_closed_elsewhere is not None:
+            self._on_closed_elsewhere()
