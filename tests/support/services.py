@@ -78,7 +78,7 @@ def a_queue(kind: str, **how: Any) -> Iterator[Place]:
         name=name,
         dead_letter=f"{name}-dead",
         group="testers",
-        **{"stale_s": 0.5, "backoff_initial_s": 0.05, "backoff_max_s": 0.2, "grace_s": 3.0, **how},
+        **{"stale_s": 5.0, "backoff_initial_s": 0.05, "backoff_max_s": 0.2, "grace_s": 3.0, **how},
     )
     try:
         yield Place(kind, config)
