@@ -78,7 +78,7 @@ class Tunnel:
 
 async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     """Until the one side has no more, or the other takes no more."""
-    with suppress(OSError):
+    with suppress(OSError, RuntimeError):  # uvloop's word for a connection that was cut meanwhile
         while data := await source.read(READ_BYTES):
             sink.write(data)
             await sink.drain()
