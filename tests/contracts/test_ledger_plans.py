@@ -1,5 +1,7 @@
 """How the database goes about what happens for every call: by an index, however many jobs there are."""
 
+import re
+import sqlite3
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,33 +17,32 @@ from dialer.domain.lines import Line
 from dialer.domain.screening import Screen
 
 Step = tuple[str, str]
+_VALUE = re.compile(r"""(?<![.\w])(?:state|kind)\ =\ '\w+' | x?'(?:[^']|'')*' | \b\d[\d.e+]*""", re.VERBOSE)
+
+
+def bound(statement: str) -> str:
+    """With places for its values: only what stands in an index, too, is written out (`IS_OPEN`)."""
+    text = _VALUE.sub(lambda found: found[0] if found[0][:5] in ("state", "kind ") else "?", statement)
+    return " ".join(text.split())
 
 
 async def plans(desk: Desk, step: Any) -> list[Step]:
     """What a step executes, each with its plan."""
-    executed: list[tuple[str, Any]] = []
-
-    def note(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
-        executed.append((statement, parameters[0] if many else parameters))
-
-    engine = await desk.ledger.operate(lambda conn: conn.engine)
-    sa.event.listen(engine, "before_cursor_execute", note)
+    executed: list[str] = []
+    driver = await desk.ledger.operate(lambda conn: conn.connection.dbapi_connection)
+    assert isinstance(driver, sqlite3.Connection)
+    driver.set_trace_callback(executed.append)  # each as it is carried out, with its values
     try:
         await step()
     finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
+        driver.set_trace_callback(None)
 
     def explain(conn: sa.Connection) -> list[Step]:
-        return [
-            (
-                " ".join(statement.split()),
-                "; ".join(
-                    row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                ),
-            )
-            for statement, parameters in executed
-            if not statement.startswith("BEGIN")
+        texts = [bound(each) for each in executed if not each.startswith(("BEGIN", "COMMIT"))]
+        asked = [
+            (each, driver.execute(f"EXPLAIN QUERY PLAN {each}", [None] * each.count("?"))) for each in texts
         ]
+        return [(each, "; ".join(row[3] for row in found)) for each, found in asked]
 
     return await desk.ledger._read(explain)
 

@@ -5,12 +5,11 @@ In the transaction that closes the attempt, so that no claim can come in between
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
-from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.sharing import note_refused
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import campaign, line, money, suppressed
 from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
 from dialer.domain.calls import Attempt, AttemptId, CampaignId
@@ -21,28 +20,33 @@ from dialer.domain.suppression import Suppressed
 from dialer.ports import AttemptUpdate, Finish
 
 _NUMBERS: sa.BindParameter[list[str]] = sa.bindparam("numbers", expanding=True)
-_IS_SUPPRESSED = sa.select(suppressed.c.number).where(suppressed.c.number.in_(_NUMBERS))
-_SUPPRESS = sa.insert(suppressed)
-_BREAKER = sa.select(campaign.c.breaker).where(campaign.c.id == sa.bindparam("c"))
+_IS_SUPPRESSED = Statement(
+    sa.select(suppressed.c.number).where(suppressed.c.number.in_(_NUMBERS)), listed="numbers"
+)
+_SUPPRESS = Statement(sa.insert(suppressed), "number", "source", "reason", "at")
+_BREAKER = Statement(sa.select(campaign.c.breaker).where(campaign.c.id == sa.bindparam("c")), "c")
 _KEPT: sa.BindParameter[str] = sa.bindparam("b")
-_KEEP_BREAKER = sa.update(campaign).where(campaign.c.id == sa.bindparam("c")).values(breaker=_KEPT)
-_LINE_BREAKERS = sa.select(line.c.from_number, line.c.breaker).where(line.c.from_number.in_(_NUMBERS))
-_KEEP_LINE = sa.update(line).where(line.c.from_number == sa.bindparam("f")).values(breaker=_KEPT)
-_NONE: sa.ColumnElement[int] = sa.literal_column("0")  # not bound: see `many`
-_ONE: sa.ColumnElement[int] = sa.literal_column("1")
-_GIVE_BACK = (
+_KEEP_BREAKER = Statement(
+    sa.update(campaign).where(campaign.c.id == sa.bindparam("c")).values(breaker=_KEPT), "b", "c"
+)
+_LINE_BREAKERS = Statement(
+    sa.select(line.c.from_number, line.c.breaker).where(line.c.from_number.in_(_NUMBERS)), listed="numbers"
+)
+_KEEP_LINE = Statement(
+    sa.update(line).where(line.c.from_number == sa.bindparam("f")).values(breaker=_KEPT), "b", "f"
+)
+_GIVE_BACK = Statement(
     sa.update(line)
-    .where(
-        line.c.from_number == sa.bindparam("f"), line.c.day_start <= sa.bindparam("t"), line.c.calls > _NONE
-    )
-    .values(calls=line.c.calls - _ONE)
+    .where(line.c.from_number == sa.bindparam("f"), line.c.day_start <= sa.bindparam("t"), line.c.calls > 0)
+    .values(calls=line.c.calls - 1),
+    *("f", "t"),
 )
 _TODAY = money.c.day_start <= sa.bindparam("t")
 _SPENT: sa.BindParameter[float] = sa.bindparam("s")
 _FREED: sa.BindParameter[float] = sa.bindparam("f")
 _SEEN: sa.BindParameter[int] = sa.bindparam("n")
 _COST: sa.BindParameter[float] = sa.bindparam("cost")
-_SETTLE = (
+_SETTLE = Statement(
     sa.update(money)
     .where(money.c.campaign_id == sa.bindparam("c"))
     .values(
@@ -56,7 +60,8 @@ _SETTLE = (
         ),
         seen_calls=money.c.seen_calls + _SEEN,
         seen_cents=money.c.seen_cents + _COST,
-    )
+    ),
+    *("c", "t", "f", "s", "n", "cost"),
 )
 _SIGNS = {AttemptState.PLACED: Sign.ACCEPTED, AttemptState.UNKNOWN: sign_of(Outcome.UNKNOWN)}
 _MADE_NO_CALL = frozenset({AttemptState.UNSPENT, AttemptState.REFUSED})
@@ -86,11 +91,11 @@ def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[
     """Attempts are closed; `parked` were unknown until then."""
     _suppress(conn, [each.suppress for each in finishes if each.suppress is not None])
     given_back = [
-        {"f": each.attempt.from_number, "t": each.attempt.claimed_at}
+        (each.attempt.from_number, each.attempt.claimed_at)
         for each in finishes
         if each.state in _MADE_NO_CALL and each.attempt.from_number is not None
     ]
-    execute_many(conn, _GIVE_BACK, given_back)
+    _GIVE_BACK.run_many(conn, given_back)
     # of workers that share an account: each campaign's own breaker knows only its own
     refused = [each for each in finishes if each.state is AttemptState.REFUSED and each.attempt.worker]
     note_refused(conn, len(refused), max((each.at for each in refused), default=0.0))
@@ -121,16 +126,9 @@ def _event(attempt: Attempt, sign: Sign, detail: str) -> Event:
 def _suppress(conn: sa.Connection, asked: list[Suppressed]) -> None:
     """The first word on a number stands."""
     if asked:
-        known = set(conn.scalars(_IS_SUPPRESSED, {"numbers": [each.number for each in asked]}))
+        known = {number for (number,) in _IS_SUPPRESSED.run(conn, [each.number for each in asked])}
         new = {each.number: each for each in asked if each.number not in known}
-        execute_many(
-            conn,
-            _SUPPRESS,
-            [
-                {"number": each.number, "source": each.source, "reason": each.reason, "at": each.at}
-                for each in new.values()
-            ],
-        )
+        _SUPPRESS.run_many(conn, [(each.number, each.source, each.reason, each.at) for each in new.values()])
 
 
 _Settled = tuple[Attempt, float, float, float | None]
@@ -146,18 +144,17 @@ def _cost_of(finish: Finish, was_parked: bool) -> _Settled:
 
 
 def _settle(conn: sa.Connection, costs: Sequence[_Settled]) -> None:
-    execute_many(
+    _SETTLE.run_many(
         conn,
-        _SETTLE,
         [
-            {
-                "c": attempt.job.campaign_id,
-                "t": attempt.claimed_at,
-                "f": freed,
-                "s": spent,
-                "n": int(seen is not None),
-                "cost": seen or 0.0,
-            }
+            (
+                attempt.job.campaign_id,
+                attempt.claimed_at,
+                freed,
+                spent,
+                int(seen is not None),
+                seen or 0.0,
+            )
             for attempt, freed, spent, seen in costs
             if attempt.reserved_cents is not None
         ],
@@ -180,24 +177,22 @@ def _tell_breakers(
 def _tell_campaign(
     conn: sa.Connection, campaign_id: CampaignId, rules: BreakerRules, events: list[Event], now: float
 ) -> None:
-    text: str | None = conn.execute(_BREAKER, {"c": campaign_id}).scalar_one()
+    ((text,),) = _BREAKER.run(conn, campaign_id)
     was = breaker = CampaignBreaker() if text is None else CampaignBreaker.from_text(text)
     for event in events:
         breaker = breaker.after(event, rules, now)
     if breaker is not was:
-        conn.execute(_KEEP_BREAKER, {"c": campaign_id, "b": breaker.to_text()})
+        _KEEP_BREAKER.run(conn, breaker.to_text(), campaign_id)
 
 
 def _tell_lines(conn: sa.Connection, rules: BreakerRules, events: list[Event], now: float) -> None:
     numbers = sorted({event.line for event in events if event.line is not None})
-    if not numbers:
-        return
-    kept: list[dict[str, Any]] = []
-    for number, text in conn.execute(_LINE_BREAKERS, {"numbers": numbers}).all():
+    kept: list[Values] = []
+    for number, text in _LINE_BREAKERS.run(conn, numbers):
         was = breaker = LineBreaker() if text is None else LineBreaker.from_text(text)
         for event in events:
             if event.line == number:
                 breaker = breaker.after(event, rules, now)
         if breaker is not was:
-            kept.append({"f": number, "b": breaker.to_text()})
-    execute_many(conn, _KEEP_LINE, kept)
+            kept.append((breaker.to_text(), number))
+    _KEEP_LINE.run_many(conn, kept)

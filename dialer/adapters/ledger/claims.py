@@ -3,15 +3,15 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import assert_never
 
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.desk import Desk
 from dialer.adapters.ledger.lines import append_lines
-from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.sharing import Places
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import IS_OPEN, attempt, job
 from dialer.domain.calls import Attempt, CampaignId, OpenJob
 from dialer.domain.gates import Hold, Stop
@@ -53,25 +53,36 @@ def _priorities() -> sa.Subquery:
 
 
 _PRIORITIES = _priorities()
-_HIGHEST_DUE = sa.select(sa.func.max(_PRIORITIES.c.priority)).where(_PRIORITIES.c.due_at <= _NOW)
-_NEXT_DUE = sa.select(sa.func.min(_PRIORITIES.c.due_at))
-_DUE = (
+_HIGHEST_DUE = Statement(
+    sa.select(sa.func.max(_PRIORITIES.c.priority)).where(_PRIORITIES.c.due_at <= _NOW), "c", "now"
+)
+_NEXT_DUE = Statement(sa.select(sa.func.min(_PRIORITIES.c.due_at)), "c")
+_DUE = Statement(
     sa.select(*JOB_COLUMNS)
     .where(_MINE, job.c.priority == sa.bindparam("p"), job.c.due_at <= _NOW)
     .order_by(job.c.due_at, job.c.id)
-    .limit(_N)
+    .limit(_N),
+    *("c", "p", "now", "n"),
 )
-_INSERT_ATTEMPT = sa.insert(attempt)
-_BUSY = (
+_INSERT_ATTEMPT = Statement(
+    sa.insert(attempt),
+    *("id", "campaign_id", "job_id", "number", "state", "from_number", "body", "claimed_at", "last_sent_at"),
+    *("to_number", "agent_id", "reserved_cents", "worker"),
+)
+_BUSY = Statement(
     sa.update(job)
     .where(job.c.id.in_(sa.bindparam("ids", expanding=True)))
-    .values(state=JobState.BUSY.value, claims=job.c.claims + 1)
+    .values(state=JobState.BUSY.value, claims=job.c.claims + 1),
+    listed="ids",
 )
-_LATER = sa.update(job).where(job.c.id == sa.bindparam("j")).values(due_at=sa.bindparam("until"))
-_DROP = (
+_LATER = Statement(
+    sa.update(job).where(job.c.id == sa.bindparam("j")).values(due_at=sa.bindparam("until")), "until", "j"
+)
+_DROP = Statement(
     sa.update(job)
     .where(job.c.id == sa.bindparam("j"))
-    .values(state=sa.bindparam("s"), outcome=sa.bindparam("s"), closed_at=sa.bindparam("at"))
+    .values(state=sa.bindparam("s"), outcome=sa.bindparam("s"), closed_at=sa.bindparam("at")),
+    *("s", "at", "j"),
 )
 
 
@@ -105,7 +116,7 @@ def _places(conn: sa.Connection, requests: Sequence[ClaimRequest]) -> Places | N
 
 def next_due(conn: sa.Connection, campaign_id: CampaignId) -> float | None:
     """When the campaign's next open job is due; None if none is open."""
-    due_at: float | None = conn.execute(_NEXT_DUE, {"c": campaign_id}).scalar_one()
+    due_at: float | None = _NEXT_DUE.run(conn, campaign_id)[0][0]
     return due_at
 
 
@@ -138,13 +149,12 @@ class _Claim:
         """Take one job after the other while there is a place, and nothing holds all of them."""
         in_vain = 0
         while len(self.claimed) < self._room and self._seen < CLAIM_ROWS_MAX and not self._is_held():
-            wanted = {"c": self._id, "now": self._now}
-            priority = self._conn.execute(_HIGHEST_DUE, wanted).scalar_one()
+            ((priority,),) = _HIGHEST_DUE.run(self._conn, self._id, self._now)
             if priority is None:
                 break
             places = self._room - len(self.claimed)
             room = min(places + in_vain, CLAIM_ROWS_MAX - self._seen)
-            rows = self._conn.execute(_DUE, {**wanted, "p": priority, "n": room}).all()
+            rows = _DUE.run(self._conn, self._id, priority, self._now, room)
             seen, claimed = self._seen, len(self.claimed)
             self._screen([open_job(row) for row in rows])
             # where many wait there may be more of them: twice as many are read next
@@ -182,7 +192,7 @@ class _Claim:
     def _screen(self, jobs: list[OpenJob]) -> None:
         """Judge each job once, and carry the verdicts out."""
         made: list[Attempt] = []
-        later: list[dict[str, Any]] = []
+        later: list[Values] = []
         dropped: list[tuple[OpenJob, Drop]] = []
         self._desk.look_at(jobs)
         for candidate in jobs:
@@ -199,17 +209,16 @@ class _Claim:
                     made.append(_attempt(candidate, request, dial, cents, self._now, self._places))
                 case Wait(until):
                     later_at = until if until > self._now else self._now + WAIT_MIN_S
-                    later.append({"j": candidate.id, "until": later_at})
+                    later.append((later_at, candidate.id))
                 case Drop() as drop:
                     check_job(JobState.OPEN, drop.state)
                     dropped.append((candidate, drop))
                 case verdict:
                     assert_never(verdict)
         if made:
-            execute_many(self._conn, _INSERT_ATTEMPT, [_attempt_values(each) for each in made])
-            self._conn.execute(_BUSY, {"ids": [each.job.id for each in made]})
-        if later:
-            self._conn.execute(_LATER, later)
+            _INSERT_ATTEMPT.run_many(self._conn, [_attempt_values(each) for each in made])
+            _BUSY.run(self._conn, [each.job.id for each in made])
+        _LATER.run_many(self._conn, later)
         if dropped:
             close_jobs(self._conn, dropped, self._now)
         self.claimed += made
@@ -244,27 +253,27 @@ def _attempt(
     )
 
 
-def _attempt_values(made: Attempt) -> dict[str, Any]:
-    return {
-        "id": made.id,
-        "campaign_id": made.job.campaign_id,
-        "job_id": made.job.id,
-        "number": made.number,
-        "state": made.state.value,
-        "from_number": made.from_number,
-        "body": made.body,
-        "claimed_at": made.claimed_at,
-        "last_sent_at": made.last_sent_at,
-        "to_number": made.job.job.to_number,
-        "agent_id": made.agent_id,
-        "reserved_cents": made.reserved_cents,
-        "worker": made.worker,
-    }
+def _attempt_values(made: Attempt) -> Values:
+    return (
+        made.id,
+        made.job.campaign_id,
+        made.job.id,
+        made.number,
+        made.state.value,
+        made.from_number,
+        made.body,
+        made.claimed_at,
+        made.last_sent_at,
+        made.job.job.to_number,
+        made.agent_id,
+        made.reserved_cents,
+        made.worker,
+    )
 
 
 def close_jobs(conn: sa.Connection, dropped: list[tuple[OpenJob, Drop]], now: float) -> None:
     """Close open jobs that nobody will dial, with their result lines."""
-    conn.execute(_DROP, [{"j": each.id, "s": drop.state.value, "at": now} for each, drop in dropped])
+    _DROP.run_many(conn, [(drop.state.value, now, each.id) for each, drop in dropped])
     append_lines(
         conn,
         (

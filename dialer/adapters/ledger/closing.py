@@ -1,14 +1,13 @@
 """Moving attempts on and closing them, checked against the table of transitions."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.aftermath import after_finishes, after_updates
 from dialer.adapters.ledger.lines import append_lines
-from dialer.adapters.ledger.many import execute_many
 from dialer.adapters.ledger.rows import pack_history
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import attempt, job
 from dialer.domain.calls import Attempt, AttemptId
 from dialer.domain.errors import LedgerError
@@ -24,14 +23,15 @@ from dialer.domain.lifecycle import (
 )
 from dialer.ports import AttemptUpdate, Finish
 
-_STATES = (
+_STATES = Statement(
     sa.select(attempt.c.id, attempt.c.state, job.c.state, attempt.c.worker)
     .join(job, attempt.c.job_id == job.c.id)
-    .where(attempt.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .where(attempt.c.id.in_(sa.bindparam("ids", expanding=True))),
+    listed="ids",
 )
 _A: sa.BindParameter[str] = sa.bindparam("a")
 _J: sa.BindParameter[int] = sa.bindparam("j")
-_MOVE = (
+_MOVE = Statement(
     sa.update(attempt)
     .where(attempt.c.id == _A)
     .values(
@@ -40,9 +40,10 @@ _MOVE = (
         call_id=sa.func.coalesce(sa.bindparam("call"), attempt.c.call_id),
         placed_at=sa.func.coalesce(sa.bindparam("placed"), attempt.c.placed_at),
         error=sa.bindparam("e"),
-    )
+    ),
+    *("s", "sent", "call", "placed", "e", "a"),
 )
-_CLOSE = (
+_CLOSE = Statement(
     sa.update(attempt)
     .where(attempt.c.id == _A)
     .values(
@@ -55,10 +56,11 @@ _CLOSE = (
         duration_s=sa.bindparam("d"),
         cost_cents=sa.bindparam("cost"),
         error=sa.bindparam("e"),
-    )
+    ),
+    *("s", "at", "o", "call", "st", "r", "d", "cost", "e", "a"),
 )
-_JOB_STATE = sa.update(job).where(job.c.id == _J).values(state=sa.bindparam("s"))
-_JOB_AFTER = (
+_JOB_STATE = Statement(sa.update(job).where(job.c.id == _J).values(state=sa.bindparam("s")), "s", "j")
+_JOB_AFTER = Statement(
     sa.update(job)
     .where(job.c.id == _J)
     .values(
@@ -67,8 +69,11 @@ _JOB_AFTER = (
         history=sa.bindparam("h"),
         outcome=sa.bindparam("o"),
         closed_at=sa.bindparam("at"),
-    )
+    ),
+    *("s", "due", "h", "o", "at", "j"),
 )
+
+_NO_NEWS = (None,) * 5
 
 
 def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[None]:
@@ -78,13 +83,11 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
         if each.state in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is to be finished")
         states.move(each.attempt, each.state, each.job_state)
-    execute_many(conn, _MOVE, [_moved(each) for each in updates])
-    jobs = [
-        {"j": each.attempt.job.id, "s": each.job_state.value}
-        for each in updates
-        if each.job_state is not None
-    ]
-    execute_many(conn, _JOB_STATE, jobs)
+    _MOVE.run_many(conn, [_moved(each) for each in updates])
+    _JOB_STATE.run_many(
+        conn,
+        [(each.job_state.value, each.attempt.job.id) for each in updates if each.job_state is not None],
+    )
     append_lines(
         conn,
         (
@@ -105,8 +108,8 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
         if each.state not in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is not finished")
         states.move(each.attempt, each.state, each.job_state)
-    execute_many(conn, _CLOSE, [_closed(each) for each in finishes])
-    execute_many(conn, _JOB_AFTER, [_job_after(each) for each in finishes])
+    _CLOSE.run_many(conn, [_closed(each) for each in finishes])
+    _JOB_AFTER.run_many(conn, [_job_after(each) for each in finishes])
     append_lines(
         conn,
         (
@@ -123,10 +126,9 @@ class _States:
     """Where the attempts of a group and their jobs stand; a group may hold one of them twice."""
 
     def __init__(self, conn: sa.Connection, ids: list[AttemptId]) -> None:
-        rows = conn.execute(_STATES, {"ids": ids})
         self._states: dict[AttemptId, tuple[AttemptState, JobState]] = {}
         self._workers: dict[AttemptId, str] = {}
-        for attempt_id, state, job_state, worker in rows:
+        for attempt_id, state, job_state, worker in _STATES.run(conn, ids):
             self._states[attempt_id] = AttemptState(state), JobState(job_state)
             if worker is not None:
                 self._workers[attempt_id] = worker
@@ -167,40 +169,36 @@ def _jobs_beside(state: AttemptState) -> frozenset[JobState]:
     return frozenset({JobState.UNKNOWN if state is AttemptState.UNKNOWN else JobState.BUSY})
 
 
-def _moved(each: AttemptUpdate) -> dict[str, Any]:
-    return {
-        "a": each.attempt.id,
-        "s": each.state.value,
-        "sent": each.last_sent_at,
-        "call": each.call_id,
-        "placed": each.at if each.state is AttemptState.PLACED else None,
-        "e": each.error,
-    }
+def _moved(each: AttemptUpdate) -> Values:
+    return (
+        each.state.value,
+        each.last_sent_at,
+        each.call_id,
+        each.at if each.state is AttemptState.PLACED else None,
+        each.error,
+        each.attempt.id,
+    )
 
 
-def _closed(each: Finish) -> dict[str, Any]:
+def _closed(each: Finish) -> Values:
     news = each.news
-    return {
-        "a": each.attempt.id,
-        "s": each.state.value,
-        "at": each.at,
-        "o": each.outcome.value,
-        "call": news.call_id if news else None,
-        "st": news.status if news else None,
-        "r": news.reason if news else None,
-        "d": news.duration_s if news else None,
-        "cost": news.cost_cents if news else None,
-        "e": each.error,
-    }
+    return (
+        each.state.value,
+        each.at,
+        each.outcome.value,
+        *((news.call_id, news.status, news.reason, news.duration_s, news.cost_cents) if news else _NO_NEWS),
+        each.error,
+        each.attempt.id,
+    )
 
 
-def _job_after(each: Finish) -> dict[str, Any]:
+def _job_after(each: Finish) -> Values:
     final = each.job_state in FINAL_JOBS
-    return {
-        "j": each.attempt.job.id,
-        "s": each.job_state.value,
-        "due": each.due_at,
-        "h": pack_history(each.history),
-        "o": each.outcome.value if final else None,
-        "at": each.at if final else None,
-    }
+    return (
+        each.job_state.value,
+        each.due_at,
+        pack_history(each.history),
+        each.outcome.value if final else None,
+        each.at if final else None,
+        each.attempt.job.id,
+    )

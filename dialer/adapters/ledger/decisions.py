@@ -1,18 +1,17 @@
 """The record of decisions in the ledger: one chain per campaign, only ever added to."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import campaign, decision
 from dialer.domain.calls import CampaignId
 from dialer.domain.decisions import FIRST_HASH, Decision, Entry, Head, append, check_chain, decode
 
 PAGE_ROWS = 5000
 
-_INSERT = sa.insert(decision)
+_INSERT = Statement(sa.insert(decision), "campaign_id", "seq", "number", "body", "hash")
 _C: sa.BindParameter[int] = sa.bindparam("c")
 _PAGE = (
     sa.select(decision.c.seq, decision.c.body, decision.c.hash)
@@ -39,7 +38,7 @@ class Chain:
     def __init__(self, campaign_id: CampaignId, count: int, last_hash: bytes | None) -> None:
         self._id = campaign_id
         self._head = Head(count, last_hash or FIRST_HASH)
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[Values] = []
 
     @property
     def count(self) -> int:
@@ -54,19 +53,11 @@ class Chain:
         """Behind the last one."""
         entry = append(self._head, made)
         self._head = Head(entry.seq, entry.hash)
-        self._rows.append(
-            {
-                "campaign_id": self._id,
-                "seq": entry.seq,
-                "number": made.number,
-                "body": entry.body,
-                "hash": entry.hash,
-            }
-        )
+        self._rows.append((self._id, entry.seq, made.number, entry.body, entry.hash))
 
     def write(self, conn: sa.Connection) -> None:
         """The caller keeps `count` and `hash` with the campaign, in the same transaction."""
-        execute_many(conn, _INSERT, self._rows)
+        _INSERT.run_many(conn, self._rows)
 
 
 def chain_problems(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:

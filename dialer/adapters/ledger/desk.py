@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,7 +18,7 @@ from dialer.adapters.ledger.facts import (
     outcomes_of_first,
     under_way,
 )
-from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import campaign
 from dialer.domain.breakers import CampaignBreaker, LineBreaker
 from dialer.domain.budget import Reserve
@@ -37,20 +37,28 @@ from dialer.domain.screening import (
     Wait,
 )
 
+
+class _Campaign(NamedTuple):
+    """What a claim goes by, as the campaign's row has it; what comes first it may change, all together."""
+
+    breaker: str | None
+    canary_passed: bool
+    canary_since: float
+    held: str | None
+    held_until: float | None
+    decisions: int
+    decisions_hash: bytes | None
+    paused: str | None
+    cancelled_at: float | None
+    version: int
+
+
+_CHANGING = _Campaign._fields.index("paused")
 _C: sa.BindParameter[int] = sa.bindparam("c")
-_CAMPAIGN = sa.select(
-    campaign.c.paused,
-    campaign.c.cancelled_at,
-    campaign.c.version,
-    campaign.c.breaker,
-    campaign.c.canary_passed,
-    campaign.c.canary_since,
-    campaign.c.held,
-    campaign.c.held_until,
-    campaign.c.decisions,
-    campaign.c.decisions_hash,
-).where(campaign.c.id == _C)
-_KEEP = (
+_CAMPAIGN = Statement(
+    sa.select(*(campaign.c[name] for name in _Campaign._fields)).where(campaign.c.id == _C), "c"
+)
+_KEEP = Statement(
     sa.update(campaign)
     .where(campaign.c.id == _C)
     .values(
@@ -61,7 +69,8 @@ _KEEP = (
         held_until=sa.bindparam("u"),
         decisions=sa.bindparam("n"),
         decisions_hash=sa.bindparam("x"),
-    )
+    ),
+    *("b", "p", "s", "h", "u", "n", "x", "c"),
 )
 _OLD_RULES = Hold("the rules were just changed")
 _AT_WORK = frozenset({LineRule.PACE, LineRule.SLOTS})
@@ -75,9 +84,8 @@ class Desk:
         self._id = campaign_id
         self._screen = screen
         self._now = now
-        row = conn.execute(_CAMPAIGN, {"c": campaign_id}).one()
-        self._was = row
-        self._canary_passed: bool = row.canary_passed
+        self._was = row = _Campaign(*_CAMPAIGN.run(conn, campaign_id)[0])
+        self._canary_passed = bool(row.canary_passed)
         self._chain = Chain(campaign_id, row.decisions, row.decisions_hash)
         self._facts = self._read_facts(row)
         self._numbers: Mapping[str, NumberFacts] = {}
@@ -176,18 +184,8 @@ class Desk:
         self._chain.write(self._conn)
         breaker = self._facts.breaker.to_text() if self._facts.breaker != CampaignBreaker() else None
         after = (breaker, self._canary_passed, since, why, until, self._chain.count, self._chain.hash)
-        before = self._was
-        if after != (
-            before.breaker,
-            before.canary_passed,
-            before.canary_since,
-            before.held,
-            before.held_until,
-            before.decisions,
-            before.decisions_hash,
-        ):
-            values = dict(zip("bpshunx", after, strict=True))
-            self._conn.execute(_KEEP, {"c": self._id, **values})
+        if after != self._was[:_CHANGING]:
+            _KEEP.run(self._conn, *after, self._id)
         self._keep_lines()
         if self._has_reserved and self._facts.budget is not None:
             keep_money(self._conn, self._id, self._facts.budget, self._screen.day(self._now))
@@ -198,7 +196,7 @@ class Desk:
             canary is not None and self._facts.canary is not None and canary.judge(self._facts.canary) == stop
         )
 
-    def _read_facts(self, row: Any) -> CampaignFacts:
+    def _read_facts(self, row: _Campaign) -> CampaignFacts:
         screen, breaker = self._screen, CampaignBreaker()
         if row.breaker is not None:
             breaker = CampaignBreaker.from_text(row.breaker)
@@ -263,12 +261,10 @@ class Desk:
 
     def _keep_lines(self) -> None:
         start = self._screen.day(self._now).start
-        new, known = [], []
+        new: list[Values] = []
+        known: list[Values] = []
         for number in sorted(self._touched):
             values = line_values(number, self._usage[number], self._breakers.get(number), start)
-            if number in self._known_lines:
-                known.append({f"new_{name}": value for name, value in values.items()})
-            else:
-                new.append(values)
-        execute_many(self._conn, ADD_LINE, new)
-        execute_many(self._conn, CHANGE_LINE, known)
+            (known if number in self._known_lines else new).append(values)
+        ADD_LINE.run_many(self._conn, new)
+        CHANGE_LINE.run_many(self._conn, known)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, campaign, line, money, suppressed
 from dialer.domain.breakers import BreakerRules, LineBreaker
 from dialer.domain.budget import BudgetFacts
@@ -28,7 +29,7 @@ One that a process left open, in a campaign that is not run again, holds nothing
 
 _VALUES: sa.BindParameter[list[str]] = sa.bindparam("values", expanding=True)
 _C: sa.BindParameter[int] = sa.bindparam("c")
-_ATTEMPTS = (
+_ATTEMPTS = Statement(
     sa.select(
         attempt.c.to_number,
         attempt.c.claimed_at,
@@ -38,18 +39,30 @@ _ATTEMPTS = (
         attempt.c.from_number,
     )
     .where(attempt.c.to_number.in_(_VALUES))
-    .order_by(attempt.c.to_number, attempt.c.claimed_at)
+    .order_by(attempt.c.to_number, attempt.c.claimed_at),
+    listed="values",
 )
-_SUPPRESSED = sa.select(suppressed).where(suppressed.c.number.in_(_VALUES))
-_LINES = sa.select(line).where(line.c.from_number.in_(_VALUES))
+_SUPPRESSED = Statement(
+    sa.select(suppressed.c.number, suppressed.c.source, suppressed.c.reason, suppressed.c.at).where(
+        suppressed.c.number.in_(_VALUES)
+    ),
+    listed="values",
+)
+_LINES = Statement(
+    sa.select(line.c.from_number, line.c.day_start, line.c.calls, line.c.starts, line.c.breaker).where(
+        line.c.from_number.in_(_VALUES)
+    ),
+    listed="values",
+)
 _SINCE: sa.BindParameter[float] = sa.bindparam("since")
 _MAY_BE_LIVE = sa.and_(NOT_CLOSED, sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE))
-_LIVE = (
+_LIVE = Statement(
     sa.select(attempt.c.from_number, sa.func.count())
     .where(_MAY_BE_LIVE, attempt.c.from_number.is_not(None))
-    .group_by(attempt.c.from_number)
+    .group_by(attempt.c.from_number),
+    "since",
 )
-_FIRST = (
+_FIRST = Statement(
     sa.select(attempt.c.state, attempt.c.outcome)
     .where(
         attempt.c.campaign_id == _C,
@@ -59,27 +72,37 @@ _FIRST = (
         sa.or_(attempt.c.outcome.is_(None), attempt.c.outcome.not_in([each.value for each in NO_CALL])),
     )
     .order_by(attempt.c.claimed_at)
-    .limit(sa.bindparam("n"))
+    .limit(sa.bindparam("n")),
+    *("c", "n"),
 )
-_UNDER_WAY = sa.select(sa.func.count()).where(
-    attempt.c.campaign_id == _C,
-    NOT_CLOSED,
-    attempt.c.state.in_([AttemptState.CLAIMED.value, AttemptState.UNCERTAIN.value]),
+_UNDER_WAY = Statement(
+    sa.select(sa.func.count()).where(
+        attempt.c.campaign_id == _C,
+        NOT_CLOSED,
+        attempt.c.state.in_([AttemptState.CLAIMED.value, AttemptState.UNCERTAIN.value]),
+    ),
+    "c",
 )
 _MONEY = sa.select(money).where(money.c.campaign_id == _C)
-ADD_LINE = sa.insert(line)
-CHANGE_LINE = (
+_LINE_VALUES = ("day_start", "calls", "starts", "breaker")
+ADD_LINE = Statement(sa.insert(line), *_LINE_VALUES, "from_number")
+CHANGE_LINE = Statement(
     sa.update(line)
-    .where(line.c.from_number == sa.bindparam("new_from_number"))
-    .values({name: sa.bindparam(f"new_{name}") for name in ("day_start", "calls", "starts", "breaker")})
+    .where(line.c.from_number == sa.bindparam("number"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _LINE_VALUES}),
+    *(f"new_{name}" for name in _LINE_VALUES),
+    "number",
 )
 _NEVER_RANG = frozenset({AttemptState.UNSPENT.value, AttemptState.REFUSED.value})
 _NOT_OVER = frozenset(state.value for state in {*OPEN_ATTEMPTS, AttemptState.UNKNOWN})
-_CALLS_SINCE = sa.select(sa.func.count()).where(
-    attempt.c.campaign_id.in_(sa.select(campaign.c.id)),
-    attempt.c.claimed_at >= _SINCE,
-    attempt.c.from_number == sa.bindparam("f"),
-    attempt.c.state.not_in(_NEVER_RANG),
+_CALLS_SINCE = Statement(
+    sa.select(sa.func.count()).where(
+        attempt.c.campaign_id.in_(sa.select(campaign.c.id)),
+        attempt.c.claimed_at >= _SINCE,
+        attempt.c.from_number == sa.bindparam("f"),
+        attempt.c.state.not_in(_NEVER_RANG),
+    ),
+    *("f", "since"),
 )
 _UNDECIDED = sa.select(attempt.c.id).where(
     attempt.c.id == sa.bindparam("a"), _MAY_BE_LIVE, attempt.c.state != AttemptState.UNKNOWN.value
@@ -88,14 +111,9 @@ _UNDECIDED = sa.select(attempt.c.id).where(
 
 def numbers_facts(conn: sa.Connection, numbers: Sequence[str], now: float) -> dict[str, NumberFacts]:
     """Of these numbers, those that were called before or may not be called."""
-    if not numbers:
-        return {}
-    said = {
-        row.number: Suppressed(row.number, row.source, row.reason, row.at)
-        for row in conn.execute(_SUPPRESSED, {"values": numbers})
-    }
+    said = {row[0]: Suppressed(*row) for row in _SUPPRESSED.run(conn, numbers)}
     called: dict[str, list[Any]] = defaultdict(list)
-    for row in conn.execute(_ATTEMPTS, {"values": numbers}):
+    for row in _ATTEMPTS.run(conn, numbers):
         called[row[0]].append(row)
     return {
         number: _number_facts(called.get(number, ()), said.get(number), now) for number in {*called, *said}
@@ -135,20 +153,19 @@ def lines_facts(
     conn: sa.Connection, numbers: Iterable[str], screen: Screen, now: float
 ) -> Iterator[LineFacts]:
     """What is known of these lines; one that was never used is left out."""
-    wanted = list(numbers)
-    rows = conn.execute(_LINES, {"values": wanted}).all() if wanted else []
+    rows = _LINES.run(conn, list(numbers))
     live: dict[str, int] = {}
     if rows and screen.counts_lines:
-        live = {row[0]: row[1] for row in conn.execute(_LIVE, {"since": now - LIVE_MAX_S})}
+        live = {row[0]: row[1] for row in _LIVE.run(conn, now - LIVE_MAX_S)}
     start = screen.day(now).start
-    for row in rows:
-        number, calls, is_stale = row.from_number, row.calls, row.day_start != start
+    for number, day_start, calls, starts_text, text in rows:
+        is_stale = day_start != start
         if is_stale:  # a new day, or that of a campaign in another zone
-            calls = conn.execute(_CALLS_SINCE, {"f": number, "since": start}).scalar_one()
+            ((calls,),) = _CALLS_SINCE.run(conn, number, start)
         breaker = LineBreaker()
-        if row.breaker is not None:
-            breaker = _without_lost_trials(conn, number, LineBreaker.from_text(row.breaker), screen, now)
-        starts, rest = tuple(map(float, row.starts.split())), breaker.judge(screen.breakers, now)
+        if text is not None:
+            breaker = _without_lost_trials(conn, number, LineBreaker.from_text(text), screen, now)
+        starts, rest = tuple(map(float, starts_text.split())), breaker.judge(screen.breakers, now)
         yield LineFacts(number, LineUsage(calls, live.get(number, 0), starts, rest), breaker, is_stale)
 
 
@@ -166,23 +183,21 @@ def _without_lost_trials(
 
 def line_allows(conn: sa.Connection, made: Attempt, rules: BreakerRules) -> bool:
     """Whether the attempt's line may still send it: it does not rest, or the attempt is its trial."""
-    row = conn.execute(_LINES, {"values": [made.from_number]}).one_or_none()
-    if row is None or row.breaker is None:
+    known = _LINES.run(conn, [made.from_number])
+    if not known or known[0][-1] is None:
         return True
-    return LineBreaker.from_text(row.breaker).allows(rules, made.id)
+    return LineBreaker.from_text(known[0][-1]).allows(rules, made.id)
 
 
-def line_values(
-    number: str, used: LineUsage, breaker: LineBreaker | None, day_start: float
-) -> dict[str, Any]:
+def line_values(number: str, used: LineUsage, breaker: LineBreaker | None, day_start: float) -> Values:
     """A line's row, for `ADD_LINE` and `CHANGE_LINE`."""
-    return {
-        "from_number": number,
-        "day_start": day_start,
-        "calls": used.calls_today,
-        "starts": " ".join(map(repr, used.starts)),
-        "breaker": None if breaker is None or breaker == LineBreaker() else breaker.to_text(),
-    }
+    return (
+        day_start,
+        used.calls_today,
+        " ".join(map(repr, used.starts)),
+        None if breaker is None or breaker == LineBreaker() else breaker.to_text(),
+        number,
+    )
 
 
 def outcomes_of_first(conn: sa.Connection, campaign_id: CampaignId, calls: int) -> Iterator[Outcome | None]:
@@ -190,7 +205,7 @@ def outcomes_of_first(conn: sa.Connection, campaign_id: CampaignId, calls: int) 
 
     First since the canary stopped the campaign, if it did, so that what was mended gets its chance.
     """
-    for state, outcome in conn.execute(_FIRST, {"c": campaign_id, "n": calls}):
+    for state, outcome in _FIRST.run(conn, campaign_id, calls):
         if state == AttemptState.UNKNOWN:  # it ends when somebody resolves it, and nobody may
             yield Outcome.UNKNOWN
         else:
@@ -199,8 +214,8 @@ def outcomes_of_first(conn: sa.Connection, campaign_id: CampaignId, calls: int) 
 
 def under_way(conn: sa.Connection, campaign_id: CampaignId) -> int:
     """Requests that were written ahead and have no answer as yet."""
-    count: int = conn.execute(_UNDER_WAY, {"c": campaign_id}).scalar_one()
-    return count
+    ((count,),) = _UNDER_WAY.run(conn, campaign_id)
+    return int(count)
 
 
 def money_facts(conn: sa.Connection, campaign_id: CampaignId, day: Day) -> BudgetFacts:

@@ -1,53 +1,74 @@
 """Taking jobs in: insert or ignore on the key, so that the same file read twice is the same work once."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.many import execute_many
-from dialer.adapters.ledger.rows import job_values
+from dialer.adapters.ledger.rows import JOB_VALUES, job_values
+from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import intake, job
 from dialer.domain.calls import CallJob, CampaignId, IntakeId
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.ports import Added, AddedAs, IntakeCounts
 
-_COMPARED = (
-    "kind",
-    "to_number",
-    "from_number",
-    "timezone",
-    "priority",
-    "not_before",
-    "expires_at",
-    "content",
-)
-_KNOWN_COLUMNS = (
-    job.c.key,
-    job.c.id,
-    job.c.line,
-    job.c.intake_id,
-    job.c.state,
-    job.c.claims,
-    job.c.due_at,
-    *(job.c[name] for name in _COMPARED),
-)
+_COMPARED = JOB_VALUES[JOB_VALUES.index("kind") :]
+"""What makes a row another one; what stands before only says which it is, and where."""
+
+
+class _Known(NamedTuple):
+    """A job that the ledger has already."""
+
+    key: str
+    id: int
+    line: int | None
+    intake_id: int
+    state: str
+    claims: int
+    due_at: float
+    compared: tuple[Any, ...]
+    """The values of `_COMPARED`."""
+
+    @property
+    def to_number(self) -> str | None:
+        number: str | None = self.compared[_TO_NUMBER]
+        return number
+
+
+_TO_NUMBER = _COMPARED.index("to_number")
+_OTHERS = len(_Known._fields) - 1
 _C: sa.BindParameter[int] = sa.bindparam("c")
 _VALUES: sa.BindParameter[list[str]] = sa.bindparam("values", expanding=True)
-_BY_KEY = sa.select(*_KNOWN_COLUMNS).where(job.c.campaign_id == _C, job.c.key.in_(_VALUES))
-_BY_NUMBER = sa.select(job.c.to_number, job.c.key, job.c.line, job.c.intake_id).where(
-    job.c.campaign_id == _C, job.c.to_number.in_(_VALUES)
+_BY_KEY = Statement(
+    sa.select(*(job.c[name] for name in (*_Known._fields[:_OTHERS], *_COMPARED))).where(
+        job.c.campaign_id == _C, job.c.key.in_(_VALUES)
+    ),
+    "c",
+    listed="values",
 )
-_INSERT = sa.insert(job)
-_SEEN = (
+_BY_NUMBER = Statement(
+    sa.select(job.c.to_number, job.c.key, job.c.line, job.c.intake_id).where(
+        job.c.campaign_id == _C, job.c.to_number.in_(_VALUES)
+    ),
+    "c",
+    listed="values",
+)
+_INSERT = Statement(
+    sa.insert(job), "campaign_id", "intake_id", "state", "due_at", "claims", "history", *JOB_VALUES
+)
+_SEEN = Statement(
     sa.update(job)
     .where(job.c.id == sa.bindparam("j"))
-    .values(intake_id=sa.bindparam("i"), line=sa.bindparam("l"))
+    .values(intake_id=sa.bindparam("i"), line=sa.bindparam("l")),
+    *("i", "l", "j"),
 )
-_CHANGE = (
+_CHANGED = (*_COMPARED, "line", "intake_id", "due_at")
+_CHANGE = Statement(
     sa.update(job)
     .where(job.c.id == sa.bindparam("j"), job.c.state == JobState.OPEN.value)
-    .values({name: sa.bindparam(f"new_{name}") for name in (*_COMPARED, "intake_id", "line", "due_at")})
+    .values({name: sa.bindparam(f"new_{name}") for name in _CHANGED}),
+    *(f"new_{name}" for name in _CHANGED),
+    "j",
 )
 
 
@@ -89,18 +110,17 @@ class _Batch:
         self._intake_id = intake_id
         self._campaign_id = campaign_id
         self._now = now
-        keys = {"c": campaign_id, "values": [each.key for each in jobs]}
-        self._known = {row[0]: row for row in conn.execute(_BY_KEY, keys)}
-        numbers = {"c": campaign_id, "values": [each.to_number for each in jobs if each.to_number]}
+        keys = _BY_KEY.run(conn, campaign_id, [each.key for each in jobs])
+        self._known = {row[0]: _Known._make((*row[:_OTHERS], tuple(row[_OTHERS:]))) for row in keys}
+        numbers = _BY_NUMBER.run(conn, campaign_id, [each.to_number for each in jobs if each.to_number])
         self._numbers: dict[str, tuple[str, int | None]] = {
-            number: (key, line if read_by == intake_id else None)
-            for number, key, line, read_by in conn.execute(_BY_NUMBER, numbers)
+            number: (key, line if read_by == intake_id else None) for number, key, line, read_by in numbers
         }
         """Who has a number, and in which line of this same reading."""
         self._in_batch: dict[str, int | None] = {}
-        self._inserts: list[dict[str, Any]] = []
-        self._changes: list[dict[str, Any]] = []
-        self._seen: list[dict[str, Any]] = []
+        self._inserts: list[Values] = []
+        self._changes: list[Values] = []
+        self._seen: list[Values] = []
 
     def add(self, given: CallJob) -> Added:
         """Decide about one job; `write` carries it out."""
@@ -116,7 +136,7 @@ class _Batch:
             if key != given.key and not self._is_stream:
                 return Added(AddedAs.DUPLICATE, line=line)
             if known is not None and known.to_number != given.to_number:
-                self._numbers.pop(known.to_number, None)
+                self._numbers.pop(known.to_number or "", None)
         holds = given.to_number if known is None or known.state == JobState.OPEN else known.to_number
         if holds is not None:
             self._numbers[holds] = given.key, given.line
@@ -124,10 +144,9 @@ class _Batch:
         return self._add_new(given) if known is None else self._meet_again(given, known)
 
     def write(self, conn: sa.Connection) -> None:
-        execute_many(conn, _INSERT, self._inserts)
-        execute_many(conn, _SEEN, self._seen)
-        if self._changes:
-            conn.execute(_CHANGE, self._changes)
+        _INSERT.run_many(conn, self._inserts)
+        _SEEN.run_many(conn, self._seen)
+        _CHANGE.run_many(conn, self._changes)
 
     def _first_due(self, given: CallJob) -> float:
         return self._now if given.not_before is None else max(given.not_before, self._now)
@@ -142,31 +161,21 @@ class _Batch:
         return None
 
     def _add_new(self, given: CallJob) -> Added:
+        due_at, values = self._first_due(given), job_values(given)
         self._inserts.append(
-            {
-                "campaign_id": self._campaign_id,
-                "intake_id": self._intake_id,
-                "state": JobState.OPEN.value,
-                "due_at": self._first_due(given),
-                "claims": 0,
-                "history": "",
-                **job_values(given),
-            }
+            (self._campaign_id, self._intake_id, JobState.OPEN.value, due_at, 0, "", *values)
         )
         return Added(AddedAs.NEW, line=given.line)
 
-    def _meet_again(self, given: CallJob, known: sa.Row[*tuple[Any, ...]]) -> Added:
-        values = job_values(given)
-        changed = any(values[name] != getattr(known, name) for name in _COMPARED)
+    def _meet_again(self, given: CallJob, known: _Known) -> Added:
+        values = job_values(given)[-len(_COMPARED) :]
+        changed = values != known.compared
         state = JobState(known.state)
         if changed and state is JobState.OPEN:
             # a job that waits for its redial goes on waiting
             due_at = max(known.due_at, given.not_before or 0.0) if known.claims else self._first_due(given)
-            new = {f"new_{name}": values[name] for name in (*_COMPARED, "line")}
-            self._changes.append(
-                {"j": known.id, "new_intake_id": self._intake_id, "new_due_at": due_at, **new}
-            )
+            self._changes.append((*values, given.line, self._intake_id, due_at, known.id))
             return Added(AddedAs.CHANGED, line=given.line)
-        self._seen.append({"j": known.id, "i": self._intake_id, "l": given.line})
+        self._seen.append((self._intake_id, given.line, known.id))
         how = AddedAs.FINISHED if state in FINAL_JOBS else AddedAs.SAME
         return Added(how, line=given.line, was_changed=changed)

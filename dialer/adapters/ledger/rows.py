@@ -40,6 +40,12 @@ JOB_COLUMNS = (
 )
 """What `open_job` takes, in this order."""
 
+JOB_VALUES = (
+    *("key", "job_id", "line"),
+    *("kind", "to_number", "from_number", "timezone", "priority", "not_before", "expires_at", "content"),
+)
+"""The columns of a job that come from its row."""
+
 ATTEMPT_COLUMNS = (
     attempt.c.id,
     attempt.c.number,
@@ -88,21 +94,21 @@ def pack_history(history: tuple[Outcome, ...]) -> str:
     return " ".join(history)
 
 
-def job_values(given: CallJob) -> dict[str, Any]:
-    """The columns of a job that come from its row."""
-    return {
-        "key": given.key,
-        "job_id": given.job_id,
-        "line": given.line,
-        "kind": given.kind.value,
-        "to_number": given.to_number,
-        "from_number": given.from_number,
-        "timezone": given.timezone,
-        "priority": given.priority,
-        "not_before": given.not_before,
-        "expires_at": given.expires_at,
-        "content": pack_content(given.content),
-    }
+def job_values(given: CallJob) -> tuple[Any, ...]:
+    """What the columns `JOB_VALUES` hold of it."""
+    return (
+        given.key,
+        given.job_id,
+        given.line,
+        given.kind.value,
+        given.to_number,
+        given.from_number,
+        given.timezone,
+        given.priority,
+        given.not_before,
+        given.expires_at,
+        pack_content(given.content),
+    )
 
 
 def open_job(row: Row[*tuple[Any, ...]] | tuple[Any, ...]) -> OpenJob:

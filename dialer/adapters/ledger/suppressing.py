@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.many import execute_many
+from dialer.adapters.ledger.statements import Statement
 from dialer.adapters.ledger.tables import attempt, operation, suppressed
 from dialer.domain.lifecycle import OPEN_ATTEMPTS
 from dialer.ports import Operation
 
 _NUMBERS: sa.BindParameter[list[str]] = sa.bindparam("numbers", expanding=True)
 _KNOWN = sa.select(suppressed.c.number).where(suppressed.c.number.in_(_NUMBERS))
-_INSERT = sa.insert(suppressed)
+_INSERT = Statement(sa.insert(suppressed), "number", "source", "reason", "at")
 _COUNT = sa.select(sa.func.count()).select_from(suppressed)
 _LIVE = sa.select(sa.func.count()).where(
     attempt.c.to_number == sa.bindparam("number"),
@@ -27,8 +27,7 @@ def suppress_many(conn: sa.Connection, numbers: Sequence[str], source: str, reas
     """
     known = set(conn.scalars(_KNOWN, {"numbers": numbers})) if numbers else set()
     new = [number for number in dict.fromkeys(numbers) if number not in known]
-    rows = [{"number": each, "source": source, "reason": reason, "at": at} for each in new]
-    execute_many(conn, _INSERT, rows)
+    _INSERT.run_many(conn, [(each, source, reason, at) for each in new])
     return len(new)
 
 
