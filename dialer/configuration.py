@@ -138,7 +138,9 @@ def hours_in_force(rules: Rules, now: float) -> HoursInForce:
     first = datetime.fromtimestamp(now - DAY_S, UTC).year  # somewhere it is still yesterday
     years = range(first, first + HOLIDAY_YEARS)
     is_shipped = rules.hours in (SHIPPED, ALWAYS)
-    law = load_rules(shipped_rules() if is_shipped else Path(rules.hours), years)
+    # where the law's hours are off nobody asks for its holidays
+    law_years = () if rules.hours == ALWAYS else years
+    law = load_rules(shipped_rules() if is_shipped else Path(rules.hours), law_years)
     own = own_hours(rules)
     holidays = law.holidays if rules.holidays == "open" else public_holidays(every_region(), years)
     rule = HoursRule(

@@ -55,8 +55,7 @@ def rare_collections() -> Iterator[None]:
     calls again and again: a third of the time per job.
     """
     before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a look before it, which would cost more than the little that start-up leaves behind
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     try:
         yield

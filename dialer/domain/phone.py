@@ -24,6 +24,8 @@ from functools import cache
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from dialer.domain.records import record
+
 TEXT_CHARS_MAX = 80
 """The longest cell that is looked at; the longest sensible spelling of a number has about 30."""
 SHORT_DIGITS_MAX = 6
@@ -46,7 +48,7 @@ class NumberFault(StrEnum):
     PREMIUM_RATE = "premium_rate"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PhoneNumber:
     e164: str
     note: str | None = None

@@ -95,7 +95,9 @@ class Pace:
         now = loop_time()
         at_once = self._next_at() <= now and self._line_next_at(line, cps) <= now
         if at_once and not self._turn.locked() and not self._is_stopped:
-            self._count(line, cps)  # as always when slots are the bound: nobody waits and nothing is awaited
+            self._count(
+                now, line, cps
+            )  # as always when slots are the bound: nobody waits, nothing is awaited
             return
         while True:
             # not in turn: the others need not wait for this line
@@ -108,8 +110,9 @@ class Pace:
                     continue
                 if passes is not None and not await passes():
                     return
-                if not self._is_stopped and self._next_at() <= loop_time():
-                    self._count(line, cps)
+                now = loop_time()
+                if not self._is_stopped and self._next_at() <= now:
+                    self._count(now, line, cps)
                     return
 
     def hold(self, why: str, wait_s: float) -> None:
@@ -143,8 +146,7 @@ class Pace:
         sent, per_period = self._sent_from.get(line, ()), ceil(cps)
         return sent[-per_period] + per_period / cps if len(sent) >= per_period else 0.0
 
-    def _count(self, line: str | None, cps: float | None) -> None:
-        now = loop_time()
+    def _count(self, now: float, line: str | None, cps: float | None) -> None:
         self._sent.append(now)
         if line is not None and cps is not None:
             kept = self._sent_from.get(line, ())

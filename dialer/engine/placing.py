@@ -208,8 +208,7 @@ class Placer:
             return self._put_back(error)
 
     def _put_back(self, error: CallNotStarted) -> PutBack:
-        full = error.limit is Limit.CONCURRENCY
-        return PutBack(str(error), account_full=full)
+        return PutBack(str(error), account_full=error.limit is Limit.CONCURRENCY)
 
     def _backoff_s(self, error: CallNotStarted, failures: int) -> float:
         return backoff_s(error, failures, self._config, self._chance)
@@ -335,9 +334,7 @@ def _placeless(attempt: Attempt) -> Attempt:
 
 
 def _why(objection: Wait | Drop) -> str:
-    if isinstance(objection, Drop):
-        return objection.reason
-    return objection.why or objection.rule
+    return objection.reason if isinstance(objection, Drop) else objection.why or objection.rule
 
 
 async def _at_the_gate(_: float) -> None:

@@ -82,15 +82,17 @@ class Tally:
     def observe(self, event: Event) -> None:
         """Take one event."""
         match event:
-            case IntakeProgressed(counts=counts, complete=complete):
-                self.intake, self.intake_complete = counts, complete
             case AttemptClaimed():
                 self._claimed(event)
-            case CallPlaced(attempt=attempt, adopted=adopted):
+            case CallPlaced():
                 self.placed += 1
-                self.adopted += adopted
-                self._moved_on(attempt.id)
-                self.live_ids.add(attempt.id)
+                self.adopted += event.adopted
+                self._moved_on(event.attempt.id)
+                self.live_ids.add(event.attempt.id)
+            case AttemptClosed():
+                self._closed(event)
+            case IntakeProgressed(counts=counts, complete=complete):
+                self.intake, self.intake_complete = counts, complete
             case AttemptUncertain(attempt=attempt):
                 self.uncertain += 1
                 self.uncertain_ids.add(attempt.id)
@@ -98,8 +100,6 @@ class Tally:
                 self.parked += 1
                 self._moved_on(attempt.id)
                 self.unknown_ids.add(attempt.id)
-            case AttemptClosed():
-                self._closed(event)
             case AttemptTakenOver(attempt=attempt):
                 self._moved_on(attempt.id)
             case RequestHeld():

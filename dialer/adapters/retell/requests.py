@@ -112,10 +112,14 @@ class ContentCheck:
 
     def __call__(self, kind: JobKind, content: CallContent) -> Sequence[str]:
         """As `check_content`. `variables` hold texts only."""
-        bare = CallContent(variables=content.variables)
-        if content != bare or self._plain[kind]:
+        if self._plain[kind] or _says_more_than_texts(content):
             return check_content(kind, content, self._config)
         return _unwritable({"retell_llm_dynamic_variables": content.variables})
+
+
+def _says_more_than_texts(content: CallContent) -> bool:
+    agent = content.agent_id is not None or content.agent_version is not None
+    return bool(agent or content.agent_override is not None or content.metadata or content.sip_headers)
 
 
 def _unwritable(request: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,6 @@
 """A row of cells becomes a `CallJob`, or a rejected row that says which column is wrong and what to do."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from dialer.adapters.sources.cells import BadCell, read_override, read_version
@@ -11,6 +10,7 @@ from dialer.adapters.sources.reading import check_place, checked_content, read_j
 from dialer.adapters.sources.reject_codes import RowFault
 from dialer.domain.calls import CallContent, CallJob, JobKind, RejectedRow
 from dialer.domain.phone import NotANumber, NumberFault, PhoneNumber, parse_number
+from dialer.domain.records import record
 
 Value = TypeVar("Value")
 
@@ -79,7 +79,7 @@ class RowReader:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Row:
     """Fulfils `reading.Fields`."""
 
