@@ -6,7 +6,7 @@ import gc
 import os
 import struct
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +35,8 @@ def held() -> Held:
     """Now, without what is bounded by its own word: a day fills it, whenever one begins to count.
 
     That is: all lru_caches, and those of the interpreter, which are emptied (of looked-up attributes, up to
-    4096 names; of forms of `struct`, up to 100); deques with a maxlen; dead references, since sqlite3 lets go
-    of those to its cursors by the 200.
+    4096 names; of forms of `struct`, up to 100); dead references, since sqlite3 lets go of those to its
+    cursors by the 200.
     """
     for each in gc.get_objects():
         if isinstance(each, functools._lru_cache_wrapper):
@@ -49,16 +49,14 @@ def held() -> Held:
     size = 0
     seen: set[int] = set()
     for each in gc.get_objects():
-        if _is_bounded(each) or type(each) is Held:  # what was counted before is not counted
+        if type(each) is Held or _is_dead(each):  # what was counted before is not counted
             continue
         found = [each]
         for one in found:
             types[type(one)] += 1
             size += sys.getsizeof(one, 0)
-            for other in gc.get_referents(
-                one
-            ):  # what the collector does not follow: texts, numbers and the like
-                if not gc.is_tracked(other) and id(other) not in seen:
+            for other in _plain_in(one):
+                if id(other) not in seen:
                     seen.add(id(other))
                     found.append(other)
     kinds: Counter[str] = Counter()
@@ -72,7 +70,13 @@ def tasks_and_files() -> tuple[int, int]:
     return len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
 
 
-def _is_bounded(each: Any) -> bool:
-    if isinstance(each, deque):
-        return each.maxlen is not None
+def _plain_in(each: Any) -> list[Any]:
+    """What it refers to that the collector does not follow: texts, numbers and the like."""
+    others = gc.get_referents(each)
+    if isinstance(each, dict):
+        others += dict.keys(each)  # it passes over those that are texts
+    return [other for other in others if not gc.is_tracked(other)]
+
+
+def _is_dead(each: Any) -> bool:
     return type(each) is ReferenceType and each() is None
