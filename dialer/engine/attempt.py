@@ -125,6 +125,7 @@ class Lives:
                 except IllegalTransition:
                     why = f"call {followed.news.call_id} was found, but an operator had resolved the attempt"
                     self._observe(AttemptUncertain(attempt, why))
+                    self._observe(AttemptTakenOver(attempt, why, closed=True))  # else it would count as live
 
     async def _send(self, attempt: Attempt) -> Placement | CallUncertain:
         try:

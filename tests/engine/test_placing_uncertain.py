@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
+from dialer.adapters.ledger.store import SqlLedger
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain, CallPlaced
 from tests.engine.test_placing_limits import relay_of, says
@@ -246,3 +247,19 @@ async def test_what_is_told_of_an_uncertain_attempt() -> None:
         assert closed.attempt.call_id == placed.call_id
         (line,) = w.log.of("attempt")
         assert (line["call_id"], line["state"]) == (placed.call_id, "ended")
+
+
+@in_virtual_time
+async def test_one_that_is_found_after_an_operator_resolved_it_is_counted_no_more() -> None:
+    account = replace(STEADY, listing_lag_s=200, talk_s=600, talk_sigma=0)
+    options: dict[str, Any] = {"cps": 1, "settle_s": 10, "looks_max": 2, "call_max_s": 3000}
+    async with world(account, relayed=True) as w:
+        relay_of(w).on("create", LOST)
+        async with w.running(answering(2), api_honours_key=False, **options) as p:
+            await anyio.sleep(100)
+            (parked,) = p.of(AttemptParked)
+            assert isinstance(p.ledger, SqlLedger)
+            await p.ledger.resolve_not_called([parked.attempt.id], "somebody", w.clock.now())
+        (found,) = [event for event in p.of(AttemptUncertain) if "had resolved" in event.why]
+        assert found.attempt.id == parked.attempt.id
+        assert p.tally.live_ids == p.tally.uncertain_ids == p.tally.unknown_ids == set()
