@@ -13,6 +13,8 @@ from dialer.sharing import Sharing
 
 JOBS_MAX = 500
 """Jobs that go into one transaction."""
+STREAMS_MAX = 1000
+"""Campaigns whose reading is kept at hand; one that comes again after so many others begins a new reading."""
 
 
 @dataclass(eq=False, slots=True)
@@ -48,7 +50,11 @@ class Submissions:
 
     async def submit(self, campaign: str, jobs: Sequence[CallJob]) -> Sequence[Added]:
         """All of them or none. Raises `BadInput` if the campaign is a rehearsal's, and `LedgerError`."""
-        stream = self._streams.get(campaign) or await self._open(campaign)
+        stream = self._streams.pop(campaign, None)
+        if stream is None:
+            stream = await self._open(campaign)
+        else:
+            self._streams[campaign] = stream  # the last one to be let go
         given = _Given(jobs)
         stream.waiting.append(given)
         if not stream.is_at_work:
@@ -65,7 +71,15 @@ class Submissions:
                 campaign_id = await self._sharing.campaign_named(campaign, now)
                 intake_id = await self._ledger.begin_intake(campaign_id, self._source, now)
                 self._streams[campaign] = _Stream(campaign_id, intake_id)
-            return self._streams[campaign]
+            opened = self._streams[campaign]
+            self._let_go()
+            return opened
+
+    def _let_go(self) -> None:
+        """Months bring ever new campaigns, of which nobody says that it was the last job."""
+        for name in [*self._streams][: max(0, len(self._streams) - STREAMS_MAX)]:
+            if not self._streams[name].is_at_work:
+                del self._streams[name]
 
     async def _write(self, stream: _Stream) -> None:
         """Whoever comes first writes for those who come meanwhile."""

@@ -7,6 +7,7 @@ import pytest
 
 from dialer.domain.calls import CallNews
 from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.engine import submissions
 from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignStopping
 from dialer.engine.service import IDLE_S, LOOK_S
 from tests.support.campaigns import in_virtual_time
@@ -257,3 +258,18 @@ async def test_what_is_taken_over_while_its_campaign_is_let_go_is_not_forgotten(
             await anyio.sleep(0.1)
             assert placed.id in worker.crew.tracker.known(), "not only once the sweep finds it"
             await w.until_done("spring", many=3)
+
+
+@in_virtual_time
+async def test_of_campaigns_that_came_long_ago_nothing_is_kept() -> None:
+    async with service_world() as w:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(submissions, "STREAMS_MAX", 3)
+            for n in range(9):
+                await w.submit(f"campaign-{n}", [job(n)])
+                await w.submit("always", [job(n, 303)])
+        assert sorted(w.submissions._streams) == ["always", "campaign-7", "campaign-8"]
+        await w.submit("campaign-0", [job(0, job_id="another"), job(0)])
+        async with w.working():
+            await w.until_done("campaign-0", many=2)
+            await w.until_done("always", many=9)
