@@ -1,10 +1,11 @@
 """The chain of decisions: nothing in it can be changed, taken out or moved unseen."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialer.domain.calls import AttemptId, CampaignId, JobId
@@ -91,6 +92,35 @@ def test_the_bytes_are_the_format_of_stored_entries() -> None:
     assert chain(FIRST_HASH, HELD).hex() == (
         "5a0aaf90e1108dbdfc7ae9cbdc64f81fb817ba7e9eb4d2744f6cacf1d63b4b4a"
     )
+
+
+def as_stored(decision: Decision) -> bytes:
+    """The format, as the standard library writes it."""
+    fields = (getattr(decision, name) for name in ("at", "campaign_id", "job_id", "attempt_id", "number"))
+    others = decision.verdict, decision.rule, decision.why, decision.until, decision.input
+    return json.dumps([*fields, *others], separators=(",", ":"), sort_keys=True).encode()
+
+
+@given(decisions)
+def test_the_bytes_are_what_the_standard_library_writes(decision: Decision) -> None:
+    assert encode(decision) == as_stored(decision)
+
+
+@given(st.floats(allow_nan=False))
+@example(1e15)
+@example(1e16)
+@example(123456789012345.67)
+@example(1e-5)
+@example(-0.0)
+def test_a_number_is_written_in_one_way(value: float) -> None:
+    for decision in (replace(HELD, at=value), replace(HELD, until=value), replace(HELD, input={"x": value})):
+        assert encode(decision) == as_stored(decision)
+
+
+@pytest.mark.parametrize("code", [*range(0x80), 0xE9, 0x2028, 0x1F600])
+def test_a_character_is_written_in_one_way(code: int) -> None:
+    for decision in (replace(HELD, why=f"a{chr(code)}"), replace(HELD, input={f"{chr(code)}b": chr(code)})):
+        assert encode(decision) == as_stored(decision)
 
 
 @pytest.mark.parametrize("value", [float("inf"), "\ud800", "\0", "é", {"3 per 1w": 2}, [1, None], 10**30])

@@ -73,6 +73,13 @@ _JOB_AFTER = Statement(
     *("s", "due", "h", "o", "at", "j"),
 )
 
+_ATTEMPT_STATES = {state.value: state for state in AttemptState}
+_JOB_STATES = {state.value: state for state in JobState}
+_JOBS_BESIDE = {
+    state: FINAL_JOBS | {JobState.OPEN} if state in CLOSED_ATTEMPTS else frozenset({JobState.BUSY})
+    for state in AttemptState
+} | {AttemptState.UNKNOWN: frozenset({JobState.UNKNOWN})}
+"""What a job may be when its latest attempt is in a state."""
 _NO_NEWS = (None,) * 5
 
 
@@ -129,7 +136,7 @@ class _States:
         self._states: dict[AttemptId, tuple[AttemptState, JobState]] = {}
         self._workers: dict[AttemptId, str] = {}
         for attempt_id, state, job_state, worker in _STATES.run(conn, ids):
-            self._states[attempt_id] = AttemptState(state), JobState(job_state)
+            self._states[attempt_id] = _ATTEMPT_STATES[state], _JOB_STATES[job_state]
             if worker is not None:
                 self._workers[attempt_id] = worker
 
@@ -151,7 +158,7 @@ class _States:
         if job_state is not None:
             check_job(job_was, job_state)
         job_is = job_state or job_was
-        if job_is not in _jobs_beside(state):
+        if job_is not in _JOBS_BESIDE[state]:
             raise IllegalTransition(f"a job cannot be {job_is} when its attempt goes to {state}")
         self._states[attempt_id] = state, job_is
 
@@ -160,13 +167,6 @@ class _States:
         placed = state is AttemptState.PLACED and made.state is AttemptState.PLACED
         if state in CLOSED_ATTEMPTS or not (placed or made.worker == self._workers[made.id]):
             raise TakenOver(f"attempt {made.id} is {state} by another worker")
-
-
-def _jobs_beside(state: AttemptState) -> frozenset[JobState]:
-    """What a job may be when its latest attempt is in this state."""
-    if state in CLOSED_ATTEMPTS:
-        return FINAL_JOBS | {JobState.OPEN}
-    return frozenset({JobState.UNKNOWN if state is AttemptState.UNKNOWN else JobState.BUSY})
 
 
 def _moved(each: AttemptUpdate) -> Values:

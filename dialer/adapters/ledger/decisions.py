@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import campaign, decision
 from dialer.domain.calls import CampaignId
-from dialer.domain.decisions import FIRST_HASH, Decision, Entry, Head, append, check_chain, decode
+from dialer.domain.decisions import FIRST_HASH, Decision, Entry, Head, check_chain, decode, encode, link
 
 PAGE_ROWS = 5000
 
@@ -37,23 +37,24 @@ class Chain:
 
     def __init__(self, campaign_id: CampaignId, count: int, last_hash: bytes | None) -> None:
         self._id = campaign_id
-        self._head = Head(count, last_hash or FIRST_HASH)
+        self._count = count
+        self._hash = last_hash or FIRST_HASH
         self._rows: list[Values] = []
 
     @property
     def count(self) -> int:
-        return self._head.count
+        return self._count
 
     @property
     def hash(self) -> bytes | None:
         """The last entry's; None before the first."""
-        return self._head.hash if self._head.count else None
+        return self._hash if self._count else None
 
     def add(self, made: Decision) -> None:
         """Behind the last one."""
-        entry = append(self._head, made)
-        self._head = Head(entry.seq, entry.hash)
-        self._rows.append((self._id, entry.seq, made.number, entry.body, entry.hash))
+        body = encode(made)
+        self._count, self._hash = self._count + 1, link(self._hash, body)
+        self._rows.append((self._id, self._count, made.number, body, self._hash))
 
     def write(self, conn: sa.Connection) -> None:
         """The caller keeps `count` and `hash` with the campaign, in the same transaction."""

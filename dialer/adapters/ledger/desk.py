@@ -97,7 +97,8 @@ class Desk:
         self.is_busy = False
         """What holds is no rule but that all lines are at work: nothing that needs to be told."""
         self._always: Go | None = None
-        self._load_lines([each.number for each in screen.pool])
+        self._bounds = {each.number: each for each in reversed(screen.pool)}  # of two alike the first
+        self._load_lines(self._bounds)
 
     def gate(self) -> Go | Trial | Reserve | Hold | Stop:
         """What holds for the next call of this campaign, whoever it goes to."""
@@ -160,7 +161,7 @@ class Desk:
             self._facts = self._after(attempt_id, passed)
         if dial.from_number is not None:
             used = self._usage.get(dial.from_number, LineUsage())
-            bounds = self._line(dial.from_number)
+            bounds = self._bounds.get(dial.from_number) or Line(dial.from_number)
             self._usage[dial.from_number] = used.started(bounds, self._now)
             self._touched.add(dial.from_number)
             if dial.trial:
@@ -238,9 +239,6 @@ class Desk:
             self._known_lines.add(number)
             if known.is_stale:
                 self._touched.add(number)
-
-    def _line(self, number: str) -> Line:
-        return next((each for each in self._screen.pool if each.number == number), Line(number))
 
     def _note(self, candidate: OpenJob, verdict: Verdict, attempt_id: AttemptId | None) -> None:
         number = candidate.job.to_number

@@ -39,7 +39,7 @@ def append_lines(conn: sa.Connection, entries: Iterable[Entry]) -> None:
                     str(line["kind"]),
                     job_id,
                     line.get("attempt_id"),
-                    orjson.dumps({"seq": seq, **line}),
+                    b'{"seq":%d,%b' % (seq, orjson.dumps(line)[1:]),
                 )
                 for seq, (_, job_id, line) in enumerate(group, last - len(group) + 1)
             ],

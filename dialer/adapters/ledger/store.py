@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 import sqlalchemy as sa
 
 from dialer.adapters.ledger import analyses, attempts, campaigns, decisions, facts, intake, reads, resolving
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.own_thread import OwnThread
 from dialer.adapters.ledger.tables import intake as intake_table
 from dialer.domain.balance import Balance
 from dialer.domain.breakers import BreakerRules
@@ -282,8 +282,12 @@ def sqlite_writer(path: Path | None, *, dispatches: bool, on_thread: bool) -> It
         engine = sqlite_engine(path, dispatches=dispatches)
         stack.callback(engine.dispose)
         conn = stack.enter_context(engine.connect())
-        limiter = anyio.CapacityLimiter(1)
-        yield partial(_on_thread, limiter, conn) if on_thread else partial(inline, conn)
+        if on_thread:
+            thread = OwnThread()
+            stack.callback(thread.end)
+            yield lambda operations: thread.run(partial(commit, conn, operations))
+        else:
+            yield partial(inline, conn)
 
 
 @asynccontextmanager
@@ -298,12 +302,6 @@ async def serve(ledger: L) -> AsyncIterator[L]:
 async def inline(conn: sa.Connection, operations: list[Operation]) -> None:
     """`commit`, while the loop waits."""
     commit(conn, operations)
-
-
-async def _on_thread(
-    limiter: anyio.CapacityLimiter, conn: sa.Connection, operations: list[Operation]
-) -> None:
-    await anyio.to_thread.run_sync(commit, conn, operations, limiter=limiter)
 
 
 def _make_folder(path: Path) -> None:
