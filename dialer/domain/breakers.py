@@ -65,6 +65,8 @@ def _rest_after(
 ) -> Rest:
     if proof is None or rule is None:
         return rest
+    if rest is CLOSED and proof is not Proof.FAILED:  # as it nearly always is
+        return rest
     return rest.after(proof, event.attempt_id, event.claimed_at, f"{why}: {event.detail}", rule, now)
 
 

@@ -38,8 +38,11 @@ def rfc3339(at: float | None) -> str | None:
     """Unix seconds as RFC 3339 in UTC with milliseconds; None stays None."""
     if at is None:
         return None
-    second, millisecond = divmod(round(at * 1000), 1000)
-    return f"{_second(second)}.{millisecond:03d}Z"
+    milliseconds = round(at * 1000)
+    return _second(milliseconds // 1000) + _MILLISECONDS[milliseconds % 1000]
+
+
+_MILLISECONDS = tuple(f".{each:03d}Z" for each in range(1000))
 
 
 @lru_cache(maxsize=1024)

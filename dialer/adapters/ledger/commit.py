@@ -1,5 +1,6 @@
 """Group commit: whatever has gathered is one transaction, so that the cost of a sync is shared."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -143,9 +144,11 @@ def _plain(error: Exception) -> Exception:
 
 
 def _carry_out(conn: sa.Connection, operations: Sequence[Operation]) -> None:
-    for group, handler in _HANDLERS.items():
-        mine = [operation for operation in operations if operation.group is group]
-        if mine:
-            answers = handler(conn, [operation.payload for operation in mine])
-            for operation, answer in zip(mine, answers, strict=True):
-                operation.answer = answer
+    by_group: dict[Group, list[Operation]] = defaultdict(list)
+    for operation in operations:
+        by_group[operation.group].append(operation)
+    for group in sorted(by_group):
+        mine = by_group[group]
+        answers = _HANDLERS[group](conn, [operation.payload for operation in mine])
+        for operation, answer in zip(mine, answers, strict=True):
+            operation.answer = answer
