@@ -2,14 +2,26 @@
 
 from collections.abc import Iterator
 
+import orjson
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import campaign, decision
 from dialer.domain.calls import CampaignId
-from dialer.domain.decisions import FIRST_HASH, Decision, Entry, Head, check_chain, decode, encode, link
+from dialer.domain.decisions import (
+    FIRST_HASH,
+    Decision,
+    Entry,
+    Head,
+    check_chain,
+    decode,
+    encode,
+    fields_of,
+    link,
+)
 
 PAGE_ROWS = 5000
+_SIMPLE = frozenset({str, int, bool})
 
 _INSERT = Statement(sa.insert(decision), "campaign_id", "seq", "number", "body", "hash")
 _C: sa.BindParameter[int] = sa.bindparam("c")
@@ -52,13 +64,32 @@ class Chain:
 
     def add(self, made: Decision) -> None:
         """Behind the last one."""
-        body = encode(made)
+        body = encoded(made)
         self._count, self._hash = self._count + 1, link(self._hash, body)
         self._rows.append((self._id, self._count, made.number, body, self._hash))
 
     def write(self, conn: sa.Connection) -> None:
         """The caller keeps `count` and `hash` with the campaign, in the same transaction."""
         _INSERT.run_many(conn, self._rows)
+
+
+def encoded(made: Decision) -> bytes:
+    """The very bytes of `domain.decisions.encode`, mostly in a third of the time."""
+    if _is_plain(made.at) and _is_plain(made.until) and all(map(_is_plain, made.input.values())):
+        try:
+            body = orjson.dumps(fields_of(made), option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # what it does not take
+            return encode(made)
+        if body.isascii() and b"\x7f" not in body:
+            return body
+    return encode(made)
+
+
+def _is_plain(value: object) -> bool:
+    """Whether every encoder writes it the same way: text, a whole number, a time that needs no exponent."""
+    if type(value) is float:
+        return 1.0 <= value < 1e15
+    return value is None or type(value) in _SIMPLE
 
 
 def chain_problems(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
