@@ -184,7 +184,7 @@ class Lives:
 
     async def _placed(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
         news, now, was = placed.news, self._clock.now(), attempt.state
-        attempt = replace(attempt, state=AttemptState.PLACED, call_id=news.call_id, placed_at=now)
+        attempt = attempt.placed(news.call_id, now)
         self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
         if attempt.job.job.kind is not JobKind.PHONE_CALL:
             done = Final(JobState.DONE)
