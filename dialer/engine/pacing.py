@@ -95,9 +95,8 @@ class Pace:
         now = loop_time()
         at_once = self._next_at() <= now and self._line_next_at(line, cps) <= now
         if at_once and not self._turn.locked() and not self._is_stopped:
-            self._count(
-                now, line, cps
-            )  # as always when slots are the bound: nobody waits, nothing is awaited
+            # as always when slots are the bound: nobody waits, nothing is awaited
+            self._count(now, line, cps)
             return
         while True:
             # not in turn: the others need not wait for this line
