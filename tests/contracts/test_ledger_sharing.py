@@ -6,13 +6,15 @@ from typing import Any
 import anyio
 import pytest
 from crew_kit import CrewDesk, claimed, crew
-from ledger_contract import Desk, Store, a_job, together
+from ledger_contract import NOW, Desk, Store, a_job, together
 
+from dialer.adapters.ledger import campaigns
 from dialer.adapters.ledger.sharing import CREATES, FULL_LOOK_S, HOLD_S_MAX
 from dialer.domain.calls import Attempt
+from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState, JobState, TakenOver
 from dialer.domain.outcomes import Outcome
-from dialer.ports import NothingDue
+from dialer.ports import NothingDue, Operation
 
 FAR_S = 1000.0
 """A period that is not over before the test is."""
@@ -319,3 +321,25 @@ def test_what_one_campaign_has_no_use_for_the_other_gets_when_it_asks_again(stor
         assert await is_busy_for(a) == FULL_LOOK_S
 
     crew(store, case, slots=4)
+
+
+def test_a_campaign_that_is_held_stays_so_while_the_account_is_full(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        other = await a.beside()
+        await a.read([a_job(n) for n in range(3)])
+        await other.read([a_job(n) for n in range(10, 13)])
+        await other.operate(lambda conn: campaigns.pause(conn, other.campaign_id, Operation("ann", NOW)))
+        held = await other.ask()
+        assert isinstance(held, NothingDue)
+        assert held.held
+        recorded = await other.made(Ruling.WAIT)
+        made = await a.claim()  # the only place
+        for _ in range(3):
+            full = await other.ask()
+            assert isinstance(full, NothingDue)
+            assert full.held == held.held
+        await a.end(made)
+        assert isinstance(await other.ask(), NothingDue)
+        assert await other.made(Ruling.WAIT) == recorded, "nothing has changed, and nothing is recorded"
+
+    crew(store, case, slots=1)

@@ -148,6 +148,8 @@ class _Claim:
     def run(self) -> None:
         """Take one job after the other while there is a place, and nothing holds all of them."""
         in_vain = 0
+        if not self._room:
+            self._is_held()  # what holds the campaign is no other for want of a place
         while len(self.claimed) < self._room and self._seen < CLAIM_ROWS_MAX and not self._is_held():
             ((priority,),) = _HIGHEST_DUE.run(self._conn, self._id, self._now)
             if priority is None:
