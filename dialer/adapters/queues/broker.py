@@ -1,6 +1,7 @@
 """What the intake and the publisher ask of a message broker, whichever it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -123,3 +124,12 @@ def lost(url: str, what: str, error: BaseException) -> BrokerLost:
         if secret:
             said = said.replace(secret, "***")
     return BrokerLost(f"queue {shown(url)}: {what}: {said}")
+
+
+@contextmanager
+def losses(kinds: tuple[type[BaseException], ...], url: str, what: str) -> Iterator[None]:
+    """What a client raises of these kinds is a lost broker. Raises `BrokerLost`."""
+    try:
+        yield
+    except kinds as error:
+        raise lost(url, what, error) from error

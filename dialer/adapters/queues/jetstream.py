@@ -5,8 +5,9 @@ A stream that has the subject already is used as it is.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import cast
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ from dialer.adapters.queues.broker import (
     Delivery,
     Outgoing,
     QueueConfig,
-    lost,
+    losses,
 )
 
 PING_EACH_S = 5
@@ -38,6 +39,7 @@ MESSAGE_ID = "Nats-Msg-Id"
 """The server drops a message whose id it had a moment ago."""
 _PLAIN = "".join(char for char in map(chr, range(32, 127)) if char != "%")
 _LOSSES = (nats.errors.Error, OSError, TimeoutError)
+_losses = partial(losses, _LOSSES)
 
 
 @asynccontextmanager
@@ -126,14 +128,6 @@ async def _stream(stream: JetStreamContext, subject: str, retention: RetentionPo
     except NotFoundError:
         await stream.add_stream(StreamConfig(name=subject, subjects=[subject], retention=retention))
         return subject
-
-
-@contextmanager
-def _losses(url: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except _LOSSES as error:
-        raise lost(url, what, error) from error
 
 
 class JetStreamQueue:

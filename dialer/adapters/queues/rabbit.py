@@ -5,8 +5,9 @@ What is there already is used as it is, whatever its type and arguments.
 
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -24,12 +25,14 @@ from dialer.adapters.queues.broker import (
     Delivery,
     Outgoing,
     QueueConfig,
+    losses,
     lost,
 )
 
 HEARTBEAT_S = 10
 """A server that is gone without a word is noticed within two of them."""
 _LOSSES = (AMQPError, OSError, TimeoutError, ChannelInvalidStateError)
+_losses = partial(losses, _LOSSES)
 
 
 @asynccontextmanager
@@ -103,14 +106,6 @@ async def _queue(
         return await channel.declare_queue(name, passive=True)
     arguments = {} if dead_letter is None else {"x-dead-letter-exchange": dead_letter}
     return await channel.declare_queue(name, durable=True, arguments=cast(Any, arguments))
-
-
-@contextmanager
-def _losses(url: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except _LOSSES as error:
-        raise lost(url, what, error) from error
 
 
 class RabbitQueue:

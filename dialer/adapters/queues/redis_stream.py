@@ -6,6 +6,7 @@ waiting and does not grow.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -20,11 +21,13 @@ from dialer.adapters.queues.broker import (
     Delivery,
     Outgoing,
     QueueConfig,
-    lost,
+    losses,
 )
 
 JOB_FIELD = "job"
 RESULT_FIELD = "result"
+_LOSSES = (RedisError, OSError, TimeoutError, ValueError)
+_losses = partial(losses, _LOSSES)
 CLAIMS_EACH = 0.25
 """Stale entries are looked for each time this part of `stale_s` has passed."""
 
@@ -62,14 +65,6 @@ async def _connected(url: str) -> AsyncIterator[Redis]:
     finally:
         with anyio.CancelScope(shield=True), suppress(RedisError, OSError):
             await client.aclose()
-
-
-@contextmanager
-def _losses(url: str, what: str) -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError, ValueError) as error:
-        raise lost(url, what, error) from error
 
 
 class RedisStream:
