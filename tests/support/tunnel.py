@@ -1,6 +1,7 @@
 """Passes bytes between clients and a server, until a test cuts it off."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -9,7 +10,7 @@ import anyio
 READ_BYTES = 65_536
 
 
-class Tunnel:
+class Tunnel(ABC):
     """Each client has a connection of its own to the server."""
 
     def __init__(self) -> None:
@@ -24,9 +25,9 @@ class Tunnel:
         for each in self._open:
             each.transport.abort()
 
+    @abstractmethod
     async def reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the server."""
-        raise NotImplementedError
 
     async def ask(self, client: asyncio.StreamReader, there: asyncio.StreamWriter) -> None:
         """Bytes on their way to the server."""
