@@ -120,7 +120,9 @@ def _examine(settings: "Settings", log: "Log") -> None:
     bad = [each for each in found if each.mark is Mark.BAD]
     wrong = [each for each in bad if not (each.passes and each.check in WAITED_FOR)]
     if wrong:
-        said = "\n".join(f"{each.check}: {each.said}. {each.way_out}".rstrip(". ") for each in wrong)
+        said = "\n".join(
+            f"{each.check}: {each.said.rstrip('.')}. {each.way_out}".rstrip(". ") for each in wrong
+        )
         raise DialerError(said) if all(each.passes for each in wrong) else BadInput(said)
 
 
