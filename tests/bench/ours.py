@@ -5,6 +5,7 @@ would bind), and the API's limit for list-calls, which at 15 requests in 10 s le
 second.
 """
 
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from dialer.adapters.retell.client import RetellApi
 from dialer.adapters.retell.config import RetellConfig
 from dialer.checking import check_leads
 from dialer.domain.calls import CallNews, JobKind
+from dialer.engine.events import Event, IntakeProgressed
 from dialer.engine.tally import Tally
 from dialer.settings import (
     Call,
@@ -52,7 +54,8 @@ class Round:
     poll_s: float = 0.5
     sync_s: float = 0.0
     """Added to each commit, on the writer's thread."""
-    limit: int | None = None
+    only_reads: bool = False
+    """Stop when the file has been read."""
     notes_sends: bool = False
     """Give the times at which requests left."""
 
@@ -67,9 +70,10 @@ def run(given: Mapping[str, Any]) -> dict[str, Any]:
     if wanted.sync_s:
         _slow_commits(wanted.sync_s)
     tally = Tally()
-    request = app.RunRequest(Path(wanted.leads), "bench", limit=wanted.limit)
+    observers = [tally.observe, *([_stop_once_read] if wanted.only_reads else [])]
+    request = app.RunRequest(Path(wanted.leads), "bench")
     loaded = _loaded(wanted)
-    spent = spend(lambda: app.run_campaign(loaded, request, observers=[tally.observe]))
+    spent = spend(lambda: app.run_campaign(loaded, request, observers=observers))
     return {**spent, "jobs": tally.final, "rows": tally.intake.rows, "sends": sends}
 
 
@@ -100,6 +104,12 @@ def _loaded(wanted: Round) -> Loaded:
         rules=Rules(hours="always"),
     )
     return Loaded(settings, {})
+
+
+def _stop_once_read(event: Event) -> None:
+    """As Ctrl-C does."""
+    if isinstance(event, IntakeProgressed) and event.complete:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _lift_list_limit() -> None:
