@@ -4,18 +4,19 @@ Start: what the ledger holds open is resumed before anything new is claimed. Sto
 nothing more, let the requests under way answer, leave the rest to the ledger. The next start resumes it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from math import ceil
 from random import Random
 
 import anyio
 import anyio.abc
 
-from dialer.domain.calls import Attempt, AttemptId, CallNews, CampaignId
+from dialer.domain.calls import Attempt, CallNews, CampaignId, new_attempt_id
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.domain.gates import Stop
-from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, TakenOver
+from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.screening import Screen
@@ -25,9 +26,7 @@ from dialer.engine.attempt import Lives
 from dialer.engine.crew import ENDS, Crew
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
-    AttemptClaimed,
     AttemptClosed,
-    AttemptTakenOver,
     CampaignChanged,
     CampaignHeld,
     CampaignStopping,
@@ -35,17 +34,14 @@ from dialer.engine.events import (
     Observe,
 )
 from dialer.engine.intake import Intake
-from dialer.engine.lifetimes import Lifetimes
 from dialer.engine.operators import Operators
 from dialer.engine.pacing import Pace
 from dialer.engine.placing import Placer, PlacingConfig
 from dialer.engine.reporting import Reporter
 from dialer.engine.slots import Slot, Slots
 from dialer.engine.tracking import Tracker, TrackingConfig
+from dialer.engine.under_way import UnderWay, Work
 from dialer.ports import CallApi, Clock, Control, Ledger, NothingDue, ResultSink
-
-PARKED_LOOK_S = 60.0
-"""Between two looks for an attempt that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +97,6 @@ class Campaign:
         self._screen = config.screen
         self._due = Due(clock)
         self._observers = observe
-        self._lifetimes = Lifetimes()
-        self._live = 0
-        self._lived: set[AttemptId] = set()
         self._living: anyio.CancelScope | None = None
         self._background: anyio.abc.TaskGroup | None = None
         self._intake: Intake | None = None
@@ -120,6 +113,7 @@ class Campaign:
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
         )
         self._lives = self._make_lives(chance)
+        self.under_way = self._make_under_way()
         self._dispatcher = self._make_dispatcher(chance)
 
     def _make_lives(self, chance: Random) -> Lives:
@@ -149,6 +143,18 @@ class Campaign:
             self.slots.shrink if self._crew is None else self._crew.is_full,
         )
 
+    def _make_under_way(self) -> UnderWay:
+        return UnderWay(
+            self._lives,
+            self.slots,
+            self._clock,
+            self._observe,
+            beside=self._beside,
+            call_max_s=lambda: self._config.tracking.call_max_s,
+            on_end=self.reporter.tell,
+            on_none=self._due.now,
+        )
+
     def _make_dispatcher(self, chance: Random) -> Dispatcher:
         config = self._config
         return Dispatcher(
@@ -161,7 +167,7 @@ class Campaign:
             lanes=min(config.in_flight_max, max(2, ceil(config.cps / 10))),
             screen=lambda: self._screen,
             encode=self._api.encode,
-            new_id=lambda: AttemptId(f"{chance.getrandbits(128):032x}"),
+            new_id=partial(new_attempt_id, chance=chance),
             start=self._start,
             idle=self._idle,
             on_stop=self.drain,
@@ -205,7 +211,7 @@ class Campaign:
             self._background.start_soon(self.analyses.run)
             async with anyio.create_task_group() as living:
                 self._living = living.cancel_scope
-                living.start_soon(self._lifetimes.keep)
+                living.start_soon(self.under_way.keep)
                 if account is not None:
                     await self._resume(campaign_id)
                     await account.look()
@@ -213,7 +219,7 @@ class Campaign:
                     if self._intake is not None:
                         living.start_soon(self._take_in, campaign_id, self._intake)
                     await self._dispatcher.run(campaign_id)
-                await self._lifetimes.until_none_is_left()
+                await self.under_way.until_none_is_left()
                 living.cancel_scope.cancel()
             self._background.cancel_scope.cancel()
 
@@ -245,7 +251,7 @@ class Campaign:
     @property
     def is_idle(self) -> bool:
         """It has no attempt under way."""
-        return self._live == 0 and self._lifetimes.count == 0
+        return self.under_way.is_empty
 
     @property
     def is_leaving(self) -> bool:
@@ -272,71 +278,19 @@ class Campaign:
         if left_open or await self._ledger.results_after(campaign_id, 0, 1):
             self.pace.assume_full()
         for attempt in left_open:
-            self.take_over(attempt)
+            self.under_way.take_over(attempt)
         for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):
-            self.take_over(attempt)
-
-    def take_over(self, attempt: Attempt) -> None:
-        """Go on with an attempt that another process left open, unless that is done already."""
-        if attempt.id in self._lived:
-            return
-        self._lived.add(attempt.id)
-        if attempt.state is AttemptState.UNKNOWN:
-            self._watch(attempt, self.slots.take())
-            return
-        self._observe(AttemptClaimed(attempt, resumed=True))
-        self._live += 1
-        self._lifetimes.begin(self._live_resumed(attempt, self.slots.take()))
-
-    def attend(self, attempt: Attempt) -> None:
-        """Hear how a call ends that another process placed. It may do so, too: the first one writes it."""
-        if attempt.id in self._lived:
-            return
-        self._lived.add(attempt.id)
-        self._lifetimes.begin(self._live_beside(attempt))
+            self.under_way.take_over(attempt)
 
     def _start(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
         if self.operators.paused is not None:
             self.operators.paused = None  # since the last look, else the ledger would not have given it
             self._due.now()
-        self._observe(AttemptClaimed(attempt, resumed=False))
-        self._live += 1
-        self._lived.add(attempt.id)
-        self._lifetimes.begin(self._live_fresh(attempt, slot, sent))
+        self.under_way.begin(attempt, slot, sent)
 
-    async def _live_fresh(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
-        self._ended(await self._theirs(self._lives.begin(attempt, sent), attempt), slot)
-
-    async def _live_resumed(self, attempt: Attempt, slot: Slot) -> None:
-        self._ended(await self._theirs(self._lives.resume(attempt), attempt), slot)
-
-    async def _live_beside(self, attempt: Attempt) -> None:
-        parked = await self._theirs(self._lives.resume(attempt), attempt)
-        self.reporter.tell()
-        if parked is not None:
-            self._watch(parked, self.slots.take())
-
-    async def _theirs(self, life: Awaitable[Attempt | None], attempt: Attempt) -> Attempt | None:
-        """As the life ends; nothing comes of one that another worker has by now."""
-        parked = None
-        try:
-            parked = await life
-        except TakenOver as why:
-            self._observe(AttemptTakenOver(attempt, str(why)))
-        finally:
-            if parked is None:
-                self._lived.discard(attempt.id)
-        return parked
-
-    def _ended(self, parked: Attempt | None, slot: Slot) -> None:
-        self._live -= 1
-        self.reporter.tell()
-        if parked is None:
-            self.slots.release(slot)
-        else:
-            self._watch(parked, slot)
-        if self._live == 0:
-            self._due.now()
+    def _beside(self, work: Work) -> None:
+        assert self._background is not None  # noqa: S101 - set by run
+        self._background.start_soon(work)
 
     def _observe(self, event: Event) -> None:
         if isinstance(event, ENDS):
@@ -348,26 +302,7 @@ class Campaign:
     def _idle(self, next_due_at: float | None) -> bool:
         """Nothing is due: is the work finished?"""
         read = self._intake is not None and self._intake.complete
-        return next_due_at is None and read and self._live == 0
-
-    def _watch(self, parked: Attempt, slot: Slot) -> None:
-        """An unknown attempt keeps its slot as long as its call could last, and is looked for."""
-        assert self._background is not None  # noqa: S101 - set by run
-        closed = anyio.Event()
-
-        async def watch() -> None:
-            await self._lives.watch_parked(parked, PARKED_LOOK_S)
-            self._lived.discard(parked.id)
-            closed.set()
-
-        async def hold() -> None:
-            left = parked.last_sent_at + self._config.tracking.call_max_s - self._clock.now()
-            with anyio.move_on_after(max(0.0, min(left, self._config.tracking.call_max_s))):
-                await closed.wait()
-            self.slots.release(slot)
-
-        self._background.start_soon(watch)
-        self._background.start_soon(hold)
+        return next_due_at is None and read and self.under_way.count == 0
 
     async def _on_effect(self, effect: Effect, reason: str) -> None:
         if effect is Effect.STOP_ACCOUNT:

@@ -73,7 +73,7 @@ class Dispatcher:
         lanes: int,
         screen: Callable[[], Screen],
         encode: Callable[[CallJob, AttemptId, str | None], bytes],
-        new_id: Callable[[], AttemptId],
+        new_id: Callable[[float], AttemptId],
         start: Callable[[Attempt, Slot, Callable[[], None]], None],
         idle: Callable[[float | None], bool],
         on_stop: Callable[[Stop], None],
@@ -181,10 +181,11 @@ class Dispatcher:
             if self._left <= 0:
                 return None  # another lane took the last one
             self._left -= 1
+        now = self._clock.now()
         request = ClaimRequest(
             campaign_id,
-            self._new_id(),
-            self._clock.now(),
+            self._new_id(now),
+            now,
             self._screen(),
             self._encode,
             None if self._limits is None else self._limits(),

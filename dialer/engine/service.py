@@ -131,14 +131,14 @@ class Service:
         for attempt in attempts:
             campaign = await self._campaign_of(attempt)
             if campaign is not None:
-                campaign.take_over(attempt)
+                campaign.under_way.take_over(attempt)
 
     async def attend(self, attempts: list[Attempt]) -> None:
         """See `crew.Campaigns`."""
         for attempt in attempts:
             campaign = await self._campaign_of(attempt)
             if campaign is not None:
-                campaign.attend(attempt)
+                campaign.under_way.attend(attempt)
 
     async def _meet_strangers(self) -> None:
         while True:

@@ -40,7 +40,9 @@ class Room:
             raise
 
     def leave(self) -> None:
-        """Give a place back."""
+        """Give a place back. Raises `RuntimeError` if nobody has one: it was given back twice."""
+        if not self.taken:
+            raise RuntimeError("a place was given back that nobody has")
         self.taken -= 1
         self._let_in()
 

@@ -196,8 +196,8 @@ class Uncleaned(set[AttemptId]):
 
 def never_forget_an_attempt(worker: Worker) -> None:
     for campaign in worker.service.campaigns:
-        if campaign.name == ALWAYS and not isinstance(campaign._lived, Uncleaned):
-            campaign._lived = Uncleaned(campaign._lived)
+        if campaign.name == ALWAYS and not isinstance(campaign.under_way._known, Uncleaned):
+            campaign.under_way._known = Uncleaned(campaign.under_way._known)
 
 
 def keep_everything(kept: list[object], stack: ExitStack, worker: Worker) -> None:

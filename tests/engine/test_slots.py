@@ -1,13 +1,11 @@
 """Calls at once: who gets a slot, and how many there are."""
 
-import asyncio
-
 import anyio
 import pytest
 
 from dialer.domain.calls import Capacity
 from dialer.engine.events import Event, SlotsChanged
-from dialer.engine.slots import Room, Slot, Slots
+from dialer.engine.slots import Slot, Slots
 from dialer.simulator.account import Account
 from tests.support.campaigns import in_virtual_time, world
 from tests.support.people import answering
@@ -240,21 +238,3 @@ async def test_never_more_live_calls_than_slots(form: str) -> None:
         w.sim.set_account(concurrency_limit=12)
     assert w.report.peak_live == 9
     assert p.tally.jobs.total() == 120
-
-
-@pytest.mark.parametrize("leaves_first", [True, False])
-@in_virtual_time
-async def test_whoever_is_told_to_go_while_he_is_let_in_leaves_no_place_taken(leaves_first: bool) -> None:
-    room = Room(1)
-    await room.enter()
-    loop = asyncio.get_running_loop()
-    first, second = loop.create_task(room.enter()), loop.create_task(room.enter())
-    await anyio.sleep(1)
-    steps = [room.leave, first.cancel]
-    for step in steps if leaves_first else reversed(steps):
-        step()
-    await anyio.sleep(1)
-    assert (first.cancelled(), second.done(), room.taken) == (True, True, 1)
-    room.leave()
-    await room.enter()
-    assert room.taken == 1
