@@ -58,6 +58,14 @@ class Due:
             self._next_at = math.inf
 
 
+class _Round:
+    """One claim whose answer holds for all lanes."""
+
+    def __init__(self) -> None:
+        self.answer: NothingDue | None = None
+        self.is_answered = anyio.Event()
+
+
 class Dispatcher:
     """Fills free capacity with due jobs until there is none, or it is stopped."""
 
@@ -106,6 +114,8 @@ class Dispatcher:
         self._limits = limits
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
+        self._was_nothing = False
+        self._round: _Round | None = None
 
     @property
     def in_flight(self) -> int:
@@ -129,7 +139,8 @@ class Dispatcher:
     async def _lane(self, campaign_id: CampaignId, tasks: anyio.abc.TaskGroup) -> None:
         while not self._stopped and (self._left is None or self._left > 0):
             asked = self._due.asking()
-            nothing = await self._ask(campaign_id)
+            nothing = await (self._ask_once if self._was_nothing else self._ask)(campaign_id)
+            self._was_nothing = nothing is not None
             self._on_answer(nothing)
             if nothing is not None:
                 if nothing.stop is not None:
@@ -137,6 +148,22 @@ class Dispatcher:
                 if self._idle(nothing.next_due_at):
                     tasks.cancel_scope.cancel()
                 await self._due.wait(nothing.next_due_at, asked)
+
+    async def _ask_once(self, campaign_id: CampaignId) -> NothingDue | None:
+        """As `_ask`, for all lanes: where nothing was due a moment ago there will seldom be work for each."""
+        if self._round is not None:
+            begun = self._round
+            await begun.is_answered.wait()
+            return begun.answer
+        begun = self._round = _Round()
+        try:
+            begun.answer = await self._ask(campaign_id)
+        finally:
+            self._round = None
+            begun.is_answered.set()
+        if begun.answer is None:
+            self._due.now()  # there is work again, also for those who have gone to wait
+        return begun.answer
 
     async def _ask(self, campaign_id: CampaignId) -> NothingDue | None:
         """As `_one`; where the process is one of many it is held by what would end it alone."""

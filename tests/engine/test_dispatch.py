@@ -10,10 +10,12 @@ import anyio.lowlevel
 import pytest
 
 from dialer.adapters.clock import LoopClock
+from dialer.domain.calls import Attempt
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.dispatch import Due
 from dialer.engine.events import AttemptClaimed, CampaignStopping, IntakeProgressed
+from dialer.ports import ClaimRequest, NothingDue
 from tests.support.campaigns import EPOCH, Process, in_virtual_time, world
 from tests.support.people import STEADY, Listed, Rows, answering, job
 
@@ -205,3 +207,60 @@ async def test_a_campaign_without_work_ends() -> None:
         assert p.ended_at is not None
         assert p.ended_at < 1
         assert p.tally.intake_complete
+
+
+def slowed(p: Process, first_s: float = 0.5) -> list[float]:
+    """Each claim is answered half a second after it was carried out, the first one after `first_s`.
+
+    Gives the times of the claims.
+    """
+    asked_at: list[float] = []
+    claim = p.ledger.claim
+
+    async def slow(request: ClaimRequest) -> Attempt | NothingDue:
+        asked_at.append(anyio.current_time())
+        answer_s = 0.5 if len(asked_at) > 1 else first_s
+        answer = await claim(request)
+        await anyio.sleep(answer_s)
+        return answer
+
+    p.ledger.claim = slow  # type: ignore[method-assign]
+    return asked_at
+
+
+@in_virtual_time
+async def test_where_nothing_is_due_one_lane_asks_for_all_and_the_others_come_with_the_work() -> None:
+    """A service has hundreds of campaigns that wait for tomorrow, and news of others all the time."""
+    later = [replace(each, not_before=EPOCH + 100.0) for each in answering(9)]
+    async with world() as w, w.running(later, cps=100.0, burst_s=0.1) as p:  # ten lanes
+        await anyio.sleep(10)
+        asked_at = slowed(p)
+        for _ in range(5):
+            p.campaign.news()
+            await anyio.sleep(1)
+        assert len(asked_at) == 5
+        await anyio.sleep(100)
+        began = claimed_at(p)
+        assert len(began) == 9
+        assert began[-1] - began[0] == pytest.approx(0.5), "one after the other they would take four seconds"
+
+
+@in_virtual_time
+async def test_a_lane_that_went_by_an_older_answer_comes_with_the_work_too() -> None:
+    class Late(Listed):
+        """Its rows are there when a claim for all was carried out and is not answered yet."""
+
+        async def batches(self, rows_max: int) -> AsyncIterator[Rows]:
+            del rows_max
+            await anyio.sleep(2.2)
+            yield self._rows
+            await anyio.sleep(1000)
+
+    async with world() as w, w.running(source=Late(answering(8)), cps=20.0, burst_s=1.0) as p:  # two lanes
+        asked_at = slowed(p, first_s=2.0)
+        await anyio.sleep(1)
+        p.campaign.news()  # one lane is still waiting for an answer from before, and asks for all after it
+        await anyio.sleep(20)
+        assert asked_at[:5] == pytest.approx([0.0, 0.0, 1.0, 2.0, 2.5])
+        assert len(claimed_at(p)) == 8
+        assert claimed_at(p)[-1] == pytest.approx(5.0), "one lane alone would take until 6.5"
