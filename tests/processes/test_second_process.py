@@ -14,8 +14,8 @@ PEOPLE = numbers(24)
 @pytest.mark.slow
 def test_a_second_process_is_refused_and_questions_are_answered(tmp_path: Path) -> None:
     with campaign(tmp_path, PEOPLE, "--concurrency", "4") as (account, place):
-        with place.run() as first:
-            first.until("attempt.closed", 2)
+        with place.run("--cps", "0.5") as first:
+            first.until("attempt.closed")
             for more in ((), ("--campaign", "another")):
                 second = place.run_to_end(*more)
                 assert second.code == 1
@@ -33,6 +33,7 @@ def test_a_second_process_is_refused_and_questions_are_answered(tmp_path: Path) 
                 place.log.read_text()
             )
             assert [line["seq"] for line in map(json.loads, results.out.splitlines())]
+            place.ask("set", "leads", "pace.cps=100")  # it was slow only to be still going until now
             done = first.ended()
             assert done.code == 0, done.said
         each_called_once(place, account.report(), PEOPLE)
