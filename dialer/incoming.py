@@ -1,6 +1,6 @@
 """Jobs that come while a service works: read by the settings of now, and taken from the queue."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ from dialer.adapters.ledger.shared import SharedLedger
 from dialer.adapters.sources.messages import read_message
 from dialer.adapters.sources.reject_codes import MessageFault
 from dialer.configuration import job_options, queue_config
-from dialer.domain.calls import Submitted
+from dialer.domain.calls import CampaignId, Submitted
 from dialer.domain.errors import BadInput, BadMessage
 from dialer.engine.events import Observe
 from dialer.engine.submissions import Submissions
@@ -48,10 +48,12 @@ async def queue_taken(
     worker: str,
     observe: Observe,
     monitor: Monitor,
+    on_added: Callable[[Collection[CampaignId]], None],
 ) -> AsyncIterator[None]:
     """Take jobs from the queue while the context is open, where the settings name one.
 
-    `worker`: its name among those that share the queue. Raises `BadInput` without the packages.
+    `worker`: its name among those that share the queue. `on_added`: as `Submissions`. Raises `BadInput`
+    without the packages.
     """
     config = queue_config(settings(), worker)
     if config is None:
@@ -60,7 +62,7 @@ async def queue_taken(
     from dialer.adapters.queues.intake import Queue, open_queue  # what they need is an extra
 
     reader = JobReader(settings, clock)
-    submissions = Submissions(ledger, ledger, clock, f"queue {config.name}")
+    submissions = Submissions(ledger, ledger, clock, f"queue {config.name}", on_added)
 
     async def handle(message: bytes) -> None:
         given = reader.read(message)

@@ -1,6 +1,6 @@
 """What the engine asks of the outside world: a few narrow Protocols. Adapters fulfil them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -299,15 +299,20 @@ class Ledger(Protocol):
         """Close an attempt. Raises `IllegalTransition` if it is closed already."""
         ...
 
-    async def analysed(self, heard: Sequence[CallNews], at: float) -> int:
-        """Write a result line for each analysis of a closed attempt's call that has none yet; how many.
+    async def analysed(self, heard: Sequence[CallNews], at: float) -> Sequence[CampaignId]:
+        """Write a result line for each analysis of a closed attempt's call that has none yet.
 
-        What is of no such call is passed over: an open attempt's analysis goes with its `finish`.
+        Gives the campaign of each line. What is of no such call is passed over: an open attempt's analysis
+        goes with its `finish`.
         """
         ...
 
     async def control(self, campaign_id: CampaignId) -> Control:
         """What operators want of the campaign now."""
+        ...
+
+    async def controls(self, campaign_ids: Collection[CampaignId]) -> Mapping[CampaignId, Control]:
+        """The same of each of these campaigns."""
         ...
 
     async def suppressed(self, number: str) -> Suppressed | None:

@@ -140,7 +140,7 @@ class _Serving:
             raise BadInput(
                 f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
             ) from error
-        async with open_shared_postgres(url, lambda: self._crew.news()) as ledger:
+        async with open_shared_postgres(url, lambda of: self._crew.news(of)) as ledger:
             yield ledger
 
     @asynccontextmanager
@@ -239,12 +239,13 @@ class _Serving:
             self._worker,
             self._tell_account,
             self._monitor,
+            self._crew.news,
         )
 
     def _http(self) -> AbstractAsyncContextManager[str | None]:
         """Jobs and orders over HTTP, where somebody has a token."""
         opened = partial(open_ledger, self._settings, dispatches=False)
-        submissions = Submissions(self._ledger, self._ledger, self._clock, "http")
+        submissions = Submissions(self._ledger, self._ledger, self._clock, "http", self._crew.news)
         asked = self._told.asked
         return api_served(lambda: self._settings, opened, submissions.submit, self._clock, observe=asked)
 

@@ -5,11 +5,11 @@ then on it is written here. The ledger says which of the two it is: it takes ope
 they were asked for, and an attempt's analysis once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import anyio
 
-from dialer.domain.calls import CallNews
+from dialer.domain.calls import CallNews, CampaignId
 from dialer.ports import Clock, Ledger
 
 WAITING_MAX = 10_000
@@ -21,7 +21,10 @@ TOGETHER_MAX = 200
 class Analyses:
     """Writes down the analyses that webhooks bring."""
 
-    def __init__(self, ledger: Ledger, clock: Clock, on_written: Callable[[], None]) -> None:
+    def __init__(
+        self, ledger: Ledger, clock: Clock, on_written: Callable[[Collection[CampaignId]], None]
+    ) -> None:
+        """`on_written`: told of campaigns that have lines more."""
         self._ledger = ledger
         self._clock = clock
         self._on_written = on_written
@@ -45,5 +48,5 @@ class Analyses:
         """Write what has been heard so far. Raises `LedgerError`."""
         while self._waiting:
             some, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
-            if await self._ledger.analysed(some, self._clock.now()):
-                self._on_written()
+            if written := await self._ledger.analysed(some, self._clock.now()):
+                self._on_written(written)

@@ -108,7 +108,7 @@ class Campaign:
         )
         self.tracker = Tracker(api, config.tracking) if crew is None else crew.tracker
         self.reporter = Reporter(ledger, sink)
-        self.analyses = Analyses(ledger, clock, self.reporter.tell)
+        self.analyses = Analyses(ledger, clock, lambda _: self.reporter.tell())
         self.operators = Operators(
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
         )
@@ -192,6 +192,7 @@ class Campaign:
         )
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(account.run)
+            tasks.start_soon(self.operators.follow, campaign_id, lambda: self._config.control_s)
             await self._work(campaign_id, account)
             tasks.cancel_scope.cancel()
         await self._settle_up(campaign_id)
@@ -199,7 +200,7 @@ class Campaign:
     async def serve(self, campaign_id: CampaignId) -> None:
         """Work until `stop`, or until it is cancelled, as one campaign of a service.
 
-        Raises `LedgerError`, alone or in an exception group.
+        The service follows what operators want. Raises `LedgerError`, alone or in an exception group.
         """
         await self._work(campaign_id, None)
         await self._settle_up(campaign_id)
@@ -207,7 +208,6 @@ class Campaign:
     async def _work(self, campaign_id: CampaignId, account: Account | None) -> None:
         async with anyio.create_task_group() as self._background:
             self._background.start_soon(self.reporter.follow, campaign_id)
-            self._background.start_soon(self.operators.follow, campaign_id, lambda: self._config.control_s)
             self._background.start_soon(self.analyses.run)
             async with anyio.create_task_group() as living:
                 self._living = living.cancel_scope
@@ -347,7 +347,8 @@ class Campaign:
     def _on_answer(self, nothing: NothingDue | None) -> None:
         """What a claim got; None: a job."""
         if nothing is not None:
-            self._waits_for_an_end = nothing.busy or nothing.held is not None
+            is_held = nothing.held is not None and self.operators.paused is None
+            self._waits_for_an_end = nothing.busy or is_held
         why = None if nothing is None else nothing.held
         if why != self._held:
             self._held = why

@@ -7,14 +7,14 @@ Beside that nobody waits for anybody: whoever hears how a placed call ended writ
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Protocol
 
 import anyio
 
-from dialer.domain.calls import Attempt
+from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
 from dialer.engine.events import AttemptClosed, CallPlaced, Event, Observe, RequestHeld, SlotsChanged
 from dialer.engine.slots import Ceiling
@@ -30,6 +30,8 @@ ADOPT_MAX = 50
 """Attempts that are taken over at a time, so that others take some, too."""
 CLOSED_LOOK_S = 1.0
 """Between two looks which calls others have written the end of, where nobody told of any."""
+WORK_LOOK_S = 5.0
+"""Between two looks for work in every campaign, whether anybody told of any or not."""
 LISTS, LISTS_PER_PERIOD, LISTS_PERIOD_S = "lists", 14, 10.5
 """Requests for the listing of all workers; the API answers 15 in 10 seconds."""
 SWEEP = "sweep"
@@ -72,8 +74,8 @@ class Campaigns(Protocol):
         """Hear how these calls end, which others placed."""
         ...
 
-    def news(self) -> None:
-        """The ledger may hold work."""
+    def news(self, of: Collection[CampaignId] | None) -> None:
+        """The ledger may hold work of these campaigns; None: of any."""
         ...
 
     def has_room(self) -> None:
@@ -96,6 +98,7 @@ class Crew:
         self._told_slots = config.slots
         self._campaigns: Campaigns | None = None
         self._news = anyio.Event()
+        self._told: set[CampaignId] | None = set()
         self._full = anyio.Event()
         self._held: list[float] = []
         self._beaten_at = self._in_touch_since = -inf
@@ -159,8 +162,9 @@ class Crew:
         self._ceiling.configure(config.slots)
         self._tell_slots("set by an operator")
 
-    def news(self) -> None:
-        """Another worker wrote something, or an intake of this one."""
+    def news(self, of: Collection[CampaignId] | None = None) -> None:
+        """Another worker wrote something of these campaigns, or an intake of this one did; None: of any."""
+        self._told = None if of is None or self._told is None else {*self._told, *of}
         self._news.set()
 
     async def begin(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
@@ -220,11 +224,16 @@ class Crew:
         return True
 
     async def _follow_news(self, campaigns: Campaigns) -> None:
+        look_at = anyio.current_time() + WORK_LOOK_S
         while True:
             with anyio.move_on_after(CLOSED_LOOK_S):
                 await self._news.wait()
             self._news = anyio.Event()
-            campaigns.news()
+            if anyio.current_time() >= look_at:
+                look_at, self._told = anyio.current_time() + WORK_LOOK_S, None
+            told, self._told = self._told, set()
+            campaigns.news(told)
+            campaigns.has_room()  # those that wait for a place ask together, and the ledger shares them out
             held, self._held = self._held, []
             if held:
                 await self._ledger.hold(max(held), anyio.current_time())

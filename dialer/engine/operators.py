@@ -36,10 +36,11 @@ class Operators:
     async def follow(self, campaign_id: CampaignId, every_s: Callable[[], float]) -> None:
         """Look for ever."""
         while True:
-            self._take(await self._ledger.control(campaign_id))
+            self.take(await self._ledger.control(campaign_id))
             await anyio.sleep(every_s())
 
-    def _take(self, control: Control) -> None:
+    def take(self, control: Control) -> None:
+        """What they want now."""
         if control.cancelled and not self.is_cancelled:
             self.is_cancelled = True
             self._on_cancel()

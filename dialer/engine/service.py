@@ -1,6 +1,6 @@
 """Many campaigns at work for months: whichever the ledger has something to do for, as one of a crew."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 
 import anyio
@@ -42,10 +42,14 @@ class Service:
         make: Make,
         *,
         grace_s: float = 12.0,
+        control_s: float = 0.5,
     ) -> None:
         """`ledger` and `sharing`: the same one. `make`: a campaign to be served, with its own rules.
-        `grace_s`: after a stop, for requests under way to answer."""
+        `grace_s`: after a stop, for requests under way to answer. `control_s`: between two looks what
+        operators want."""
         self._grace_s = grace_s
+        self._control_s = control_s
+        self._ledger = ledger
         self._sharing = sharing
         self._crew = crew
         self._make = make
@@ -55,11 +59,12 @@ class Service:
         self._strangers: list[CallNews] = []
         self._met = anyio.Event()
         self._starting = anyio.Lock()
+        self._unknown = anyio.Event()
         self._stopped = anyio.Event()
         self.why_stopped: str | None = None
         self.way_out = ""
         self.is_account_refused = False
-        self.analyses = Analyses(ledger, clock, self.news)
+        self.analyses = Analyses(ledger, clock, self._tell_reporters)
 
     @property
     def at_work(self) -> Mapping[CampaignId, Campaign]:
@@ -78,6 +83,7 @@ class Service:
             tasks.start_soon(self._crew.run, self, self._on_blocked)
             tasks.start_soon(self.analyses.run)
             tasks.start_soon(self._meet_strangers)
+            tasks.start_soon(self._follow_operators)
             async with anyio.create_task_group() as self._serving:
                 self._serving.start_soon(self._look)
                 await self._stopped.wait()
@@ -107,6 +113,7 @@ class Service:
         if self.why_stopped is None:
             self.why_stopped, self.way_out, self.is_account_refused = why, way_out, account
             self._stopped.set()
+            self._unknown.set()
 
     def heard(self, news: CallNews) -> None:
         """Take in what a webhook says of a call, whichever worker placed it."""
@@ -116,10 +123,14 @@ class Service:
             self._strangers.append(news)
             self._met.set()
 
-    def news(self) -> None:
-        """The ledger may hold work, or lines for the results logs."""
-        for campaign in self.campaigns:
-            campaign.news()
+    def news(self, of: Collection[CampaignId] | None) -> None:
+        """The ledger may hold work of these campaigns, or lines for their results logs; None: of any."""
+        for campaign_id in self._campaigns if of is None else of:
+            campaign = self._campaigns.get(campaign_id)
+            if campaign is None:
+                self._unknown.set()
+            else:
+                campaign.news()
 
     def has_room(self) -> None:
         """See `crew.Campaigns`."""
@@ -139,6 +150,19 @@ class Service:
             campaign = await self._campaign_of(attempt)
             if campaign is not None:
                 campaign.under_way.attend(attempt)
+
+    def _tell_reporters(self, of: Collection[CampaignId]) -> None:
+        for campaign_id in self._campaigns.keys() & of:
+            self._campaigns[campaign_id].reporter.tell()
+
+    async def _follow_operators(self) -> None:
+        """One question for all campaigns, which may be hundreds."""
+        while True:
+            await anyio.sleep(self._control_s)
+            wanted = await self._ledger.controls(self._campaigns.keys()) if self._campaigns else {}
+            for campaign_id, campaign in self._campaigns.items():
+                if campaign_id in wanted:
+                    campaign.operators.take(wanted[campaign_id])
 
     async def _meet_strangers(self) -> None:
         while True:
@@ -175,7 +199,8 @@ class Service:
                 await self._start(name, campaign_id)
             self._retire(set(at_work.values()))
             with anyio.move_on_after(LOOK_S):
-                await self._stopped.wait()
+                await self._unknown.wait()
+            self._unknown = anyio.Event()
 
     def _retire(self, at_work: set[CampaignId]) -> None:
         now = anyio.current_time()
@@ -202,6 +227,7 @@ class Service:
         task_status: anyio.abc.TaskStatus[Campaign] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
         async with self._make(name, campaign_id) as campaign:
+            campaign.operators.take(await self._ledger.control(campaign_id))
             self._campaigns[campaign_id] = campaign
             if self._stopped.is_set():
                 campaign.stop(self.why_stopped or "")

@@ -1,6 +1,6 @@
 """Jobs that come one by one, over HTTP or from a queue: those that gather go into the ledger together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -39,12 +39,20 @@ class _Stream:
 class Submissions:
     """Takes jobs of any campaign in. One answer per job, in order, once they are durable."""
 
-    def __init__(self, ledger: Ledger, sharing: Sharing, clock: Clock, source: str) -> None:
-        """`source`: what the reading is called in the ledger."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        sharing: Sharing,
+        clock: Clock,
+        source: str,
+        on_added: Callable[[Collection[CampaignId]], None] = lambda _: None,
+    ) -> None:
+        """`source`: what the reading is called in the ledger. `on_added`: told whose jobs are there now."""
         self._ledger = ledger
         self._sharing = sharing
         self._clock = clock
         self._source = source
+        self._on_added = on_added
         self._streams: dict[str, _Stream] = {}
         self._opening = anyio.Lock()
 
@@ -121,6 +129,7 @@ class Submissions:
             is_stream=True,
         )
         stream.counts = add_up(before, added, 0)
+        self._on_added((stream.campaign_id,))
         answers = iter(added)
         for given in group:
             given.added = [next(answers) for _ in given.jobs]

@@ -76,7 +76,7 @@ def _work_together(url: str, workers: list[str], seconds: float) -> int:
 
 
 async def _fill(url: str) -> None:
-    async with open_shared_postgres(url, lambda: None) as ledger:
+    async with open_shared_postgres(url, lambda _: None) as ledger:
         submissions = Submissions(ledger, ledger, SystemClock(), "bench")
         for start in range(0, JOBS, BATCH):
             jobs = [CallJob(f"job-{n}", None, job_id=f"job-{n}") for n in range(start, start + BATCH)]
@@ -90,7 +90,7 @@ def claim_and_close(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _work(url: str, seconds: float, worker: str) -> dict[str, Any]:
     closed = 0
-    async with open_shared_postgres(url, lambda: None) as ledger:
+    async with open_shared_postgres(url, lambda _: None) as ledger:
         campaign_id = (await ledger.campaigns_at_work())["bench"]
         limits = Limits(worker, anyio.current_time, UNBOUNDED, UNBOUNDED, 0.1, 7500.0)
         numbers = count()

@@ -1,7 +1,7 @@
 """What the suite of a shared ledger needs: stores as a service opens them, desks of several workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,7 +11,7 @@ from ledger_contract import NOW, SCREEN, Desk, Store
 
 from dialer.adapters.ledger.postgres import open_shared_postgres
 from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
-from dialer.domain.calls import Attempt
+from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.screening import Screen
 from dialer.ports import ClaimRequest, NothingDue
 from dialer.sharing import Limits
@@ -24,7 +24,7 @@ WAIT_S_MAX = 30.0
 
 
 def shared(
-    store: Store, on_news: Callable[[], None] = lambda: None
+    store: Store, on_news: Callable[[Collection[CampaignId] | None], None] = lambda of: None
 ) -> AbstractAsyncContextManager[SharedLedger]:
     """The store as one of a crew opens it."""
     if store.url is not None:

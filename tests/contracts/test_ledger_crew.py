@@ -1,7 +1,7 @@
 """Workers at once on a real PostgreSQL, and what becomes of a worker whose server is lost."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from crew_kit import WAIT_S_MAX, CrewDesk, a_desk, claimed, crew, shared
 from ledger_contract import NOW, Store, a_job, together
 
-from dialer.domain.calls import Attempt
+from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import LedgerError, LedgerLost
 from dialer.domain.lifecycle import AttemptState
 from dialer.ports import NothingDue
@@ -76,9 +76,11 @@ def test_workers_that_claim_at_once_never_pass_the_slots_together(postgres: Stor
 def test_what_one_writes_is_news_to_the_others_and_not_to_itself(postgres: Store) -> None:
     async def case() -> None:
         counts, changed = Counter[str](), anyio.Event()
+        told: dict[str, Collection[CampaignId] | None] = {}
 
-        def tell(who: str) -> None:
+        def tell(who: str, of: Collection[CampaignId] | None) -> None:
             counts[who] += 1
+            told[who] = of
             changed.set()
 
         async def until(**wanted: int) -> None:
@@ -95,20 +97,25 @@ def test_what_one_writes_is_news_to_the_others_and_not_to_itself(postgres: Store
             shared(postgres, partial(tell, "b")) as second,
         ):
             await until(a=1, b=1)  # that they listen
+            assert told == {"a": None, "b": None}
+            await first.campaign_named("winter", NOW)
             a = CrewDesk(first, await first.campaign_named("spring", NOW), worker="a")
             b = a.as_worker("b", second)
             await a.read([a_job(1), a_job(2)])
-            await until(a=1, b=4)
+            await until(a=1, b=2)
+            assert told["b"] == [a.campaign_id]
             made = await a.claim()
             await a.beat()
             await a.shared.hold(0.001, 0.0)
             await a.shared.allow("lists", 1, 1.0, 0.0)
             await b.finish(await b.claim())
-            await until(a=2, b=4)  # what frees nothing is no news, nor is what oneself has written
+            await until(a=2, b=2)  # what frees nothing is no news, nor is what oneself has written
+            assert told["a"] == [a.campaign_id]
             await a.finish(made)
-            await until(a=2, b=5)
+            await until(a=2, b=3)
             await a.beat(0.0)
-            await until(a=2, b=6)  # what it leaves open is anybody's
+            await until(a=2, b=4)  # what it leaves open is anybody's
+            assert told["b"] is None
 
     postgres.run(case)
 

@@ -37,7 +37,7 @@ def fill(url: str, people: Sequence[str], campaign: str = CAMPAIGN) -> None:
     """Give the service jobs, as its queue would."""
 
     async def give() -> None:
-        async with open_shared_postgres(url, lambda: None) as ledger:
+        async with open_shared_postgres(url, lambda _: None) as ledger:
             jobs = [CallJob(each, each, job_id=each) for each in people]
             await Submissions(ledger, ledger, SystemClock(), "test").submit(campaign, jobs)
 

@@ -1,6 +1,6 @@
 """A process that ends between two instructions, at a drawn moment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.commit import Group, Operation
 from dialer.adapters.ledger.store import SqlLedger, inline
+from dialer.domain.calls import CampaignId
 
 
 class CrashError(BaseException):
@@ -57,7 +58,7 @@ class CrashingLedger(SqlLedger):
             self.is_dead = True
             self._on_crash()
 
-    async def _submit(self, group: Group, payload: Any, *, tells: bool = False) -> Any:
+    async def _submit(self, group: Group, payload: Any, *, tells: Collection[CampaignId] | None = ()) -> Any:
         if self.is_dead:
             raise CrashError
         return await super()._submit(group, payload, tells=tells)

@@ -10,7 +10,7 @@ async with service_world(account) as w:
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -82,7 +82,9 @@ class Worker:
             tracking=made.tracking,
         )
         self.crew = Crew(w.ledger, self.api, w.clock, crew, lambda event: self.events.append(("", event)))
-        self.service = Service(w.ledger, w.ledger, self.crew, w.clock, self._campaign)
+        self.service = Service(
+            w.ledger, w.ledger, self.crew, w.clock, self._campaign, control_s=made.control_s
+        )
 
     @asynccontextmanager
     async def _campaign(self, name: str, campaign_id: CampaignId) -> AsyncIterator[Campaign]:
@@ -136,11 +138,16 @@ class ServiceWorld:
     takes_webhooks: bool = True
 
     def __post_init__(self) -> None:
-        self.submissions = Submissions(self.ledger, self.ledger, self.clock, "queue")
+        self.submissions = Submissions(self.ledger, self.ledger, self.clock, "queue", self._tell)
 
     @property
     def report(self) -> Report:
         return self.sim.report()
+
+    def _tell(self, of: Collection[CampaignId]) -> None:
+        """They took the jobs in."""
+        for worker in self.workers:
+            worker.crew.news(of)
 
     def hear(self, _: str, news: CallNews) -> None:
         """A webhook: lost while nobody serves."""

@@ -79,7 +79,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def open_dialling(url: str) -> AbstractAsyncContextManager[SharedLedger]:
     if url.startswith("postgresql://"):
-        return open_shared_postgres(url, lambda: None)
+        return open_shared_postgres(url, lambda _: None)
     return open_shared_sqlite(Path(url), on_thread=True)
 
 

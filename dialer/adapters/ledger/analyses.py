@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
 from dialer.adapters.ledger.tables import IS_ANALYSIS, attempt, job, result
-from dialer.domain.calls import Attempt, AttemptId, CallNews
+from dialer.domain.calls import Attempt, AttemptId, CallNews, CampaignId
 from dialer.domain.results import analysis_line
 
 _IDS: sa.BindParameter[Sequence[str]] = sa.bindparam("ids", expanding=True)
@@ -19,8 +19,8 @@ _CLOSED = (
 _ANALYSED = sa.select(result.c.attempt_id).where(IS_ANALYSIS, result.c.attempt_id.in_(_IDS))
 
 
-def write_analyses(conn: sa.Connection, heard: Sequence[CallNews], at: float) -> int:
-    """Write the line of each that is of a closed attempt's call and has none yet; how many that were."""
+def write_analyses(conn: sa.Connection, heard: Sequence[CallNews], at: float) -> list[CampaignId]:
+    """See `ports.Ledger.analysed`."""
     first: dict[AttemptId, CallNews] = {}
     for news in heard:
         if news.attempt_id is not None and news.analysis is not None:
@@ -30,7 +30,7 @@ def write_analyses(conn: sa.Connection, heard: Sequence[CallNews], at: float) ->
     append_lines(
         conn, [(each.job.campaign_id, each.job.id, analysis_line(each, news, at)) for each, news in due]
     )
-    return len(due)
+    return [each.job.campaign_id for each, _ in due]
 
 
 def _closed_without(conn: sa.Connection, ids: list[AttemptId]) -> list[Attempt]:

@@ -1,7 +1,7 @@
 """Campaigns, and what operators do to them; each act is recorded with who, when and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,14 +22,16 @@ CANCEL_ROWS_MAX = 1000
 """Jobs that are cancelled in one transaction, so that nobody waits long for it."""
 
 _C: sa.BindParameter[int] = sa.bindparam("c")
-_CONTROL = sa.select(
+_IDS: sa.BindParameter[Collection[int]] = sa.bindparam("ids", expanding=True)
+_CONTROLS = sa.select(
+    campaign.c.id,
     campaign.c.version,
     campaign.c.changes,
     campaign.c.paused,
     campaign.c.cancelled_at,
     campaign.c.held,
     campaign.c.breaker,
-).where(campaign.c.id == _C)
+).where(campaign.c.id.in_(_IDS))
 _OPEN = sa.select(*JOB_COLUMNS).where(job.c.campaign_id == _C, IS_OPEN).limit(CANCEL_ROWS_MAX)
 
 
@@ -64,7 +66,16 @@ def campaign_named(conn: sa.Connection, name: str, now: float, *, simulated: boo
 
 def control(conn: sa.Connection, campaign_id: CampaignId) -> Control:
     """What operators want of the campaign now."""
-    row = conn.execute(_CONTROL, {"c": campaign_id}).one()
+    return controls(conn, [campaign_id])[campaign_id]
+
+
+def controls(conn: sa.Connection, campaign_ids: Collection[CampaignId]) -> dict[CampaignId, Control]:
+    """The same of many."""
+    rows = conn.execute(_CONTROLS, {"ids": list(campaign_ids)})
+    return {CampaignId(row.id): _control(row) for row in rows}
+
+
+def _control(row: Any) -> Control:
     stopped = None if row.breaker is None else CampaignBreaker.from_text(row.breaker).stop
     changes = json.loads(row.changes)
     return Control(row.version, changes, row.paused, row.cancelled_at is not None, row.held, stopped)

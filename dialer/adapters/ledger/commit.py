@@ -1,7 +1,7 @@
 """Group commit: whatever has gathered is one transaction, so that the cost of a sync is shared."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.claims import claim_many
 from dialer.adapters.ledger.closing import finish_many, update_many
 from dialer.adapters.ledger.schema import READS_ONLY
+from dialer.domain.calls import CampaignId
 from dialer.domain.errors import LedgerError, LedgerLost
 
 
@@ -70,8 +71,8 @@ class Operation:
     payload: Any
     answer: Any = None
     error: Exception | None = None
-    tells: bool = False
-    """Others on the same ledger are to look: jobs may be due, a slot may be free, an attempt is closed."""
+    tells: Collection[CampaignId] | None = ()
+    """Campaigns whose work or results may be others now, for those who are on the same ledger; None: all."""
 
 
 Begin = Callable[[sa.Connection, Sequence[Operation]], None]

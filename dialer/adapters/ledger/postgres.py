@@ -6,7 +6,7 @@ called by all workers) stays so until it commits. Ledgers of other accounts are 
 and do not wait for each other.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from dialer.adapters.ledger.server import (
 )
 from dialer.adapters.ledger.shared import SharedLedger
 from dialer.adapters.ledger.store import LOST_WAIT_MAX_S, SqlLedger, serve
+from dialer.domain.calls import CampaignId
 from dialer.domain.errors import LedgerError, LedgerLost
 
 CONNECT_S_MAX = 10.0
@@ -46,10 +47,13 @@ _GIVE_DISPATCHER = f"SELECT pg_advisory_unlock({DISPATCHER}, hashtext(current_sc
 _WAIT_SHORTLY = "SET {}lock_timeout = '1s'"
 _ONE_WRITER = f"SELECT txid_current(), pg_advisory_xact_lock({WRITER}, hashtext(current_schema()))"
 _CHANNEL = "SELECT 'dialer_' || hashtext(current_schema())::oid"
-_TELL = f"SELECT pg_notify(({_CHANNEL}), '')"
+_TELL = f"SELECT pg_notify(({_CHANNEL}), $1)"
+_TOLD_MAX = 500
+"""Campaigns that are named in one message, which may have 8000 bytes; of more than that all are told."""
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _STATUS = sa.text("SELECT txid_status(:xid)").bindparams(sa.bindparam("xid", type_=sa.BigInteger))
 
+OnNews = Callable[[Collection[CampaignId] | None], None]
 Begun = tuple[int, Sequence[Operation]]
 """A transaction by the server's number for it, and what it carries out."""
 
@@ -68,11 +72,12 @@ async def open_postgres(url: str, *, dispatches: bool, speed: float = 1.0) -> As
 
 
 @asynccontextmanager
-async def open_shared_postgres(url: str, on_news: Callable[[], None]) -> AsyncIterator[SharedLedger]:
+async def open_shared_postgres(url: str, on_news: OnNews) -> AsyncIterator[SharedLedger]:
     """The same ledger for one of many workers; a lost server is waited for.
 
-    `on_news`: told when another worker wrote something that may be news. Raises `LedgerError` if the server
-    is not there at the start, or one process dials from the ledger that shares it with nobody.
+    `on_news`: told of campaigns whose work or results may be others now by what another worker wrote; None:
+    of all. Raises `LedgerError` if the server is not there at the start, or one process dials from the ledger
+    that shares it with nobody.
     """
     server = _Server(url, _BE_ONE_OF_MANY, 1.0, waits=True)
     async with _connected(server) as conn, anyio.create_task_group() as tasks:
@@ -142,7 +147,7 @@ class _Server:
         if begun and _is_lost(begun[-1][1]):
             await self._settle(conn, *begun[-1])
 
-    async def listen(self, on_news: Callable[[], None]) -> None:
+    async def listen(self, on_news: OnNews) -> None:
         """Tell of other workers' news for ever, by a connection of its own."""
         while True:
             try:
@@ -150,18 +155,18 @@ class _Server:
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await anyio.sleep(LOST_WAIT_MAX_S)  # what is missed meanwhile is found by looking
 
-    async def _listen(self, on_news: Callable[[], None]) -> None:
+    async def _listen(self, on_news: OnNews) -> None:
         listening = await asyncpg.connect(self._url, timeout=CONNECT_S_MAX, server_settings=SESSION)
         closed = anyio.Event()
 
-        def tell(_: object, pid: int, __: str, ___: object) -> None:
+        def tell(_: object, pid: int, __: str, told: object) -> None:
             if pid != self._pid:
-                on_news()
+                on_news(_heard(str(told)))
 
         try:
             listening.add_termination_listener(lambda _: closed.set())
             await listening.add_listener(await listening.fetchval(_CHANNEL), tell)
-            on_news()
+            on_news(None)
             await closed.wait()
         finally:
             listening.terminate()
@@ -197,8 +202,25 @@ def _begin(begun: list[Begun], conn: sa.Connection, operations: Sequence[Operati
         conn.exec_driver_sql(_SNAPSHOT)
     else:
         begun.append((conn.exec_driver_sql(_ONE_WRITER).scalar_one(), operations))
-        if any(operation.tells for operation in operations):
-            conn.exec_driver_sql(_TELL)
+        told = _told(operations)
+        if told is not None:
+            conn.exec_driver_sql(_TELL, (told,))
+
+
+def _told(operations: Sequence[Operation]) -> str | None:
+    """The campaigns that others are to look after, as a message names them; empty: all. None: no message."""
+    named: set[CampaignId] = set()
+    for operation in operations:
+        if operation.tells is None:
+            return ""
+        named.update(operation.tells)
+    if len(named) > _TOLD_MAX:
+        return ""
+    return ",".join(map(str, sorted(named))) or None
+
+
+def _heard(told: str) -> Collection[CampaignId] | None:
+    return [CampaignId(int(each)) for each in told.split(",")] if told else None
 
 
 def _is_lost(operations: Sequence[Operation]) -> bool:

@@ -22,22 +22,22 @@ class SharedLedger(SqlLedger):
     """`ports.Ledger` and `sharing.Sharing` on a database."""
 
     async def beat(self, worker: str, lease_s: float, at: float) -> None:
-        await self._call(lambda conn: sharing.beat(conn, worker, lease_s, at), tells=not lease_s)
+        await self._call(lambda conn: sharing.beat(conn, worker, lease_s, at), tells=() if lease_s else None)
 
     async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:
-        return await self._call(lambda conn: sharing.adopt(conn, worker, at, rows_max), tells=False)
+        return await self._call(lambda conn: sharing.adopt(conn, worker, at, rows_max))
 
     async def place(self, attempt: Attempt, limits: Limits) -> Place:
-        return await self._call(lambda conn: sharing.place(conn, attempt, limits), tells=False)
+        return await self._call(lambda conn: sharing.place(conn, attempt, limits))
 
     async def allow(self, name: str, per_period: int, period_s: float, at: float) -> float:
-        return await self._call(lambda conn: sharing.allow(conn, name, per_period, period_s, at), tells=False)
+        return await self._call(lambda conn: sharing.allow(conn, name, per_period, period_s, at))
 
     async def hold(self, wait_s: float, at: float) -> None:
-        await self._call(lambda conn: sharing.hold(conn, wait_s, at), tells=False)
+        await self._call(lambda conn: sharing.hold(conn, wait_s, at))
 
     async def lead(self, post: str, worker: str, lease_s: float, at: float) -> bool:
-        return await self._call(lambda conn: sharing.lead(conn, post, worker, lease_s, at), tells=False)
+        return await self._call(lambda conn: sharing.lead(conn, post, worker, lease_s, at))
 
     async def live_calls(self, call_max_s: float, now: float) -> int:
         return await self._read(lambda conn: sharing.live_calls(conn, call_max_s, now))
@@ -64,9 +64,7 @@ class SharedLedger(SqlLedger):
         return await self._read(lambda conn: publishing.unpublished(conn, target))
 
     async def published(self, campaign_id: CampaignId, target: str, seq: int) -> None:
-        await self._call(lambda conn: publishing.published(conn, campaign_id, target, seq), tells=False)
+        await self._call(lambda conn: publishing.published(conn, campaign_id, target, seq))
 
     async def campaign_named(self, name: str, now: float) -> CampaignId:
-        return await self._call(
-            lambda conn: campaigns.campaign_named(conn, name, now, simulated=False), tells=False
-        )
+        return await self._call(lambda conn: campaigns.campaign_named(conn, name, now, simulated=False))

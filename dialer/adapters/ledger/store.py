@@ -1,7 +1,7 @@
 """The ledger as the engine sees it: each method is one operation for the one writer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -90,7 +90,7 @@ class SqlLedger:
             intake.count(conn, intake_id, counts(added), complete=False)
             return added
 
-        return await self._call(add)
+        return await self._call(add, tells=(campaign_id,))
 
     async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
         await self._call(lambda conn: intake.count(conn, intake_id, counts, complete=True))
@@ -103,9 +103,9 @@ class SqlLedger:
         await self._submit(Group.UPDATE, update)
 
     async def finish(self, finish: Finish) -> None:
-        await self._submit(Group.FINISH, finish, tells=True)
+        await self._submit(Group.FINISH, finish, tells=(finish.attempt.job.campaign_id,))
 
-    async def analysed(self, heard: Sequence[CallNews], at: float) -> int:
+    async def analysed(self, heard: Sequence[CallNews], at: float) -> Sequence[CampaignId]:
         # behind every `finish` that was asked for before
         return await self._call(lambda conn: analyses.write_analyses(conn, heard, at))
 
@@ -117,6 +117,9 @@ class SqlLedger:
     async def control(self, campaign_id: CampaignId) -> Control:
         return await self._read(lambda conn: campaigns.control(conn, campaign_id))
 
+    async def controls(self, campaign_ids: Collection[CampaignId]) -> Mapping[CampaignId, Control]:
+        return await self._read(lambda conn: campaigns.controls(conn, campaign_ids))
+
     async def suppressed(self, number: str) -> Suppressed | None:
         return await self._read(lambda conn: campaigns.suppressed_number(conn, number))
 
@@ -124,7 +127,9 @@ class SqlLedger:
         return await self._read(lambda conn: facts.line_allows(conn, attempt, rules))
 
     async def cancel_open(self, campaign_id: CampaignId, now: float) -> None:
-        while await self._call(lambda conn: campaigns.cancel_some(conn, campaign_id, now)):
+        while await self._call(
+            lambda conn: campaigns.cancel_some(conn, campaign_id, now), tells=(campaign_id,)
+        ):
             pass
 
     async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
@@ -135,7 +140,7 @@ class SqlLedger:
 
     async def operate(self, act: Callable[[sa.Connection], T]) -> T:
         """Carry one act of an operator out: a function of `campaigns`."""
-        return await self._call(act)
+        return await self._call(act, tells=None)
 
     async def ask(self, question: Callable[[sa.Connection], T]) -> T:
         """Ask what only people want to know: a function that reads."""
@@ -171,7 +176,9 @@ class SqlLedger:
 
     async def resolve_called(self, attempt_id: AttemptId, call_id: CallId, who: str, at: float) -> None:
         """An operator says that an unknown attempt made this call. Raises `BadInput` if it is not unknown."""
-        await self._call(lambda conn: resolving.resolve_called(conn, attempt_id, call_id, who, at))
+        await self._call(
+            lambda conn: resolving.resolve_called(conn, attempt_id, call_id, who, at), tells=None
+        )
 
     async def resolve_not_called(self, attempt_ids: Sequence[AttemptId], who: str, at: float) -> None:
         """An operator says that unknown attempts made no call: all of them, or `BadInput` and none."""
@@ -180,10 +187,12 @@ class SqlLedger:
             for attempt_id in attempt_ids:
                 resolving.resolve_not_called(conn, attempt_id, who, at)
 
-        await self._call(resolve)
+        await self._call(resolve, tells=None)
 
-    async def _call(self, function: Callable[[sa.Connection], T], *, tells: bool = True) -> T:
-        """`tells`: it may be news to the other workers on this ledger."""
+    async def _call(
+        self, function: Callable[[sa.Connection], T], *, tells: Collection[CampaignId] | None = ()
+    ) -> T:
+        """`tells`: as `Operation`."""
         answer: T = await self._submit(Group.CALL, function, tells=tells)
         return answer
 
@@ -191,7 +200,7 @@ class SqlLedger:
         answer: T = await self._submit(Group.READ, function)
         return answer
 
-    async def _submit(self, group: Group, payload: Any, *, tells: bool = False) -> Any:
+    async def _submit(self, group: Group, payload: Any, *, tells: Collection[CampaignId] | None = ()) -> Any:
         """What is submitted is carried out, also if its caller is cancelled while it waits."""
         if self._closed:
             raise LedgerError(CLOSED)
