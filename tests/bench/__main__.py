@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 
-from tests.bench import pace, slots, throughput, volume, workers
+from tests.bench import pace, slots, throughput, volume, waiting, workers
 from tests.bench.report import Report
 from tests.bench.serving import Server, bare_server
 
@@ -31,6 +31,7 @@ SECTIONS: dict[str, Section] = {
     "pace": pace.measure_pace,
     "slots": slots.measure_slots,
     "workers": workers.measure_workers,
+    "waiting": waiting.measure_waiting,
     "slow": _slow,
 }
 

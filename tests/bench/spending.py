@@ -1,5 +1,6 @@
 """What a piece of work takes: of the wall clock, of the processors, of memory."""
 
+import os
 import resource
 import sys
 import time
@@ -25,3 +26,9 @@ def peak_mib() -> float:
         lines = _STATUS.read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def processor_s_of(pid: int) -> float:
+    """User and system time of another process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
