@@ -74,6 +74,8 @@ class Summary:
     campaign: str
     intake: IntakeCounts
     counts: CampaignCounts
+    calls_before: int
+    """Calls that were made before this run."""
     seconds: float
     """On the campaign's own clock."""
     ledger: str
@@ -129,6 +131,8 @@ async def _run(
             each(event)
 
     # what can be refused is refused before anything is opened
+    if simulate is None:
+        retell_config(settings, base_url=None)
     rulebook = _rulebook(settings, request)
     leads = _leads(settings, rulebook, request)
     began = anyio.current_time()
@@ -184,7 +188,9 @@ def _rulebook(settings: Settings, request: RunRequest) -> Rulebook:
 def _leads(settings: Settings, rulebook: Rulebook, request: RunRequest) -> CsvFile:
     screen = rulebook.config.screen
     options = replace(csv_options(settings, screen), needs_from_number=not screen.pool)
-    return CsvFile(request.leads, options)
+    leads = CsvFile(request.leads, options)
+    leads.examine()
+    return leads
 
 
 async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) -> _Parts:
@@ -232,6 +238,7 @@ async def _summary(
         campaign.name,
         intake.counts,
         await parts.ledger.counts(parts.campaign_id),
+        parts.before.calls,
         seconds,
         without_password(settings.ledger.url),
         parts.results,

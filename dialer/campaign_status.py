@@ -98,6 +98,7 @@ def document_of(status: CampaignStatus) -> documents.Campaign:
         attempts=counts.attempts,
         calls=counts.calls,
         live=counts.live,
+        uncertain=counts.uncertain,
         per_minute=status.per_minute,
         left_s=status.left_s,
         next_due_at=rfc3339(counts.next_due_at),
@@ -155,15 +156,20 @@ def _rest(rest: Rest) -> documents.Rest:
     )
 
 
+def _usd(cents: float) -> float:
+    """Sums of cents have a rest far behind the point, and may have it below zero."""
+    return round(cents / 100, 6) + 0.0
+
+
 def _budget(status: CampaignStatus) -> documents.BudgetUse | None:
     spent = status.holds.money
     if spent is None:
         return None
     return documents.BudgetUse(
-        spent_usd=spent.spent_cents / 100,
-        reserved_usd=spent.reserved_cents / 100,
-        spent_today_usd=spent.spent_today_cents / 100,
-        reserved_today_usd=spent.reserved_today_cents / 100,
+        spent_usd=_usd(spent.spent_cents),
+        reserved_usd=_usd(spent.reserved_cents),
+        spent_today_usd=_usd(spent.spent_today_cents),
+        reserved_today_usd=_usd(spent.reserved_today_cents),
         per_campaign_usd=status.per_campaign_usd,
         per_day_usd=status.per_day_usd,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import assert_never
 
+from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.histories import AttemptHistory, JobHistory, NumberHistory, history_of
 from dialer.app import open_ledger
 from dialer.domain.calls import CampaignId
@@ -24,8 +25,11 @@ PAUSE = "pause"
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
+    """The row was read: for the first time, or again when its first reading is no longer on record."""
+
     at: float
     job: JobHistory
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,8 @@ class Story:
     """All of the ledger."""
     files: Sequence[str]
     """What the do-not-call files of the settings say, one sentence each."""
+    now: float
+    """When it was asked for; a simulation's own clock may be ahead of it."""
 
 
 def explain(loaded: Loaded, text: str) -> Story:
@@ -104,7 +110,8 @@ def explain(loaded: Loaded, text: str) -> Story:
             history = await ledger.ask(lambda conn: history_of(conn, number))
             campaigns = tuple(await ledger.campaigns())
         entries = tuple(_entries(history))
-        return Story(number, history, entries, _place(history), campaigns, _files(loaded, number))
+        files, now = _files(loaded, number), SystemClock().now()
+        return Story(number, history, entries, _place(history), campaigns, files, now)
 
     return run_on_loop(main)
 
@@ -129,7 +136,7 @@ def decided_at(story: Story, at: float) -> tuple[list[Entry], Entry | None]:
 def _put(last: dict[tuple[str, object], Entry], entry: Entry) -> None:
     match entry:
         case TakenIn(job=job):
-            last["job", job.open_job.id] = entry
+            last.setdefault(("job", job.open_job.id), entry)  # read again, it is what was decided of it
         case Closed(job=job):
             last["closed", job.open_job.id] = entry
         case Decided(decision=made, job=job):
@@ -160,7 +167,10 @@ def _entries(history: NumberHistory) -> Iterator[Entry]:
         found.append(Listed(said.at, said))
     for job in history.jobs:
         if job.taken_in_at is not None:
-            found.append(TakenIn(job.taken_in_at, job))
+            again = any(
+                each.job_id == job.open_job.id and each.at < job.taken_in_at for each in history.decisions
+            )
+            found.append(TakenIn(job.taken_in_at, job, again))
         if job.closed_at is not None and job.state in FINAL_JOBS:
             found.append(Closed(job.closed_at, job))
     for campaign_id in history.holds:
@@ -173,7 +183,9 @@ def _of_campaign(history: NumberHistory, campaign_id: CampaignId) -> Iterator[En
     """What held the campaign, or was done to it, while a job of the number was open."""
     jobs = [each for each in history.jobs if each.open_job.campaign_id == campaign_id]
     name = jobs[0].campaign
-    begin = min(each.taken_in_at or 0.0 for each in jobs)
+    ids = {each.open_job.id for each in jobs}
+    decided = [each.at for each in history.decisions if each.job_id in ids]
+    begin = min([each.taken_in_at or 0.0 for each in jobs] + decided)  # it may have been read again since
     end = max(inf if each.closed_at is None else each.closed_at for each in jobs)
     for made in history.holds[campaign_id]:
         if begin <= made.at <= end:

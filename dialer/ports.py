@@ -201,6 +201,8 @@ class CampaignCounts:
     """Final jobs by outcome."""
     live: int
     """Attempts that hold a slot."""
+    uncertain: int
+    """Those of them of which it is not known whether they made a call: it is being looked for."""
     attempts: int
     calls: int
     """Attempts that have a call id: calls that were made."""

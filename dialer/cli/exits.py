@@ -18,6 +18,7 @@ MEANINGS: Final = {
     ACCOUNT_REFUSED: "stopped, because the API refuses the account",
     NOT_BALANCED: "the balance does not close (verify)",
     INTERRUPTED: "interrupted; the same command goes on where it stopped",
+    READER_GONE: "whoever read the output went away, as `head` does",
 }
 
 EPILOG: Final = "Exit codes\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())

@@ -63,17 +63,24 @@ def _lines(status: "CampaignStatus") -> Lines:
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     pace = f"{words.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
     yield "calls", pace, ""
+    if counts.uncertain:
+        looked_for = "being looked for, since no answer said whether they made a call"
+        yield "uncertain", f"{words.count(counts.uncertain)} {looked_for}", "yellow"
     yield from _money(status)
     yield from _canary(status)
     if holds.changes:
         changes = ", ".join(f"{name} = {words.value(to)}" for name, to in holds.changes.items())
         yield "changed", f"{changes} ({_by(holds.changed_by)})", ""
     if status.left_s is not None:
-        yield "left", f"about {words.span(status.left_s)}", ""
+        yield "left", f"about {words.span(status.left_s)}, as fast as in the last ten minutes", ""
     if counts.next_due_at is not None:
-        yield "next due", rfc3339(counts.next_due_at) or "", ""
+        yield "next due", _time(counts.next_due_at), ""
     if counts.jobs.get(JobState.UNKNOWN, 0):
-        yield "unknown", "a call may have been made; not called again by themselves", "yellow"
+        yield (
+            "unknown",
+            "a call may have been made; not called again by themselves: `dialer resolve`",
+            "yellow",
+        )
 
 
 def _holds(holds: "Holds") -> Lines:

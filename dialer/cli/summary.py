@@ -30,6 +30,7 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "outcomes": dict(counts.outcomes),
         "attempts": counts.attempts,
         "calls": counts.calls,
+        "calls_in_this_run": counts.calls - summary.calls_before,
         "seconds": round(summary.seconds, 3),
         "ledger": summary.ledger,
         "results": str(summary.results),
@@ -54,8 +55,7 @@ def lines(
     yield "rows", f"{words.count(intake.rows)}{rejected}", ""
     yield "jobs", words.jobs(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
-    how = " simulated" if simulated else ""
-    yield "calls", f"{words.count(counts.calls)}{how} in {words.span(summary.seconds)}", ""
+    yield "calls", _calls(summary, " simulated" if simulated else ""), ""
     if summary.hours_notice is not None:
         yield "hours", summary.hours_notice, "yellow"
     yield "ledger", summary.ledger, ""
@@ -68,6 +68,15 @@ def lines(
         yield "next", step, "yellow"
 
 
+def _calls(summary: "Summary", how: str) -> str:
+    """All of the campaign, and those of this run beside its time."""
+    made, now = summary.counts.calls, summary.counts.calls - summary.calls_before
+    took = f"in {words.span(summary.seconds)}"
+    if not summary.calls_before:
+        return f"{words.count(made)}{how} {took}"
+    return f"{words.count(made)}{how}, {words.count(now)} of them in this run, {took}"
+
+
 def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str]:
     """What to do about what is left; nothing if nothing is.
 
@@ -77,14 +86,16 @@ def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str
     still_open = jobs.get(JobState.OPEN, 0) + jobs.get(JobState.BUSY, 0)
     if summary.stopped and not summary.interrupted and summary.way_out:
         yield summary.way_out
-    if still_open:
+        if still_open:
+            yield f"{words.count(still_open)} still open, until then"
+    elif still_open:
         again = "a simulation begins anew each time, unless it is given a --ledger to keep"
         go_on = again if begins_anew else "run the same command again to go on"
         yield f"{words.count(still_open)} still open: {go_on}"
     if unknown := jobs.get(JobState.UNKNOWN, 0):
         yield (
             f"{words.count(unknown)} unknown: a call may have been made and nobody could tell; "
-            "they are not called again by themselves"
+            "they are not called again by themselves: `dialer resolve` lists them"
         )
     if summary.intake.rejected:
         mended = "" if begins_anew else ": only they are added"

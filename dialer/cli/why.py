@@ -1,7 +1,7 @@
 """`dialer why`: why a number was called, held or left alone."""
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from math import inf
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ At = Annotated[
     str | None,
     typer.Option("--at", metavar="TIME", help="What held then: 2026-11-24T20:58 or 20:58, where they are."),
 ]
+MINUTE_S = 60.0
 _TIME_ALONE = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])(:([0-5][0-9]))?")
 
 
@@ -89,16 +90,27 @@ def _moment(text: str, story: "Story") -> float:
 
 
 def _on_the_best_day(alone: re.Match[str], zone: tzinfo, story: "Story") -> float:
-    """That time of the day on which something was decided shortest before it; of several the last day."""
+    """That time of the day on which something was decided shortest before it; of several the last day.
+
+    It is never one that is still to come.
+    """
     from dialer.explaining import Decided
 
-    hour, minute, second = int(alone[1]), int(alone[2]), alone[4]
-    best, shortest_s = 0.0, inf
-    for entry in [each for each in story.entries if isinstance(each, Decided)] or story.entries:
-        then = datetime.fromtimestamp(entry.at, zone).replace(
-            hour=hour, minute=minute, second=int(second or 59), microsecond=999_000
+    def on_the_day_of(at: float) -> datetime:
+        return datetime.fromtimestamp(at, zone).replace(
+            hour=int(alone[1]), minute=int(alone[2]), second=int(alone[4] or 59), microsecond=999_000
         )
+
+    if story.entries and any(job.simulated for job in story.history.jobs):
+        now, best = inf, on_the_day_of(story.entries[0].at).timestamp()  # a clock of its own, which has ended
+    else:
+        now = story.now + MINUTE_S  # also the minute that is not over
+        today = on_the_day_of(now)
+        best = (today if today.timestamp() <= now else today - timedelta(days=1)).timestamp()
+    shortest_s = inf
+    for entry in [each for each in story.entries if isinstance(each, Decided)] or story.entries:
+        then = on_the_day_of(entry.at)
         before_s = then.timestamp() - entry.at
-        if 0 <= before_s <= shortest_s:
+        if 0 <= before_s <= shortest_s and then.timestamp() <= now:
             best, shortest_s = then.timestamp(), before_s
-    return best or (story.entries[0].at if story.entries else 0.0)
+    return best

@@ -56,7 +56,7 @@ def _entry(entry: Entry, zone: str | None) -> dict[str, Any]:
     shown: dict[str, Any] = {"at": rfc3339(entry.at), "local": _local(entry.at, zone)}
     match entry:
         case TakenIn(job=job):
-            return {**shown, "kind": "taken_in", **_whose(job)}
+            return {**shown, "kind": "met_again" if entry.again else "taken_in", **_whose(job)}
         case Closed(job=job):
             return {**shown, "kind": "closed", **_whose(job), "state": job.state, "outcome": job.outcome}
         case Acted():

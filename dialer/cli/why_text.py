@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from dialer.adapters.ledger.histories import AttemptHistory, JobHistory
 
 INDENT = " " * 6
+NO_CALL_ID = {
+    AttemptState.CLAIMED: "the request is on its way, or was when the dialer ended",
+    AttemptState.UNCERTAIN: "not known whether one was made: it is being looked for",
+    AttemptState.UNKNOWN: "not known whether one was made, and none was found",
+}
+"""What is to be said of a call before the API has named it."""
 SHOWN_BY_NAME = frozenset(
     {"place", "hours", "hours_until", "counts", "gap_s", "last_rung_at", "has_live_call", "from_number"}
 )
@@ -49,7 +55,9 @@ def whole(story: Story) -> Iterator[str]:
     if waiting := [each for each in story.history.jobs if each.state is JobState.OPEN]:
         yield ""
         for job in waiting:
-            yield f"now   {_named(job)} is open and is asked again {times.full(job.open_job.due_at)}"
+            due_at = job.open_job.due_at
+            when = f"again {times.full(due_at)}" if due_at > story.now else "as soon as somebody dials"
+            yield f"now   {_named(job)} is open and is asked {when}"
 
 
 def at_moment(story: Story, at: float) -> Iterator[str]:
@@ -97,8 +105,8 @@ def _head(story: Story, times: Times) -> Iterator[str]:
 def _entry(entry: Entry, times: Times, story: Story) -> Iterator[str]:
     yield times.full(entry.at)
     match entry:
-        case TakenIn(job=job):
-            yield f"  TAKEN IN  {_named(job)}, from {job.source}"
+        case TakenIn(job=job, again=again):
+            yield f"  {'MET AGAIN' if again else 'TAKEN IN '} {_named(job)}, from {job.source}"
         case Held():
             until = "" if entry.decision.until is None else f", until {times.short(entry.decision.until)}"
             yield _yellow(f"  HELD      all of {entry.campaign}: {entry.decision.why}{until}")
@@ -162,7 +170,7 @@ def _given(made: Decision, times: Times) -> Iterator[str]:
 
 
 def _attempt(attempt: "AttemptHistory", times: Times) -> Iterator[str]:
-    call = attempt.call_id or "none was made, as far as is known"
+    call = attempt.call_id or NO_CALL_ID.get(attempt.state, "none was made, as far as is known")
     yield f"{INDENT}call       {call}" + (
         f", placed {times.short(attempt.placed_at)}" if attempt.placed_at is not None else ""
     )

@@ -100,6 +100,8 @@ class Campaign(Document):
     """Calls that were made."""
     live: int
     """Attempts under way."""
+    uncertain: int
+    """Those of them of which it is not known yet whether they made a call."""
     per_minute: float
     """Attempts in the last minute."""
     left_s: float | None

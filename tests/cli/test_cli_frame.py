@@ -73,8 +73,7 @@ def test_a_users_mistake_is_said_plainly(arguments: list[str], says: str, tmp_pa
     assert says in re.sub(r"\s*│\n│\s*", " ", ended.err)
     assert "Traceback" not in ended.said
     assert ended.out == ""
-    if "--yes" not in arguments:
-        assert not list(tmp_path.iterdir()), "nothing is left behind"
+    assert not list(tmp_path.iterdir()), "nothing is left behind"
 
 
 def test_each_problem_has_its_own_line(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ class Scene:
             jobs={JobState.DONE: 100, JobState.OPEN: 900},
             outcomes={},
             live=0,
+            uncertain=0,
             attempts=0,
             calls=0,
             next_due_at=None,

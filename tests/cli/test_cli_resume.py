@@ -3,10 +3,13 @@
 import json
 import signal
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from cli_process import COMMAND, dialer, environment, simulator
 
+from dialer.adapters.clock import SystemClock
 from dialer.cli import exits
 
 STOPPED_WITHIN_S = 15
@@ -44,8 +47,27 @@ def test_interrupted_and_resumed(tmp_path: Path) -> None:
 
         ended = dialer(*RUN, cwd=tmp_path, env=env)
         assert ended.code == exits.DONE, ended.err
-        assert json.loads(ended.out)["jobs"]["done"] == len(NUMBERS)
+        summary = json.loads(ended.out)
+        assert summary["jobs"]["done"] == summary["calls"] == len(NUMBERS)
+        assert summary["calls_in_this_run"] == len(NUMBERS) - stopped["calls"]
         assert dialer("verify", cwd=tmp_path).code == exits.DONE
+        explained_although_read_again(tmp_path)
         report = retell.report()
     assert report["doubled_calls"] == 0
     assert report["calls_per_number"] == {"1": len(NUMBERS)}
+
+
+def explained_although_read_again(place: Path) -> None:
+    """That the file was read once more hides nothing of what was decided before."""
+
+    def entries(*more: str) -> list[str]:
+        asked = dialer("why", NUMBERS[0], "--json", *more, cwd=place)
+        return [each["kind"] for each in json.loads(asked.out)["entries"]]
+
+    assert entries()[0] == "decision"
+    assert sorted(entries()) == ["closed", "decision", "met_again"]
+    assert sorted(entries("--at", "2999-12-31T12:00")) == ["closed", "decision"]
+    there = datetime.fromtimestamp(SystemClock().now(), ZoneInfo("America/New_York"))
+    later = f"{there + timedelta(hours=2):%H:%M}"
+    said = dialer("why", NUMBERS[0], "--at", later, cwd=place).out
+    assert "nothing was known of this number yet" in said, "of the evening before: this one is still to come"

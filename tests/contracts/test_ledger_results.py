@@ -107,6 +107,7 @@ def test_counts_of_a_history(store: Store) -> None:
             },
             outcomes={"reached": 1, "refused": 1, "skipped": 1, "expired": 1},
             live=3,
+            uncertain=1,
             attempts=7,
             calls=3,
             next_due_at=NOW + 60,

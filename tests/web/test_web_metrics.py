@@ -82,7 +82,7 @@ def full() -> Metrics:
     metrics = measured(claimed(1, at=NOW), closed(1), SlotsChanged(1, "the account is full"))
     metrics.observe(RequestHeld("HTTP 429: slow down", 1.0))
     metrics.budget_usd = 250.0
-    counts = CampaignCounts(dict.fromkeys(JobState, 1), {}, 0, 1, 1, NOW - 90)
+    counts = CampaignCounts(dict.fromkeys(JobState, 1), {}, 0, 0, 1, 1, NOW - 90)
     stands = Standing(True, False, 1234.0, 50.0, {"stop": False}, {(LINE, "flagged"): True})
     metrics.samples = {metrics.campaign: Sample(counts, stands, NOW)}
     return metrics

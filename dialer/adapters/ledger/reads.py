@@ -75,6 +75,7 @@ def counts(conn: sa.Connection, campaign_id: CampaignId) -> CampaignCounts:
         jobs=jobs,
         outcomes=outcomes,
         live=_in_states(attempts, OPEN_ATTEMPTS),
+        uncertain=_in_states(attempts, frozenset({AttemptState.UNCERTAIN})),
         attempts=sum(number for number, _ in attempts.values()),
         calls=sum(calls for _, calls in attempts.values()),
         next_due_at=next_due(conn, campaign_id),

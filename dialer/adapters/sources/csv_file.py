@@ -39,6 +39,14 @@ class CsvFile:
         """The file, as the operator named it."""
         return str(self._path)
 
+    def examine(self) -> None:
+        """Read the header of a file that can be read again. Raises `BadInput` if this is no lead list."""
+        if self._path.exists() and not self._path.is_file():
+            return  # a pipe: what is read is gone
+        file = open_text(self._path, self._options.encoding)
+        with file.stream:
+            self._start(Records(file.stream, file.unreadable))
+
     async def batches(self, rows_max: int) -> AsyncIterator[Sequence[CallJob | RejectedRow]]:
         """The rows in order. Raises `BadInput` if this is no lead list, or has no rows."""
         has_rows = False
