@@ -101,7 +101,9 @@ def _is_broken_pipe(error: BaseException | None) -> bool:
 
 def _end_unread() -> NoReturn:
     """End without a word: nobody would read it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):  # what is buffered
+        os.dup2(nowhere, stream.fileno())
     sys.exit(exits.READER_GONE)
 
 

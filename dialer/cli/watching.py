@@ -60,6 +60,13 @@ class _Stderr:
         return sys.stderr.isatty()
 
 
+class _Console(Console):
+    """The same for what rich writes, which would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class Watch:
     """Observers and view of one run.
 
@@ -71,8 +78,8 @@ class Watch:
         self.tally = Tally()
         self._settings = settings
         self._speed = speed
-        self._lines_to = Console(soft_wrap=True, highlight=False, markup=False) if stdout_is_free else None
-        self._screen = Console(stderr=True)
+        self._lines_to = _Console(soft_wrap=True, highlight=False, markup=False) if stdout_is_free else None
+        self._screen = _Console(stderr=True)
         self._clock = _CampaignClock(SystemClock())
         self._progress: ProgressView | None = None
         key = settings.retell_api_key

@@ -71,6 +71,19 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     assert process.returncode == exits.READER_GONE
 
 
+def test_whoever_watches_may_go_away_and_the_campaign_goes_on(tmp_path: Path) -> None:
+    leads(tmp_path, range(30, 48))
+    command = [*COMMAND, "run", "leads.csv", "--simulate", "--speed", "max", *KEPT]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert process.returncode == exits.READER_GONE
+    status = json.loads(dialer("status", "--json", *KEPT[:2], cwd=tmp_path).out)[0]
+    assert status["jobs"]["open"] == status["jobs"]["busy"] == 0
+
+
 def test_counters_come_as_often_as_people_want_them(tmp_path: Path) -> None:
     """Not each simulated minute: the redials of this campaign go on for hours."""
     leads(tmp_path, range(30, 48))
