@@ -63,6 +63,7 @@ ROUNDS = {
             "tests/contracts/test_ledger_claims.py",
             "tests/contracts/test_ledger_claims_edges.py",
             "tests/contracts/test_ledger_claims_shared.py",
+            "tests/contracts/test_ledger_sharing.py",
         ),
         arguments=("-k", "memory"),  # the store in memory alone
         on_import="dialer.adapters.ledger.claims.x__priorities__",
