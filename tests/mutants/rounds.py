@@ -52,6 +52,8 @@ ROUNDS = {
         modules=("dialer/engine/tracking.py",),
         tests=(
             "tests/engine/test_analyses.py",
+            "tests/engine/test_closed_elsewhere.py",
+            "tests/engine/test_stopping.py",
             "tests/engine/test_tracking.py",
             "tests/engine/test_tracking_edges.py",
             "tests/engine/test_placing_uncertain.py",
