@@ -188,8 +188,9 @@ class ProgressView:
         while self._due and self._due[0] <= at.now:
             heapq.heappop(self._due)
         is_idle = at.slots_in_use == 0 and self._tally.intake_complete and not self._per_second(at)
-        if is_idle and self._due:
-            return f"next call due at {words.moment(self._due[0], at.now, self._zone)}"
+        if is_idle:  # the rate of before says nothing now
+            due_at = self._due[0] if self._due else None
+            return "" if due_at is None else f"next call due at {words.moment(due_at, at.now, self._zone)}"
         if len(self._ends) < ENDS_FOR_RATE_MIN or at.now <= self._ends[0]:
             return ""
         each_s = (at.now - self._ends[0]) / len(self._ends)

@@ -131,6 +131,19 @@ def test_when_only_redials_are_left() -> None:
     assert "next call due at 14:05" in scene.drawn()
 
 
+def test_while_nobody_may_be_called_the_rate_of_the_day_says_nothing() -> None:
+    """Those that wait for the morning wait by a rule, of which no event tells when it ends."""
+    scene = Scene(slots=(0, 20))
+    for _ in range(30):
+        scene.call(Outcome.REACHED, JobState.DONE)
+        scene.now += 1.0
+    assert "left" in scene.drawn()
+    scene.now += 3 * 3600
+    drawn = scene.drawn()
+    assert "left" not in drawn
+    assert "next call" not in drawn
+
+
 def test_while_the_api_holds_us() -> None:
     scene = Scene()
     scene.tell(RequestHeld("429 too many requests", 3.0))
