@@ -76,10 +76,19 @@ def test_simulated_calls_are_called_so() -> None:
     assert ("calls", "2,390 simulated in 2 h 05 min", "") in list(summary.lines(DONE, simulated=True))
 
 
+def test_the_time_of_a_run_stands_beside_the_calls_of_that_run() -> None:
+    again = replace(DONE, calls_before=2000)
+    said = "2,390, 390 of them in this run, in 2 h 05 min"
+    assert ("calls", said, "") in list(summary.lines(again))
+    shown = json.loads(summary.as_json(again))
+    assert (shown["calls"], shown["calls_in_this_run"]) == (2390, 390)
+
+
 def test_what_is_left_is_said_with_what_to_do() -> None:
     steps = list(summary.next_steps(LEFT))
     assert steps[0] == "42 still open: run the same command again to go on"
     assert steps[1].startswith("1 unknown: a call may have been made")
+    assert "`dialer resolve`" in steps[1]
     assert steps[2].startswith("mend the rejected rows")
     assert ("rejected", "results/spring.rejects.csv", "") in list(summary.lines(LEFT))
 
@@ -93,7 +102,9 @@ def test_a_simulation_that_begins_anew_is_not_said_to_go_on() -> None:
 
 
 def test_why_it_stopped_comes_first() -> None:
-    assert next(iter(summary.next_steps(UNPAID))) == "pay the bill"
+    steps = list(summary.next_steps(UNPAID))
+    assert [each for each in steps if "open" in each] == ["42 still open, until then"], "it would stop again"
+    assert steps[0] == "pay the bill"
     assert ("stopped", "402 unpaid", "red") in list(summary.lines(UNPAID))
     assert next(iter(summary.next_steps(INTERRUPTED))).startswith("42 still open")
 
