@@ -202,7 +202,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) 
     retell = retell_config(settings, base_url=None if simulator is None else simulator.url)
     ledger = await stack.enter_async_context(open_ledger(settings, simulate, dispatches=True))
     connections = settings.retell.connections_max
-    api = await stack.enter_async_context(open_api(retell, connections_max=connections))
+    api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
     campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
     results = Path(settings.results.dir) / f"{request.campaign}.jsonl"
     sink = stack.enter_context(JsonlLog(results))

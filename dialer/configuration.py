@@ -10,6 +10,7 @@ from dialer.adapters.public_holidays import every_region, public_holidays
 from dialer.adapters.queues.broker import QueueConfig
 from dialer.adapters.queues.publisher import PublisherConfig
 from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.retell.proxies import proxy_for
 from dialer.adapters.retell.requests import ContentCheck, check_content
 from dialer.adapters.rules_file import SHIPPED, load_rules, shipped_rules
 from dialer.adapters.sources.options import CsvOptions, JobOptions
@@ -38,7 +39,10 @@ ANY_HOUR = 'rules.hours is "always": no law\'s calling hours are kept, and peopl
 
 
 def retell_config(settings: Settings, *, base_url: str | None) -> RetellConfig:
-    """`base_url`: the simulator's, if there is one. Raises `BadInput` without a key for the real API."""
+    """`base_url`: the simulator's, if there is one.
+
+    Raises `BadInput` without a key for the real API, and if the environment's proxy cannot be used.
+    """
     if base_url is not None:
         return replace(_requests(settings), api_key=SIMULATED_KEY, base_url=base_url)
     if settings.retell_api_key is None:
@@ -46,8 +50,9 @@ def retell_config(settings: Settings, *, base_url: str | None) -> RetellConfig:
             "RETELL_API_KEY is not set: set it to dial for real, "
             "or add --simulate to try it without calling anyone"
         )
-    key = settings.retell_api_key.get_secret_value()
-    return replace(_requests(settings), api_key=key, base_url=settings.retell.base_url)
+    key, url = settings.retell_api_key.get_secret_value(), settings.retell.base_url
+    proxy = proxy_for(url, settings.retell.proxy)
+    return replace(_requests(settings), api_key=key, base_url=url, proxy=None if proxy is None else proxy.url)
 
 
 def _requests(settings: Settings) -> RetellConfig:

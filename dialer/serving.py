@@ -151,6 +151,7 @@ class _Serving:
             config,
             connections_max=settings.retell.connections_max,
             before_list=lambda: self._crew.may_list(),
+            clock=self._clock,
         )
         async with opened as api:
             yield api

@@ -80,8 +80,8 @@ def _ask(loaded: "Loaded", leads: Path, campaign: str) -> None:
 
     Raises `BadInput` if nobody can be asked, or if the list or a file of the rules cannot be read.
     """
+    from dialer.adapters.retell.proxies import is_loopback
     from dialer.cli.check import show_before_asking
-    from dialer.settings.sections import is_loopback
 
     settings = loaded.settings
     if is_loopback(urlsplit(settings.retell.base_url).hostname or ""):

@@ -8,6 +8,7 @@ import anyio
 
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.retell.client import open_api
+from dialer.adapters.retell.proxies import Proxy, proxy_for
 from dialer.configuration import retell_config
 from dialer.domain.calls import Capacity
 from dialer.domain.errors import AccountBlocked, BadInput, CallError
@@ -18,31 +19,42 @@ DATE_STEP_S = 1.0
 """A `Date` header has whole seconds, rounded down."""
 ANSWER_S_MAX = 10.0
 CHECK_ADDRESS = "check the network, and retell.base_url"
+CHECK_PROXY = 'have the proxy {} let requests to {} through, or set retell.proxy to another one or to "none"'
 
 
 async def account(settings: Settings) -> Sequence[Finding]:
     """One request, get-concurrency: key, room and clock."""
     clock = SystemClock()
-    try:
-        config = replace(retell_config(settings, base_url=None), list_timeout_s=ANSWER_S_MAX)
-    except BadInput:
+    if settings.retell_api_key is None:
         return [Finding("key", Mark.BAD, "RETELL_API_KEY is not set", "set it, or give --secrets-dir")]
     try:
-        async with open_api(config, connections_max=1) as api:
+        proxy = proxy_for(settings.retell.base_url, settings.retell.proxy)
+        config = replace(retell_config(settings, base_url=None), list_timeout_s=ANSWER_S_MAX)
+    except BadInput as error:
+        return [Finding("proxy", Mark.BAD, str(error))]
+    way = [] if proxy is None else [_through(proxy)]
+    try:
+        async with open_api(config, connections_max=1, clock=clock) as api:
             asked_at, began = clock.now(), anyio.current_time()
             capacity, date = await api.look()
             took_s = anyio.current_time() - began
     except AccountBlocked as error:
-        return [Finding("key", Mark.BAD, f"the API refuses the account: {error}", error.way_out)]
+        return [*way, Finding("key", Mark.BAD, f"the API refuses the account: {error}", error.way_out)]
     except CallError as error:
         host = urlsplit(config.base_url).netloc
         said = f"the API at {host} gave no good answer: {error}"
-        return [Finding("key", Mark.BAD, said, CHECK_ADDRESS, passes=True)]
+        remedy = CHECK_ADDRESS if proxy is None else CHECK_PROXY.format(proxy.address, host)
+        return [*way, Finding("key", Mark.BAD, said, remedy, passes=True)]
     return [
+        *way,
         Finding("key", Mark.GOOD, f"the API took it and answered in {took_s * 1000:.0f} ms"),
         room(capacity, settings.pace.slots),
         _clock(date, asked_at + took_s / 2, took_s),
     ]
+
+
+def _through(proxy: Proxy) -> Finding:
+    return Finding("proxy", Mark.GOOD, f"requests go through {proxy.address} ({proxy.source})")
 
 
 def room(capacity: Capacity, slots: int) -> Finding:

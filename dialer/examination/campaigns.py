@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from dialer.adapters.clock import SystemClock
+from dialer.adapters.retell.proxies import is_loopback
 from dialer.configuration import csv_options
 from dialer.domain.calls import JobKind
 from dialer.domain.errors import BadInput
 from dialer.examination.findings import Finding, Mark
 from dialer.rulebook import Rulebook
 from dialer.settings import Settings
-from dialer.settings.sections import is_loopback
 
 FICTION = re.compile(r"\+1[2-9][0-9]{2}55501[0-9]{2}")
 """Kept for films and examples: no carrier gives one to anybody."""

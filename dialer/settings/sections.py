@@ -1,7 +1,6 @@
 """The tables of settings: each with its bounds, its default and, as its docstring, what it is for people."""
 
 import difflib
-import ipaddress
 import re
 import zoneinfo
 from datetime import date, time
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from dialer.adapters.retell.proxies import DIRECT, is_loopback, usable
 from dialer.adapters.sources.cells import BadCell, read_time
 from dialer.domain.calls import JobKind
 
@@ -54,6 +54,15 @@ class Retell(Section):
     """Seconds to wait for one answer; after that a call may exist and is looked for."""
     connections_max: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Connections at once."""
+    proxy: Annotated[str | None, Field(examples=["http://proxy.example:3128"])] = None
+    """The proxy to the API; unset: as HTTPS_PROXY and NO_PROXY in the environment say; "none": no proxy."""
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, url: str | None) -> str | None:
+        if url is not None and url != DIRECT and not usable(url):
+            raise ValueError('is neither the URL of an http or https proxy nor "none"')
+        return url
 
     @field_validator("base_url")
     @classmethod
@@ -70,13 +79,6 @@ class Retell(Section):
         if parts.scheme == "http" and not is_loopback(host):
             raise ValueError("is plain http to another machine: the key would travel in clear; use https")
         return url.rstrip("/")
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Call(Section):

@@ -18,6 +18,7 @@ a live connection; see `_Body`.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from email.utils import formatdate
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ import aiohttp
 import orjson
 from aiohttp.abc import AbstractStreamWriter
 from aiolimiter import AsyncLimiter
+from multidict import CIMultiDict
 
 from dialer.adapters.retell.answers import (
     read_call,
@@ -40,7 +42,7 @@ from dialer.adapters.retell.requests import encode
 from dialer.adapters.retell.responses import Call, read_details
 from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, JobKind
 from dialer.domain.errors import CallNotStarted, CallUncertain, Limit
-from dialer.ports import CallApi
+from dialer.ports import CallApi, Clock
 
 CREATE_PATHS = {
     JobKind.PHONE_CALL: "/v2/create-phone-call",
@@ -71,9 +73,15 @@ class RetellApi(CallApi):
         session: aiohttp.ClientSession,
         config: RetellConfig,
         before_list: Callable[[], Awaitable[None]] | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """`before_list`: awaited before each list-calls, where others share the account's limit for it."""
+        """`before_list`: awaited before each list-calls, where others share the account's limit for it.
+
+        `clock`: dates an answer that does not say when it was written. None: a `Retry-After` date in such an
+        answer says nothing.
+        """
         self._before_list = before_list
+        self._clock = clock
         self._session = session
         self._config = config
         self._base_url = config.base_url.rstrip("/")
@@ -213,7 +221,13 @@ class RetellApi(CallApi):
         if 200 <= answer.status < 300:
             return answer.body
         message = plain(read_error(answer.body), self._config.api_key)
-        raise from_status(answer.status, answer.headers, message, creates=creates)
+        raise from_status(answer.status, self._dated(answer.headers), message, creates=creates)
+
+    def _dated(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """With a `Date`: proxies may leave it out, and a recipient then takes its own (RFC 9110, 6.6.1)."""
+        if self._clock is None or "Date" in headers:
+            return headers
+        return CIMultiDict(headers, Date=formatdate(self._clock.now(), usegmt=True))
 
 
 @asynccontextmanager
@@ -222,15 +236,19 @@ async def open_api(
     *,
     connections_max: int,
     before_list: Callable[[], Awaitable[None]] | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[RetellApi]:
-    """The API on a session of its own: no cookies, nothing from the environment, no middleware."""
+    """The API on a session of its own: no cookies, nothing from the environment, no middleware.
+
+    The environment's proxy is in `config` already; see `proxies`.
+    """
     connector = aiohttp.TCPConnector(
         limit=connections_max, keepalive_timeout=KEEPALIVE_S, ttl_dns_cache=NAMES_S
     )
     async with aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, proxy=config.proxy
     ) as session:
-        yield RetellApi(session, config, before_list)
+        yield RetellApi(session, config, before_list, clock)
 
 
 class _Answer(NamedTuple):

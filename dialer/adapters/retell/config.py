@@ -16,6 +16,8 @@ class RetellConfig:
     timeout_s: float = 120.0
     """For one create, from the wait for a connection to the last byte of the answer. The official SDK waits
     as long; a shorter wait only makes more uncertain calls."""
+    proxy: str | None = field(default=None, repr=False)
+    """The URL of the proxy that requests go through; None: none."""
     connect_timeout_s: float = 10.0
     """For name, TCP and TLS together. Running into it is harmless: nothing was sent."""
     list_timeout_s: float = 30.0

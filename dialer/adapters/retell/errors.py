@@ -38,6 +38,8 @@ CHECK_KEY = "check RETELL_API_KEY: it is missing, wrong, or may not do this"
 ADD_PAYMENT = "add a payment method or credit in the Retell dashboard, then resume the campaign"
 CHECK_ADDRESS = "check the API's base_url: its server sends us to another address"
 
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
+"""In the URL of a proxy."""
 _NUMBER_LIKE = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}")
 
 
@@ -85,9 +87,10 @@ def from_trouble(trouble: Exception, *, was_sent: bool, creates: bool, secret: s
 
 
 def plain(text: str, secret: str) -> str:
-    """One bounded line without the key, and without anything that could be a phone number."""
+    """One bounded line without the key, a proxy's password, and anything that could be a phone number."""
     if secret:
         text = text.replace(secret, "***")
+    text = _CREDENTIALS.sub("", text)
     return _NUMBER_LIKE.sub("***", " ".join(text.split()))[:MESSAGE_CHARS_MAX]
 
 

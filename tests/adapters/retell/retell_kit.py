@@ -12,6 +12,7 @@ from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import AttemptId, CallJob, JobKind
 from dialer.domain.errors import CallError
+from dialer.ports import Clock
 
 KEY = "key_kit_secret"
 CALLER = "+12125550100"
@@ -93,9 +94,10 @@ async def saying(*answers: bytes) -> AsyncIterator[Wire]:
 
 @asynccontextmanager
 async def api_at(
-    url: str, config: RetellConfig = CONFIG, *, connections_max: int = 10
+    url: str, config: RetellConfig = CONFIG, *, connections_max: int = 10, clock: Clock | None = None
 ) -> AsyncIterator[RetellApi]:
-    async with open_api(replace(config, base_url=url), connections_max=connections_max) as api:
+    config = replace(config, base_url=url)
+    async with open_api(config, connections_max=connections_max, clock=clock) as api:
         yield api
 
 

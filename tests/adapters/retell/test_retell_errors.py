@@ -1,5 +1,8 @@
 """Every row of the table in `errors`, against a real socket."""
 
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 from retell_kit import (
     CREATED,
@@ -11,6 +14,7 @@ from retell_kit import (
     saying,
 )
 
+from dialer.adapters.clock import LoopClock
 from dialer.domain.calls import JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain, Limit
 from dialer.rehearsal.loop import run_virtual
@@ -149,6 +153,21 @@ def test_a_429_says_how_long_to_wait(headers: list[str], seconds: float | None) 
     error = _error_of(answer("429 Too Many Requests", b"<html>slow down</html>", *headers))
     assert isinstance(error, CallNotStarted)
     assert (error.limit, error.retry_after_s) == (Limit.RATE, seconds)
+
+
+def test_an_answer_without_a_date_was_written_now_by_our_clock() -> None:
+    asked_for = answer("429 Too Many Requests", b"", "retry-after: Mon, 02 Nov 2026 10:00:30 GMT")
+
+    async def ask() -> CallError:
+        now = datetime(2026, 11, 2, 10, 0, 20, tzinfo=UTC).timestamp()
+        clock = LoopClock(now, asyncio.get_running_loop())
+        async with saying(asked_for) as wire, api_at(wire.url, clock=clock) as api:
+            return await failure(api)
+
+    error = run_virtual(ask)
+    assert isinstance(error, CallNotStarted)
+    assert error.retry_after_s is not None
+    assert 9.0 <= error.retry_after_s <= 10.0
 
 
 def test_a_message_names_neither_the_key_nor_a_number() -> None:
