@@ -158,7 +158,7 @@ async def _run(
         background.start_soon(_stop_on_signals, campaign)
         background.start_soon(rulebook.watch, campaign.change)
         key = parts.retell.api_key
-        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, campaign.heard)
+        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, campaign.heard, observe)
         webhook_url = await stack.enter_async_context(receiver)
         if parts.simulator is not None and webhook_url is not None:
             parts.simulator.set_account(webhook_url=webhook_url)

@@ -33,6 +33,8 @@ from dialer.engine.events import (
     QueueReached,
     RequestHeld,
     SlotsChanged,
+    WebhookFault,
+    WebhookRefused,
 )
 from dialer.engine.tally import Tally
 from dialer.ports import Clock
@@ -40,6 +42,13 @@ from dialer.web.metric_names import TALLIED
 
 INTAKE_ROWS_EACH = 10_000
 HELD_EACH_S = 1.0
+WEBHOOK_REFUSED_EACH_S = 60.0
+WEBHOOK_REMEDIES: Mapping[WebhookFault, str] = {
+    WebhookFault.BAD_SIGNATURE: "Retell signs with the key that has the webhook badge in its dashboard: give "
+    "that key as DIALER_WEBHOOKS__KEYS; and check this machine's clock",
+    WebhookFault.TOO_LARGE: "raise webhooks.body_bytes_max; how the call ended is asked for instead",
+    WebhookFault.TOO_SLOW: "check the proxy in front of this port; how the call ended is asked for instead",
+}
 SECRET_CHARS_MIN = 4
 DIGITS_HIDDEN = 4
 
@@ -174,6 +183,7 @@ class LogObserver:
         self._clock = clock
         self._helds = _Seldom(held_each_s)
         self._failures = _Seldom(held_each_s)
+        self._webhook_faults: dict[WebhookFault, _Seldom] = {}
         self._intake_logged = 0
         self._slots = float("inf")
 
@@ -219,6 +229,8 @@ class LogObserver:
                 log.warning("message.refused", code=code, reason=reason)
             case MessageFailed():
                 self._failed(event)
+            case WebhookRefused(fault=fault):
+                self._webhook_refused(fault)
             case _:
                 assert_never(event)
 
@@ -255,6 +267,14 @@ class LogObserver:
             self._log.warning(
                 "message.failed", why=event.why, wait_s=round(event.wait_s, 3), unlogged=unlogged
             )
+
+    def _webhook_refused(self, fault: WebhookFault) -> None:
+        """The port is open to anybody: one line a minute for each fault."""
+        seldom = self._webhook_faults.setdefault(fault, _Seldom(WEBHOOK_REFUSED_EACH_S))
+        unlogged = seldom.count(self._clock.now())
+        if unlogged is not None:
+            remedy = WEBHOOK_REMEDIES[fault]
+            self._log.warning("webhook.refused", fault=fault, unlogged=unlogged, way_out=remedy)
 
 
 class _Seldom:

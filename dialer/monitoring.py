@@ -25,7 +25,7 @@ from dialer.ports import Clock
 from dialer.settings import Settings
 from dialer.web.exposition import Textfile, monitor_app
 from dialer.web.health import Health
-from dialer.web.metrics import BAD_SIGNATURE, TAKEN, Metrics, Sample
+from dialer.web.metrics import TAKEN, Metrics, Sample
 from dialer.web.server import serve
 from dialer.web.service_metrics import ServiceMetrics
 from dialer.web.worker_metrics import Readings, WorkerMetrics
@@ -118,15 +118,9 @@ class Monitor:
             return []
         return [partial(self._service.observe, campaign), self.worker.observe]
 
-    def checked(self, is_signed: Callable[[str | None, bytes], bool]) -> Callable[[str | None, bytes], bool]:
-        """The same check of a webhook's signature, counted."""
-
-        def check(header: str | None, body: bytes) -> bool:
-            taken = is_signed(header, body)
-            self._metrics.webhooks[TAKEN if taken else BAD_SIGNATURE] += 1
-            return taken
-
-        return check
+    def webhook_taken(self) -> None:
+        """A webhook had the right signature. What was refused is an event."""
+        self._metrics.webhooks[TAKEN] += 1
 
     def heard(self, news: CallNews, now: float) -> None:
         """A webhook told this of a call."""

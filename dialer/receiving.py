@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from dialer.adapters.retell import signature
 from dialer.adapters.retell.answers import parse_event
-from dialer.adapters.retell.signature import verify
 from dialer.domain.calls import CallNews
+from dialer.engine.events import Observe, WebhookFault, WebhookRefused
 from dialer.monitoring import Monitor
 from dialer.ports import Clock
 from dialer.settings.sections import Webhooks
@@ -15,24 +16,44 @@ from dialer.web.webhooks import PATH, webhook_app
 
 @asynccontextmanager
 async def webhooks_served(
-    settings: Webhooks, api_key: str, clock: Clock, monitor: Monitor, hear: Callable[[CallNews], None]
+    settings: Webhooks,
+    api_key: str,
+    clock: Clock,
+    monitor: Monitor,
+    hear: Callable[[CallNews], None],
+    observe: Observe,
 ) -> AsyncIterator[str | None]:
     """Take webhooks while the context is open; gives where they go, None if none are wanted.
 
-    `hear`: told what each says of its call. Raises `BadInput` if the address cannot be used.
+    `api_key`: signs them, unless the settings name others. `hear`: told what each says of its call. Raises
+    `BadInput` if the address cannot be used.
     """
     if settings.listen is None:
         yield None
         return
+    keys = [key.get_secret_value() for key in settings.keys] or [api_key]
+
+    def now_ms() -> int:
+        return round(clock.now() * 1000)
+
+    def is_plausible(header: str | None) -> bool:
+        return header is not None and signature.plausible(header, now_ms())
 
     def is_signed(header: str | None, body: bytes) -> bool:
-        return header is not None and verify(api_key, header, body, round(clock.now() * 1000))
+        if header is None or not signature.verify(keys, header, body, now_ms()):
+            return False
+        monitor.webhook_taken()
+        return True
 
     def take(event: str, news: CallNews) -> None:
         del event  # the status of the call says as much
         monitor.heard(news, clock.now())
         hear(news)
 
-    app = webhook_app(monitor.checked(is_signed), parse_event, take, body_bytes_max=settings.body_bytes_max)
+    def refuse(fault: WebhookFault) -> None:
+        observe(WebhookRefused(fault))
+
+    bytes_max = settings.body_bytes_max
+    app = webhook_app(is_plausible, is_signed, parse_event, take, refuse, body_bytes_max=bytes_max)
     async with serve(app, settings.listen) as url:
         yield url + PATH

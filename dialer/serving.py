@@ -229,7 +229,8 @@ class _Serving:
     def _webhooks(self) -> AbstractAsyncContextManager[str | None]:
         settings = self._settings
         key = retell_config(settings, base_url=None).api_key
-        return webhooks_served(settings.webhooks, key, self._clock, self._monitor, self._service.heard)
+        hear, observe = self._service.heard, self._tell_account
+        return webhooks_served(settings.webhooks, key, self._clock, self._monitor, hear, observe)
 
     def _queue(self) -> AbstractAsyncContextManager[None]:
         """Jobs from the queue, where the settings name one."""

@@ -71,8 +71,9 @@ def fresh_places(loaded: Loaded) -> Settings:
             for path in (*SIMULATED_DIR.glob("*.jsonl"), *SIMULATED_DIR.glob("*.rejects.csv")):
                 path.unlink()
             changed["results"] = settings.results.model_copy(update={"dir": str(SIMULATED_DIR)})
-    if settings.webhooks.listen is None:
-        changed["webhooks"] = settings.webhooks.model_copy(update={"listen": "127.0.0.1:0"})
+    listen = settings.webhooks.listen or "127.0.0.1:0"
+    # the simulator signs with its own key, whatever the real account's are
+    changed["webhooks"] = settings.webhooks.model_copy(update={"listen": listen, "keys": ()})
     if not (settings.from_numbers or settings.lines):
         changed["from_numbers"] = (SIMULATED_FROM,)
     return settings.model_copy(update=changed)

@@ -83,7 +83,7 @@ def schema_text() -> str:
 
 def visible_values(loaded: "Loaded") -> dict[str, Any]:
     """Every setting by its dotted name, as it may be shown: no key, no password."""
-    from dialer.settings.catalogue import KEY, LISTED, URLS
+    from dialer.settings.catalogue import LISTED, SECRETS, URLS
     from dialer.settings.problems import without_password
 
     values: dict[str, Any] = {}
@@ -91,8 +91,8 @@ def visible_values(loaded: "Loaded") -> dict[str, Any]:
         value: Any = loaded.settings
         for name in dotted.split("."):
             value = getattr(value, name)
-        if dotted == KEY:
-            value = None if value is None else HIDDEN
+        if dotted in SECRETS:
+            value = HIDDEN if value else None
         if dotted in LISTED:
             value = tuple(each.model_dump(mode="json", exclude_unset=True) for each in value)
         values[dotted] = without_password(value) if dotted in URLS and value is not None else value
@@ -126,13 +126,13 @@ def _as_text(value: Any) -> str:
 
 def template_lines() -> Iterator[str]:
     """The TOML file with every setting commented out at its default."""
-    from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS
+    from dialer.settings.catalogue import FIELDS, LISTED, SECRETS, SECTIONS
 
     yield from (f"# {line}" for line in TEMPLATE_HEAD)
     section = ""
     for dotted in FIELDS:
         name, _, key = dotted.rpartition(".")
-        if dotted == KEY or dotted in LISTED:
+        if dotted in SECRETS or dotted in LISTED:
             continue
         yield ""
         if name != section:

@@ -31,6 +31,7 @@ from dialer.engine.events import (
     QueueReached,
     RequestHeld,
     SlotsChanged,
+    WebhookRefused,
 )
 from dialer.engine.tally import PACE_WINDOW_S, Tally
 from dialer.ports import CampaignCounts
@@ -110,7 +111,7 @@ class ProgressView:
                 IntakeProgressed() | SlotsChanged() | CampaignHeld() | CampaignChanged() | CampaignStopping()
             ):
                 pass
-            case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
+            case QueueReached() | QueueLost() | MessageRefused() | MessageFailed() | WebhookRefused():
                 pass
             case _:
                 assert_never(event)

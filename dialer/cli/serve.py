@@ -94,13 +94,12 @@ def _log(settings: "Settings") -> "Log":
     from dialer import logs
     from dialer.adapters.clock import SystemClock
 
-    key = settings.retell_api_key
     return logs.configure(
         settings.logs.format,
         settings.logs.level,
         sys.stderr,
         clock=SystemClock(),
-        secrets=[] if key is None else [key.get_secret_value()],
+        secrets=settings.secrets,
         show_numbers=settings.logs.show_numbers,
         colors=sys.stderr.isatty(),
     )

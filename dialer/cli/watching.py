@@ -82,13 +82,12 @@ class Watch:
         self._screen = _Console(stderr=True)
         self._clock = _CampaignClock(SystemClock())
         self._progress: ProgressView | None = None
-        key = settings.retell_api_key
         self.log = logs.configure(
             settings.logs.format,
             settings.logs.level,
             cast(TextIO, _Stderr()),
             clock=self._clock,
-            secrets=[] if key is None else [key.get_secret_value()],
+            secrets=settings.secrets,
             show_numbers=settings.logs.show_numbers,
             colors=not self._screen.no_color,
         )

@@ -6,6 +6,7 @@ function of one event; it must be quick and must not raise.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from dialer.domain.calls import Attempt, CallId, CallNews
@@ -144,6 +145,21 @@ class MessageRefused:
     reason: str
 
 
+class WebhookFault(StrEnum):
+    """Why a webhook was not taken."""
+
+    BAD_SIGNATURE = "bad_signature"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRefused:
+    """Something came to the webhook port that was not taken."""
+
+    fault: WebhookFault
+
+
 @dataclass(frozen=True, slots=True)
 class MessageFailed:
     """A message could not be taken now; it goes back to the queue in `wait_s` seconds and comes again."""
@@ -169,6 +185,7 @@ Event = (
     | QueueLost
     | MessageRefused
     | MessageFailed
+    | WebhookRefused
 )
 
 Observe = Callable[[Event], None]

@@ -25,6 +25,7 @@ from dialer.engine.events import (
     QueueReached,
     RequestHeld,
     SlotsChanged,
+    WebhookRefused,
 )
 from dialer.ports import IntakeCounts
 
@@ -121,6 +122,8 @@ class Tally:
                 self.refused[code] += 1
             case MessageFailed():
                 self.messages_failed += 1
+            case WebhookRefused():
+                pass
             case _:
                 assert_never(event)
 

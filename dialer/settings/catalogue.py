@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     logs: Logs = Logs()
     shutdown: Shutdown = Shutdown()
 
+    @property
+    def secrets(self) -> list[str]:
+        """What must never be written anywhere."""
+        keys = [self.retell_api_key, *self.webhooks.keys]
+        return [key.get_secret_value() for key in keys if key is not None]
+
     @field_validator("from_numbers")
     @classmethod
     def _are_e164(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,6 +111,8 @@ class Settings(BaseSettings):
 
 
 KEY = "retell_api_key"
+SECRETS = frozenset({KEY, "webhooks.keys"})
+"""Never in a file that is shared, and never shown."""
 SECTIONS: Mapping[str, type[Section]] = {
     name: field.annotation
     for name, field in Settings.model_fields.items()

@@ -11,19 +11,20 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from dialer.domain.calls import JobKind
-from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS, VARIABLES, kinds
+from dialer.settings.catalogue import FIELDS, LISTED, SECRETS, SECTIONS, VARIABLES, kinds, variable
 from dialer.settings.sources import Given
 from dialer.web.tokens import Role
 
 
 def unknown(given: Given) -> str:
     """There is no such setting; the nearest one is named."""
-    if given.name == KEY:
-        return f"{given.where}: the key has no place in a file that is shared; set {KEY.upper()} instead"
+    if given.name in SECRETS:
+        instead = variable(given.name)
+        return f"{given.where}: a key has no place in a file that is shared; set {instead} instead"
     if given.name in SECTIONS:
         return f"{given.where}: {given.name} is a table of settings, not a value"
     of_variables = given.name.startswith("DIALER_")
-    names = list(VARIABLES) if of_variables else [name for name in FIELDS if name != KEY]
+    names = list(VARIABLES) if of_variables else [name for name in FIELDS if name not in SECRETS]
     last = given.name.rpartition("__" if of_variables else ".")[2]
     same_word = [name for name in names if re.fullmatch(rf"(.*(__|\.|DIALER_))?{re.escape(last)}", name)]
     near = difflib.get_close_matches(given.name, same_word or names, n=1, cutoff=0.0 if same_word else 0.6)
@@ -83,7 +84,7 @@ def _in_list(detail: ErrorDetails, name: str, inside: list[str]) -> str:
 
 def _shown(dotted: str, value: object) -> str:
     """The value as an error may show it: no secret, no number, not long."""
-    if dotted in (KEY, "from_numbers", "queue.url", "publish.url") or isinstance(value, list | dict):
+    if dotted in (*SECRETS, "from_numbers", "queue.url", "publish.url") or isinstance(value, list | dict):
         return ""
     text = without_password(str(value))
     return f" = {text if len(text) <= 60 else text[:57] + '...'}"

@@ -7,7 +7,7 @@ from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from dialer.adapters.retell.proxies import DIRECT, is_loopback, usable
 from dialer.adapters.sources.cells import BadCell, read_time
@@ -255,8 +255,10 @@ class Webhooks(Section):
 
     listen: Annotated[str | None, Field(examples=["127.0.0.1:8080"])] = None
     """HOST:PORT to take webhooks on; unset: none are taken."""
-    body_bytes_max: Annotated[int, Field(ge=1000, le=100_000_000)] = 1_000_000
-    """Bytes of the largest webhook that is read."""
+    keys: Annotated[tuple[SecretStr, ...], Field(max_length=10)] = ()
+    """API keys that may sign webhooks, kept as RETELL_API_KEY is; unset: that one."""
+    body_bytes_max: Annotated[int, Field(ge=1000, le=100_000_000)] = 16_000_000
+    """Bytes of the largest webhook that is read; that of a call of two hours has more than 2,000,000."""
 
     _address = field_validator("listen")(host_port)
 

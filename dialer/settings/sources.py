@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dialer.domain.errors import BadInput
-from dialer.settings.catalogue import FIELDS, KEY, LISTED, SECTIONS, VARIABLES, kinds
+from dialer.settings.catalogue import FIELDS, LISTED, SECRETS, SECTIONS, VARIABLES, kinds
 
 SECRET_BYTES_MAX = 65_536
 NOT_SETTINGS = re.compile(r"DIALER_(DEBUG|TEST_\w+|SERVICE_(HOST|PORT)\w*|PORT(_[0-9]\w*)?)")
@@ -101,7 +101,7 @@ def from_toml(path: Path | None) -> Iterator[Given]:
     for dotted, value in _flat(tables):
         line = _line_of(dotted, text)
         where = f"{path} line {line}" if line else str(path)
-        known = dotted if dotted in FIELDS and dotted != KEY else None
+        known = dotted if dotted in FIELDS and dotted not in SECRETS else None
         yield Given(dotted, known, value, str(path), where)
 
 

@@ -34,6 +34,8 @@ from dialer.engine.events import (
     QueueReached,
     RequestHeld,
     SlotsChanged,
+    WebhookFault,
+    WebhookRefused,
 )
 from dialer.engine.tally import Tally
 from dialer.ports import CampaignCounts
@@ -43,7 +45,8 @@ from dialer.web.metric_names import Kind, Metric
 LINES_MAX = 500
 """From-numbers with a label of their own; leads can name any, and later ones are counted together."""
 OTHER_LINES = "other"
-TAKEN, BAD_SIGNATURE = "taken", "bad_signature"
+TAKEN = "taken"
+WEBHOOK_RESULTS: tuple[str, ...] = (TAKEN, *WebhookFault)
 RATE_LIMITED, UNREACHABLE = "rate_limited", "unreachable"
 FREED_MAX = 10_000
 """Freed slots that are remembered: as many as there can be."""
@@ -104,7 +107,7 @@ class Metrics(Collector):
     tally: Tally = field(default_factory=Tally)
     samples: Mapping[str, Sample] = field(default_factory=dict)
     """By campaign."""
-    webhooks: Counter[str] = field(default_factory=lambda: Counter({TAKEN: 0, BAD_SIGNATURE: 0}))
+    webhooks: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(WEBHOOK_RESULTS, 0)))
     due_to_dialled: Buckets = field(default_factory=lambda: Buckets(SLOW_S))
     answer: Buckets = field(default_factory=lambda: Buckets(SLOW_S))
     refill: Buckets = field(default_factory=lambda: Buckets(SLOW_S))
@@ -141,6 +144,8 @@ class Metrics(Collector):
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
                 pass
+            case WebhookRefused(fault=fault):
+                self.webhooks[fault] += 1
             case _:
                 assert_never(event)
 

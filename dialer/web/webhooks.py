@@ -2,16 +2,25 @@
 
 It records nothing but what it hands on: the engine acts. A lost, late or doubled webhook changes only how
 soon a slot is free, because the sweep of the listing hears of every end as well.
+
+Anybody can reach this port. So what a body costs is bounded: it is read only behind a header that has the
+form and the age of a signature, up to a number of bytes, and for as long as Retell itself would wait.
 """
 
 from collections.abc import Callable
 
+import anyio
 from aiohttp import web
 
 from dialer.domain.calls import CallNews
+from dialer.engine.events import WebhookFault
 
 PATH = "/webhooks/retell"
+BODY_S_MAX = 10.0
+"""For a body to arrive. Retell gives up a delivery after 10 s and tries again. Source: its docs."""
 
+Plausible = Callable[[str | None], bool]
+"""May this header be a signature of now, whatever the body?"""
 Verify = Callable[[str | None, bytes], bool]
 """Is this signature header right for this body, now?"""
 Parse = Callable[[bytes], tuple[str, CallNews] | None]
@@ -19,18 +28,39 @@ Parse = Callable[[bytes], tuple[str, CallNews] | None]
 
 
 def webhook_app(
-    verify: Verify, parse: Parse, hear: Callable[[str, CallNews], None], *, body_bytes_max: int
+    plausible: Plausible,
+    verify: Verify,
+    parse: Parse,
+    hear: Callable[[str, CallNews], None],
+    refuse: Callable[[WebhookFault], None],
+    *,
+    body_bytes_max: int,
 ) -> web.Application:
     """An application that takes the API's webhooks on `PATH`.
 
     204: taken (also an event that is not of our calls, or not known). 401: the signature is wrong.
-    413: the body is too long.
+    408: the body took longer than `BODY_S_MAX`. 413: it has more than `body_bytes_max` bytes. `refuse` is
+    called for each that was not taken.
     """
 
+    def refused(fault: WebhookFault) -> web.Response:
+        refuse(fault)
+        return REFUSALS[fault]()
+
     async def receive(request: web.Request) -> web.Response:
-        body = await request.read()
-        if not verify(request.headers.get("X-Retell-Signature"), body):
-            return web.Response(status=401, text="bad signature\n")
+        header = request.headers.get("X-Retell-Signature")
+        if not plausible(header):
+            return refused(WebhookFault.BAD_SIGNATURE)
+        body: bytes | None = None
+        try:
+            with anyio.move_on_after(BODY_S_MAX):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return refused(WebhookFault.TOO_LARGE)
+        if body is None:
+            return refused(WebhookFault.TOO_SLOW)
+        if not verify(header, body):
+            return refused(WebhookFault.BAD_SIGNATURE)
         parsed = parse(body)
         if parsed is not None:
             hear(*parsed)
@@ -39,3 +69,19 @@ def webhook_app(
     app = web.Application(client_max_size=body_bytes_max)
     app.router.add_post(PATH, receive)
     return app
+
+
+def _answer(status: int, text: str) -> Callable[[], web.Response]:
+    def answer() -> web.Response:
+        response = web.Response(status=status, text=text)
+        response.force_close()  # what was not read of the body is not to be taken for the next request
+        return response
+
+    return answer
+
+
+REFUSALS = {
+    WebhookFault.BAD_SIGNATURE: _answer(401, "bad signature\n"),
+    WebhookFault.TOO_LARGE: _answer(413, "too large\n"),
+    WebhookFault.TOO_SLOW: _answer(408, "too slow\n"),
+}

@@ -100,6 +100,10 @@ def test_what_is_not_signed_by_the_api_is_refused(tmp_path: Path) -> None:
             assert post(port, body, age_s=TOO_OLD_S) == 401
             assert post(port, body, age_s=-TOO_OLD_S) == 401
             assert post(port, b" " * (BODY_BYTES_MAX + 1)) == 413
+            assert {line["fault"] for line in program.logged("webhook.refused")} == {
+                "bad_signature",
+                "too_large",
+            }
             assert post(port, ended("call_of_somebody_else")) == 204
             assert post(port, b"no json") == 204
             assert [line for line in program.logged("attempt.closed") if line["call_id"] == call_id] == []
@@ -109,6 +113,39 @@ def test_what_is_not_signed_by_the_api_is_refused(tmp_path: Path) -> None:
             assert done.code == 0, done.said
         assert [line["reason"] for line in ends(program, call_id)] == ["manual_stopped"]
         each_called_once(place, account.report(), people)
+
+
+def test_another_key_of_the_workspace_may_sign(tmp_path: Path) -> None:
+    port, people = free_port(), PEOPLE[:3]
+    with campaign(tmp_path, people) as (_, place):
+        env = {"DIALER_WEBHOOKS__KEYS": "the badge's key, its successor", "DIALER_TRACKING__POLL_S": "5"}
+        with place.run("--webhook-listen", f"127.0.0.1:{port}", env=env) as program:
+            call_id = program.until("call.placed", 1)[0]["call_id"]
+            assert post(port, ended(call_id)) == 401, "the dialling key is not among them"
+            assert post(port, ended(call_id), key="its successor") == 204
+            assert post(port, ended(call_id), key="the badge's key") == 204
+            done = program.ended()
+            assert done.code == 0, done.said
+        assert [line["reason"] for line in ends(program, call_id)] == ["manual_stopped"]
+        assert "successor" not in done.said
+
+
+def test_the_webhook_of_the_longest_call_is_taken(tmp_path: Path) -> None:
+    """Two hours, word by word, twice: `transcript_object` and `transcript_with_tool_calls`."""
+    port, people = free_port(), PEOPLE[:2]
+    words = [{"word": "example", "start": at / 2, "end": at / 2 + 0.31} for at in range(2 * 7200)]
+    with campaign(tmp_path, people) as (_, place):
+        env = {"DIALER_TRACKING__POLL_S": "5"}
+        with place.run("--webhook-listen", f"127.0.0.1:{port}", env=env) as program:
+            call_id = program.until("call.placed", 1)[0]["call_id"]
+            call = {"call_id": call_id, "call_status": "ended", "disconnection_reason": "manual_stopped"}
+            told = {**call, "transcript_object": words, "transcript_with_tool_calls": words}
+            body = json.dumps({"event": "call_ended", "call": told}).encode()
+            assert len(body) > 1_500_000
+            assert post(port, body) == 204
+            done = program.ended()
+            assert done.code == 0, done.said
+        assert [line["reason"] for line in ends(program, call_id)] == ["manual_stopped"]
 
 
 def ended(call_id: str, reason: str = "manual_stopped") -> bytes:

@@ -16,13 +16,13 @@ BODY = b'{"event":"call_ended"}'
 
 
 def test_the_known_signature_is_good() -> None:
-    assert verify("test-api-key", HEADER, BODY, SIGNED_AT)
+    assert verify(["test-api-key"], HEADER, BODY, SIGNED_AT)
 
 
 @pytest.mark.parametrize("skew_ms", [-WINDOW_MS, WINDOW_MS])
 def test_a_signature_is_good_for_five_minutes_on_either_side(skew_ms: int) -> None:
-    assert verify("test-api-key", HEADER, BODY, SIGNED_AT + skew_ms)
-    assert not verify("test-api-key", HEADER, BODY, SIGNED_AT + skew_ms + (1 if skew_ms > 0 else -1))
+    assert verify(["test-api-key"], HEADER, BODY, SIGNED_AT + skew_ms)
+    assert not verify(["test-api-key"], HEADER, BODY, SIGNED_AT + skew_ms + (1 if skew_ms > 0 else -1))
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_a_signature_is_good_for_five_minutes_on_either_side(skew_ms: int) -> No
     ],
 )
 def test_any_other_signature_is_bad(key: str, header: str, body: bytes) -> None:
-    assert not verify(key, header, body, SIGNED_AT)
+    assert not verify([key], header, body, SIGNED_AT)
 
 
 @given(st.text(), st.binary())
 def test_no_header_breaks_the_verification(header: str, body: bytes) -> None:
-    assert not verify("test-api-key", header, body, SIGNED_AT)
+    assert not verify(["test-api-key"], header, body, SIGNED_AT)
 
 
 def test_an_event_is_its_name_and_its_call() -> None:
