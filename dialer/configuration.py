@@ -61,6 +61,7 @@ def _requests(settings: Settings) -> RetellConfig:
     return RetellConfig(
         api_key="",
         timeout_s=settings.retell.timeout_s,
+        web_call_version=settings.retell.web_call_version,
         agent_id=call.agent_id,
         agent_version=call.agent_version,
         agent_override=call.agent_override,

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from dialer.adapters.retell import signature
 from dialer.adapters.retell.answers import parse_event
+from dialer.adapters.retell.signature import Signatures
 from dialer.domain.calls import CallNews
 from dialer.engine.events import Observe, WebhookFault, WebhookRefused
 from dialer.monitoring import Monitor
@@ -33,17 +33,9 @@ async def webhooks_served(
         return
     keys = [key.get_secret_value() for key in settings.keys] or [api_key]
 
-    def now_ms() -> int:
-        return round(clock.now() * 1000)
-
-    def is_plausible(header: str | None) -> bool:
-        return header is not None and signature.plausible(header, now_ms())
-
-    def is_signed(header: str | None, body: bytes) -> bool:
-        if header is None or not signature.verify(keys, header, body, now_ms()):
-            return False
+    def parse(body: bytes) -> tuple[str, CallNews] | None:
         monitor.webhook_taken()
-        return True
+        return parse_event(body)
 
     def take(event: str, news: CallNews) -> None:
         del event  # the status of the call says as much
@@ -54,6 +46,6 @@ async def webhooks_served(
         observe(WebhookRefused(fault))
 
     bytes_max = settings.body_bytes_max
-    app = webhook_app(is_plausible, is_signed, parse_event, take, refuse, body_bytes_max=bytes_max)
+    app = webhook_app(Signatures(keys, clock.now), parse, take, refuse, body_bytes_max=bytes_max)
     async with serve(app, settings.listen) as url:
         yield url + PATH

@@ -3,7 +3,7 @@
 All times are Unix seconds UTC as floats, unless a name ends in another unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
@@ -177,6 +177,18 @@ class CallStatus(StrEnum):
 
 
 @record
+class WebAccess:
+    """How the person's browser joins a web call."""
+
+    token: str
+    expires_at: float | None = None
+    """Unix seconds. This and what follows only by `POST /v3/create-web-call`."""
+    ice_servers: Sequence[Mapping[str, Any]] | None = None
+    """As the API gave them, for the browser's RTCPeerConnection."""
+    transport: str | None = None
+
+
+@record
 class CallNews:
     """What the API said of a call, however we heard of it (answer, listing, get-call, webhook)."""
 
@@ -191,7 +203,7 @@ class CallNews:
     duration_s: float | None = None
     cost_cents: float | None = None
     """`call_cost.combined_cost`."""
-    access_token: str | None = None
+    web_access: WebAccess | None = None
     """Only in the answer to a web call's creation."""
     analysis: Mapping[str, Any] | None = None
     """`call_analysis`, when it is there."""

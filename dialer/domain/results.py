@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from dialer.domain.calls import Attempt, CallNews, OpenJob
+from dialer.domain.calls import Attempt, CallNews, OpenJob, WebAccess
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 
@@ -93,9 +93,19 @@ def attempt_line(
         "cost_cents": news.cost_cents if news else None,
         "error": error,
     }
-    if news is not None and news.access_token is not None:
-        line["access_token"] = news.access_token
+    if news is not None and news.web_access is not None:
+        line |= _web_access(news.web_access)
     return line
+
+
+def _web_access(access: WebAccess) -> dict[str, Any]:
+    known = {
+        "access_token": access.token,
+        "expires_at": rfc3339(access.expires_at),
+        "ice_servers": access.ice_servers,
+        "transport": access.transport,
+    }
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def analysis_line(attempt: Attempt, news: CallNews, at: float) -> dict[str, Any]:

@@ -57,6 +57,9 @@ class Retell(Section):
     proxy: Annotated[str | None, Field(examples=["http://proxy.example:3128"])] = None
     """The proxy to the API; unset: as HTTPS_PROXY and NO_PROXY in the environment say; "none": no proxy."""
 
+    web_call_version: Annotated[int, Field(ge=2, le=3)] = 3
+    """The version of the endpoint that makes web calls; Retell has deprecated 2."""
+
     @field_validator("proxy")
     @classmethod
     def _is_a_proxy(cls, url: str | None) -> str | None:

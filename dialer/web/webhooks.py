@@ -8,6 +8,7 @@ form and the age of a signature, up to a number of bytes, and for as long as Ret
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 from aiohttp import web
@@ -19,20 +20,28 @@ PATH = "/webhooks/retell"
 BODY_S_MAX = 10.0
 """For a body to arrive. Retell gives up a delivery after 10 s and tries again. Source: its docs."""
 
-Plausible = Callable[[str | None], bool]
-"""May this header be a signature of now, whatever the body?"""
-Verify = Callable[[str | None, bytes], bool]
-"""Is this signature header right for this body, now?"""
+
+class Signatures(Protocol):
+    """What tells whether a webhook is the API's. `header`: the signature's; None: there is none."""
+
+    def is_plausible(self, header: str | None) -> bool:
+        """May it be a signature of now, whatever the body? Quick."""
+        ...
+
+    def is_good(self, header: str | None, body: bytes) -> bool:
+        """Is it right for this body, now?"""
+        ...
+
+
 Parse = Callable[[bytes], tuple[str, CallNews] | None]
 """The event's name and what it says of a call; None if it is not of a call."""
 
 
 def webhook_app(
-    plausible: Plausible,
-    verify: Verify,
+    signatures: Signatures,
     parse: Parse,
     hear: Callable[[str, CallNews], None],
-    refuse: Callable[[WebhookFault], None],
+    refuse: Callable[[WebhookFault], None] = lambda fault: None,
     *,
     body_bytes_max: int,
 ) -> web.Application:
@@ -49,7 +58,7 @@ def webhook_app(
 
     async def receive(request: web.Request) -> web.Response:
         header = request.headers.get("X-Retell-Signature")
-        if not plausible(header):
+        if not signatures.is_plausible(header):
             return refused(WebhookFault.BAD_SIGNATURE)
         body: bytes | None = None
         try:
@@ -59,7 +68,7 @@ def webhook_app(
             return refused(WebhookFault.TOO_LARGE)
         if body is None:
             return refused(WebhookFault.TOO_SLOW)
-        if not verify(header, body):
+        if not signatures.is_good(header, body):
             return refused(WebhookFault.BAD_SIGNATURE)
         parsed = parse(body)
         if parsed is not None:

@@ -17,7 +17,7 @@ from dialer.adapters.ledger.store import open_sqlite
 from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.signature import verify
+from dialer.adapters.retell.signature import Signatures
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.configuration import campaign_config
@@ -125,14 +125,11 @@ def _config(poll_s: float) -> CampaignConfig:
 async def _receiver(campaign: Campaign, clock: Clock) -> AsyncIterator[str]:
     """Webhooks as the product takes them."""
 
-    def is_signed(header: str | None, body: bytes) -> bool:
-        return header is not None and verify(KEY, header, body, round(clock.now() * 1000))
-
     def hear(event: str, news: CallNews) -> None:
         del event
         campaign.heard(news)
 
-    app = webhook_app(is_signed, parse_event, hear, body_bytes_max=1_000_000)
+    app = webhook_app(Signatures([KEY], clock.now), parse_event, hear, body_bytes_max=1_000_000)
     async with serve(app, "127.0.0.1:0") as url:
         yield url + PATH
 

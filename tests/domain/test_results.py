@@ -23,6 +23,7 @@ from dialer.domain.calls import (
     JobId,
     JobKind,
     OpenJob,
+    WebAccess,
 )
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -151,7 +152,7 @@ def test_an_analysis_says_whose_it_is_and_what_the_call_cost() -> None:
 def test_a_web_calls_token_is_in_its_line_and_in_no_others() -> None:
     web = CallJob("w", None, kind=JobKind.WEB_CALL)
     attempt = replace(ATTEMPT, job=replace(JOB, job=web), from_number=None)
-    created = CallNews(CallId("call_1"), "registered", access_token="token")
+    created = CallNews(CallId("call_1"), "registered", web_access=WebAccess("token"))
     line = written(attempt_line(attempt, AttemptState.ENDED, Outcome.CREATED, NOW, created, None))
     assert (line["access_token"], line["to_number"], line["job_id"]) == ("token", None, "w")
     assert "access_token" not in attempt_line(ATTEMPT, AttemptState.ENDED, Outcome.REACHED, NOW, NEWS, None)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.signature import verify
+from dialer.adapters.retell.signature import Signatures
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, JobKind
 from dialer.domain.errors import CallError
@@ -145,14 +145,11 @@ async def _call_later(after_s: float, step: Callable[[], None]) -> None:
 async def _hearing(world: World, campaign: Campaign) -> AsyncIterator[None]:
     key = world.simulator.account.api_key
 
-    def is_signed(header: str | None, body: bytes) -> bool:
-        return header is not None and verify(key, header, body, round(world.clock.now() * 1000))
-
     def hear(event: str, news: CallNews) -> None:
         del event
         campaign.heard(news)
 
-    app = webhook_app(is_signed, parse_event, hear, body_bytes_max=1_000_000)
+    app = webhook_app(Signatures([key], world.clock.now), parse_event, hear, body_bytes_max=1_000_000)
     async with serve(app, f"127.0.0.1:{WEBHOOK_PORT}") as url:
         world.simulator.set_account(webhook_url=url + PATH)
         yield

@@ -29,7 +29,7 @@ from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.signature import verify
+from dialer.adapters.retell.signature import Signatures
 from dialer.domain.calls import CallNews, CampaignId, RejectedRow
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.results import ResultLine
@@ -291,10 +291,6 @@ async def world(
             allows_doubles,
         )
         if webhooks:
-
-            def signed(header: str | None, body: bytes) -> bool:
-                return header is not None and verify(KEY, header, body, round(clock.now() * 1000))
-
-            app = webhook_app(signed, parse_event, w.hear, body_bytes_max=1_000_000)
+            app = webhook_app(Signatures([KEY], clock.now), parse_event, w.hear, body_bytes_max=1_000_000)
             sim.set_account(webhook_url=await stack.enter_async_context(serve(app, "127.0.0.1:0")) + PATH)
         yield w

@@ -22,7 +22,7 @@ from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
 from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.signature import verify
+from dialer.adapters.retell.signature import Signatures
 from dialer.domain.calls import Attempt, CallJob, CallNews, CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.engine.campaign import Campaign, CampaignConfig
@@ -229,10 +229,6 @@ async def service_world(
     async with sim, open_shared_sqlite(None, on_thread=False) as ledger, AsyncExitStack() as stack:
         w = ServiceWorld(sim, clock, ledger, seed)
         if webhooks:
-
-            def signed(header: str | None, body: bytes) -> bool:
-                return header is not None and verify(KEY, header, body, round(clock.now() * 1000))
-
-            app = webhook_app(signed, parse_event, w.hear, body_bytes_max=1_000_000)
+            app = webhook_app(Signatures([KEY], clock.now), parse_event, w.hear, body_bytes_max=1_000_000)
             sim.set_account(webhook_url=await stack.enter_async_context(serve(app, "127.0.0.1:0")) + PATH)
         yield w

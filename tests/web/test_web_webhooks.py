@@ -27,15 +27,17 @@ class Port:
 
     def app(self) -> web.Application:
         return webhook_app(
-            lambda header: header in ("good", "plausible"),
-            self._verify,
+            self,
             lambda body: (body.decode(), NEWS),
             lambda event, _: self.taken.append(event),
             self.refused.append,
             body_bytes_max=BYTES_MAX,
         )
 
-    def _verify(self, header: str | None, body: bytes) -> bool:
+    def is_plausible(self, header: str | None) -> bool:
+        return header in ("good", "plausible")
+
+    def is_good(self, header: str | None, body: bytes) -> bool:
         self.read.append(body)
         return header == "good"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from dialer.domain.calls import AttemptId, CallId, CallNews, Capacity
+from dialer.domain.calls import AttemptId, CallId, CallNews, Capacity, WebAccess
 
 STATUS_NOT_SAID = "unknown"
 """In place of a missing `call_status`: then only a reason or an end says that the call is over."""
@@ -44,7 +44,7 @@ def read_call(raw: Any) -> CallNews | None:
         ended_at=_seconds(raw.get("end_timestamp")),
         duration_s=_seconds(raw.get("duration_ms")),
         cost_cents=_number(_part(raw, "call_cost").get("combined_cost")),
-        access_token=_text(raw.get("access_token")),
+        web_access=_web_access(raw),
         analysis=_analysis(raw),
     )
 
@@ -105,6 +105,30 @@ def parse_event(body: bytes) -> tuple[str, CallNews] | None:
         return None
     event, news = _text(raw.get("event")), read_call(raw.get("call"))
     return None if event is None or news is None else (event, news)
+
+
+def _web_access(raw: Mapping[str, Any]) -> WebAccess | None:
+    token = _text(raw.get("access_token"))
+    if token is None:
+        return None
+    servers = raw.get("ice_servers")
+    return WebAccess(
+        token,
+        expires_at=_seconds(raw.get("expires_at")),
+        ice_servers=servers if _is_plain_list(servers) else None,
+        transport=_text(raw.get("transport")),
+    )
+
+
+def _is_plain_list(value: Any) -> bool:
+    """A list of objects that can be written down again."""
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        return False
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _analysis(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:

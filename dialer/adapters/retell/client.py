@@ -44,11 +44,6 @@ from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, 
 from dialer.domain.errors import CallNotStarted, CallUncertain, Limit
 from dialer.ports import CallApi, Clock
 
-CREATE_PATHS = {
-    JobKind.PHONE_CALL: "/v2/create-phone-call",
-    JobKind.WEB_CALL: "/v2/create-web-call",
-    JobKind.REGISTER_PHONE_CALL: "/v2/register-phone-call",
-}
 KEEPALIVE_S = 15.0
 """Idle connections are given up after this, well before a server does: a create on a connection that the
 server is just closing is an uncertain call."""
@@ -85,6 +80,11 @@ class RetellApi(CallApi):
         self._session = session
         self._config = config
         self._base_url = config.base_url.rstrip("/")
+        self._create_paths = {
+            JobKind.PHONE_CALL: "/v2/create-phone-call",
+            JobKind.WEB_CALL: f"/v{config.web_call_version}/create-web-call",
+            JobKind.REGISTER_PHONE_CALL: "/v2/register-phone-call",
+        }
         self._headers = {"Authorization": f"Bearer {config.api_key}", "Accept": "application/json"}
         self._create_timeout = _timeout(config.timeout_s, config)
         self._other_timeout = _timeout(config.list_timeout_s, config)
@@ -101,7 +101,7 @@ class RetellApi(CallApi):
         """Send the request, once. See `ports.CallApi`, and the table in `errors`."""
         answer = await self._exchange(
             "POST",
-            CREATE_PATHS[kind],
+            self._create_paths[kind],
             body,
             bytes_max=self._config.answer_bytes_max,
             creates=True,

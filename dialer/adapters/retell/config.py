@@ -40,5 +40,7 @@ class RetellConfig:
     """Let custom telephony call from internal pseudo numbers (phone calls only)."""
     honor_internal_dnc: bool = False
     """Let the API refuse contacts that it has marked do-not-call (phone calls only)."""
+    web_call_version: int = 3
+    """Of the endpoint that makes web calls. Version 2 is deprecated since 2026-09-30; source: the SDK."""
     sends_idempotency_key: bool = True
     """Phone calls only: the other two endpoints have no such field."""

@@ -61,7 +61,7 @@ class RegisterPhoneCallRequest(_Create):
 
 
 class WebCallRequest(_Create):
-    """POST /v2/create-web-call."""
+    """POST /v3/create-web-call, or /v2, which takes the same fields."""
 
     agent_id: str
     agent_version: Given[Version] = None

@@ -10,6 +10,7 @@ from retell_kit import CALLEE, CALLER, CONFIG, JOB, api_at
 
 from dialer.adapters.clock import LoopClock
 from dialer.adapters.retell.client import RetellApi
+from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import (
     AttemptId,
     CallContent,
@@ -32,10 +33,13 @@ EPOCH = 1_790_000_000.0
 Test = Callable[[RetellApi, Simulator], Awaitable[None]]
 
 
-def _run(test: Test, account: Account = ACCOUNT, faults: str = "") -> None:
+def _run(test: Test, account: Account = ACCOUNT, faults: str = "", *, config: RetellConfig = CONFIG) -> None:
     async def main() -> None:
         clock = LoopClock(EPOCH, asyncio.get_running_loop())
-        async with Simulator(account, Faults.parse(faults), now=clock.now) as sim, api_at(sim.url) as api:
+        async with (
+            Simulator(account, Faults.parse(faults), now=clock.now) as sim,
+            api_at(sim.url, config) as api,
+        ):
             await test(api, sim)
 
     run_virtual(main)
@@ -77,10 +81,36 @@ def test_a_phone_call_from_its_creation_to_its_end() -> None:
 def test_the_other_kinds_are_registered(kind: JobKind) -> None:
     async def test(api: RetellApi, _: Simulator) -> None:
         news = await _dial(api, "attempt_1", replace(JOB, kind=kind))
-        assert (news.status, news.attempt_id) == (CallStatus.REGISTERED, "attempt_1")
-        assert (news.access_token is not None) is (kind is JobKind.WEB_CALL)
+        assert news.call_id
+        assert (news.web_access is not None) is (kind is JobKind.WEB_CALL)
+        if kind is JobKind.REGISTER_PHONE_CALL:
+            assert (news.status, news.attempt_id) == (CallStatus.REGISTERED, "attempt_1")
 
     _run(test)
+
+
+def test_a_web_call_says_how_the_browser_joins() -> None:
+    async def test(api: RetellApi, sim: Simulator) -> None:
+        news = await _dial(api, "attempt_1", replace(JOB, kind=JobKind.WEB_CALL))
+        assert news.web_access is not None
+        assert news.web_access.token
+        assert news.web_access.expires_at == pytest.approx(EPOCH + 30, abs=1)
+        assert news.web_access.ice_servers == [{"urls": "stun:stun.invalid:3478"}]
+        assert news.web_access.transport == "gateway"
+        assert sim.report().requests["POST /v3/create-web-call"] == {"201": 1}
+
+    _run(test)
+
+
+def test_web_calls_can_be_made_by_the_old_endpoint() -> None:
+    async def test(api: RetellApi, sim: Simulator) -> None:
+        news = await _dial(api, "attempt_1", replace(JOB, kind=JobKind.WEB_CALL))
+        assert (news.status, news.attempt_id) == (CallStatus.REGISTERED, "attempt_1")
+        assert news.web_access is not None
+        assert news.web_access.transport is None
+        assert sim.report().requests["POST /v2/create-web-call"] == {"201": 1}
+
+    _run(test, config=replace(CONFIG, web_call_version=2))
 
 
 def test_a_call_is_found_by_its_attempt_and_listed_by_its_id() -> None:

@@ -21,6 +21,7 @@ from dialer.domain.calls import (
     JobId,
     JobKind,
     OpenJob,
+    WebAccess,
 )
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -38,7 +39,7 @@ NEWS = CallNews(
     ended_at=1_796_133_660.5,
     duration_s=60.5,
     cost_cents=12.5,
-    access_token="token",
+    web_access=WebAccess("token", 1_796_133_630.0, [{"urls": "stun:stun.invalid:3478"}], "gateway"),
 )
 
 
