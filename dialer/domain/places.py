@@ -2,6 +2,7 @@
 
 What the row says goes before what the number says: its `timezone`, then its `state` or `postal_code`, then
 the number's area code. Regions add up: the law of the number's state and of the row's state both hold.
+Outside of +1 a number that may be a mobile one is in every zone of its country, unless the row says.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
 
+from dialer.domain.country_zones import COUNTRY_ZONES
 from dialer.domain.north_america import ZONES, area_code_regions, postal_regions, state_region
 
 SHOWN_CHARS_MAX = 40
@@ -162,7 +164,24 @@ def _ask_phonenumbers(to_number: str) -> Place:
         return Place()
     of_area_code = number.country_code == 1  # mobile numbers have one too, which the package passes over
     zones = time_zones_for_geographical_number(number) if of_area_code else time_zones_for_number(number)
+    if _says_only_the_country(number, zones):
+        # what the package says counts too: it may know a zone that the table does not
+        zones = (*zones, *COUNTRY_ZONES.get(region, ()))
     return Place(_sorted(zone for zone in zones if zone != UNKNOWN_TIMEZONE), (region,))
+
+
+def _says_only_the_country(number: phonenumbers.PhoneNumber, zones: Iterable[str]) -> bool:
+    """Whether its digits say no more of where the person is than the country.
+
+    So it is with every number that may be a mobile one, whatever single zone the package gives it, and with a
+    landline whose area the package does not know. Numbers of +1 go by their area code and their state.
+    """
+    if number.country_code == 1:
+        return False
+    if phonenumbers.number_type(number) != PhoneNumberType.FIXED_LINE:
+        return True
+    country = phonenumbers.PhoneNumber(country_code=number.country_code, national_number=0)
+    return set(zones) == set(time_zones_for_geographical_number(country))
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:
