@@ -91,6 +91,38 @@ def test_a_changed_row_gives_its_number_up(store: Store, batch: int) -> None:
 
 
 @pieces
+@pytest.mark.parametrize("closed", [AttemptState.ENDED, AttemptState.UNSPENT])
+def test_a_number_stays_taken_once_it_was_claimed(store: Store, batch: int, closed: AttemptState) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        await desk.finish(await desk.claim(), JobState.OPEN, closed, Outcome.BUSY, due_at=NOW + 300)
+        rows = [a_job(1, to_number=number(5)), a_job(2, to_number=number(1))]
+        for first in (AddedAs.CHANGED, AddedAs.SAME):
+            added = await desk.read(rows, batch)
+            assert added == [Added(first, line=3), Added(AddedAs.DUPLICATE, line=None)]
+        # nor may a job that was added with another number take it over
+        await desk.read([a_job(3)])
+        assert how(await desk.read([a_job(3, to_number=number(1))], batch)) == [AddedAs.DUPLICATE]
+        # the job that claimed it may have it again
+        assert how(await desk.read([a_job(1)], batch)) == [AddedAs.CHANGED]
+        desk.now = NOW + 300
+        assert await desk.claimed_keys() == ["job-3", "job-1"]
+        assert await desk.problems() == []
+
+    store.work(case)
+
+
+def test_a_number_that_another_campaign_claimed_is_free_in_this_one(store: Store) -> None:
+    async def case(desk: Desk) -> None:
+        other = await desk.other()
+        await other.read([a_job(1)])
+        await other.claim()
+        assert how(await desk.read([a_job(2, to_number=number(1))])) == [AddedAs.NEW]
+
+    store.work(case)
+
+
+@pieces
 def test_two_rows_change_their_numbers_with_each_other(store: Store, batch: int) -> None:
     async def case(desk: Desk) -> None:
         await desk.read([a_job(1), a_job(2)])

@@ -1,5 +1,6 @@
 """Taking jobs in: insert or ignore on the key, so that the same file read twice is the same work once."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.rows import JOB_VALUES, job_values
 from dialer.adapters.ledger.statements import Statement, Values
-from dialer.adapters.ledger.tables import intake, job
+from dialer.adapters.ledger.tables import attempt, intake, job
 from dialer.domain.calls import CallJob, CampaignId, IntakeId
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.ports import Added, AddedAs, IntakeCounts
@@ -50,6 +51,13 @@ _BY_NUMBER = Statement(
     sa.select(job.c.to_number, job.c.key, job.c.line, job.c.intake_id).where(
         job.c.campaign_id == _C, job.c.to_number.in_(_VALUES)
     ),
+    "c",
+    listed="values",
+)
+_CLAIMED = Statement(
+    sa.select(attempt.c.to_number, job.c.key)
+    .join(job, job.c.id == attempt.c.job_id)
+    .where(attempt.c.to_number.in_(_VALUES), attempt.c.campaign_id == _C),
     "c",
     listed="values",
 )
@@ -112,11 +120,16 @@ class _Batch:
         self._now = now
         keys = _BY_KEY.run(conn, campaign_id, [each.key for each in jobs])
         self._known = {row[0]: _Known._make((*row[:_OTHERS], tuple(row[_OTHERS:]))) for row in keys}
-        numbers = _BY_NUMBER.run(conn, campaign_id, [each.to_number for each in jobs if each.to_number])
+        given = [each.to_number for each in jobs if each.to_number]
+        numbers = _BY_NUMBER.run(conn, campaign_id, given)
         self._numbers: dict[str, tuple[str, int | None]] = {
             number: (key, line if read_by == intake_id else None) for number, key, line, read_by in numbers
         }
         """Who has a number, and in which line of this same reading."""
+        self._claimed: defaultdict[str, set[str]] = defaultdict(set)
+        """Which jobs have claimed a number, also where their row has another one by now."""
+        for number, key in () if is_stream else _CLAIMED.run(conn, campaign_id, given):
+            self._claimed[number].add(key)
         self._in_batch: dict[str, int | None] = {}
         self._inserts: list[Values] = []
         self._changes: list[Values] = []
@@ -135,6 +148,9 @@ class _Batch:
             key, line = self._numbers.get(given.to_number or "", (given.key, None))
             if key != given.key and not self._is_stream:
                 return Added(AddedAs.DUPLICATE, line=line)
+            takes_over = known is None or known.to_number != given.to_number
+            if takes_over and self._claimed.get(given.to_number or "", set()) - {given.key}:
+                return Added(AddedAs.DUPLICATE, line=None)  # the person was called for another job
             if known is not None and known.to_number != given.to_number:
                 self._numbers.pop(known.to_number or "", None)
         holds = given.to_number if known is None or known.state == JobState.OPEN else known.to_number
