@@ -20,6 +20,7 @@ from dialer.adapters.ledger.server import WRITER, reach, without_secrets
 from dialer.adapters.ledger.tables import SCHEMA_VERSION
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.texts import campaign_fault, printable
 from dialer.logs import mask_numbers
 from dialer.loops import run_on_loop
 from dialer.ports import Operation
@@ -122,6 +123,12 @@ class _Moving:
                 if moved_to(self._source, it) in (None, self.place) and not self._went(it, name, taken)
             }
         for name, it in wanted.items():
+            fault = campaign_fault(name)
+            if fault is not None:
+                raise BadInput(
+                    f"campaign {printable(name)!r} {fault}: it stays in {self._path}; "
+                    "name the others with --campaign"
+                )
             self._refuse(name, it, taken)
         return wanted
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from dialer.adapters.queues.broker import BrokerLost, Outgoing, QueueConfig, Sender, shown
 from dialer.adapters.queues.opening import open_job_sender
 from dialer.adapters.sinks.csv_file import RejectsFile
-from dialer.adapters.sources.cells import BadCell, read_campaign
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.sources.messages import MESSAGE_BYTES_MAX, write_message
 from dialer.adapters.sources.reject_codes import MessageFault
 from dialer.configuration import csv_options, queue_config
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
+from dialer.domain.texts import campaign_fault
 from dialer.engine.intake import duplicate
 from dialer.loops import run_on_loop
 from dialer.ports import Added, AddedAs
@@ -49,10 +49,9 @@ def enqueue(settings: Settings, leads: Path, campaign: str | None, tell: Tell) -
     if config is None:
         raise BadInput("no queue is named: give --queue URL, or set queue.url")
     if campaign is not None:
-        try:
-            read_campaign(campaign)
-        except BadCell as bad:
-            raise BadInput(f"--campaign: {campaign!r} {bad.reason}") from None
+        fault = campaign_fault(campaign)
+        if fault is not None:
+            raise BadInput(f"--campaign: {campaign!r} {fault}")
     source = CsvFile(leads, csv_options(settings))
     path = Path(settings.results.dir) / f"{campaign or leads.stem}.rejects.csv"
 

@@ -14,6 +14,7 @@ from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.domain.results import ResultLine
+from dialer.domain.texts import campaign_fault
 from dialer.loops import run_on_loop
 from dialer.settings import Loaded
 from dialer.settings.problems import without_password
@@ -51,10 +52,13 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
     async def judge(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> Verdict:
         balance = await ledger.balance(name, campaign_id)
         path = folder / f"{name}.jsonl"
-        if path.exists():
+        problems: Sequence[str] = ()
+        if campaign_fault(name) is not None:  # no file is asked for what none can be called
+            notes = ["no results log can have its name"]
+        elif path.exists():
             problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq)
         else:
-            problems, notes = [], [f"there is no results log {path}: `dialer results {name}` writes it again"]
+            notes = [f"there is no results log {path}: `dialer results {name}` writes it again"]
         problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
         differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
         return Verdict(balance, [*problems, *differing], [*notes, *silent])

@@ -16,6 +16,7 @@ from dialer.configuration import HoursInForce, campaign_config, hours_in_force, 
 from dialer.domain.errors import BadInput
 from dialer.domain.gates import Hold
 from dialer.domain.screening import DoNotCallFile
+from dialer.domain.texts import campaign_fault
 from dialer.engine.campaign import CampaignConfig
 from dialer.ports import Control
 from dialer.settings import Settings
@@ -61,6 +62,8 @@ class Rulebook:
         self._changes: Mapping[str, Any] = {}
         self._unread: Hold | None = None
         self._misfit: Hold | None = None
+        fault = campaign_fault(campaign)
+        self._misnamed = None if fault is None else Hold(f"its name {fault}; `dialer cancel` closes its jobs")
         self.config = self._make()
 
     def changed(self, control: Control) -> CampaignConfig:
@@ -127,7 +130,7 @@ class Rulebook:
             self._campaign,
             self._hours,
             do_not_call=tuple(DoNotCallFile(file.name, file.numbers) for file in self._files),
-            hold=self._unread or self._misfit,
+            hold=self._misnamed or self._unread or self._misfit,
             version=self._version,
         )
         control_s = VIRTUAL_LOOK_S if self._speed is None else CONTROL_S * self._speed

@@ -59,7 +59,7 @@ def _print(
 
     begins_anew = simulation is not None and has_own_ledger(loaded)
     if options.json:
-        typer.echo(as_json(summary, begins_anew=begins_anew))
+        words.echo(*as_json(summary, begins_anew=begins_anew).decode().splitlines())
     else:
         words.print_aligned(lines(summary, simulated=simulation is not None, begins_anew=begins_anew))
 
@@ -91,12 +91,12 @@ def _ask(loaded: "Loaded", leads: Path, campaign: str) -> None:
     show_before_asking(loaded, leads)
     numbers = [*(line.number for line in settings.lines), *settings.from_numbers]
     lines = ", ".join(dict.fromkeys(numbers)) or "the numbers in the rows"
-    typer.echo(f"This places real calls to the people in {leads} (campaign {campaign})", err=True)
-    typer.echo(f"from {lines}, {settings.pace.cps:g} a second, {settings.pace.slots} at once.", err=True)
+    words.echo(f"This places real calls to the people in {leads} (campaign {campaign})", err=True)
+    words.echo(f"from {lines}, {settings.pace.cps:g} a second, {settings.pace.slots} at once.", err=True)
     try:
         agreed = typer.confirm("Go on?", err=True)
     except typer.Abort:  # Ctrl-C, Ctrl-D
-        typer.echo("\nnobody was called", err=True)
+        words.echo("", "nobody was called", err=True)
         raise typer.Exit(exits.INTERRUPTED) from None
     if not agreed:
         raise DialerError("not confirmed: nobody was called")

@@ -74,7 +74,7 @@ def check(
 
 def _print(report: "CheckReport", json: bool) -> None:
     if json:
-        typer.echo(words.as_json(_as_dict(report)))
+        words.echo_json(_as_dict(report))
     else:
         words.print_aligned(report_lines(report))
     if not report.people:

@@ -56,10 +56,10 @@ def config(
       DIALER_PACE__CPS=5 dialer config --json
     """
     if template:
-        typer.echo("\n".join(template_lines()))
+        words.echo(*template_lines())
         return
     if job_schema:
-        typer.echo(schema_text(), nl=False)
+        words.echo(*schema_text().splitlines())
         return
     loaded = flags.settings(config, secrets_dir, {})
     if json:
@@ -67,7 +67,7 @@ def config(
             dotted: {"value": value, "from": loaded.origins[dotted]}
             for dotted, value in visible_values(loaded).items()
         }
-        typer.echo(words.as_json(shown))
+        words.echo_json(shown)
         return
     _print_table(loaded)
 

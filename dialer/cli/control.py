@@ -43,8 +43,8 @@ def pause(
 
     before = operating.pause(_loaded(ledger, config), campaign, operator(by), reason)
     was = " It was before, too." if before.control.paused else ""
-    typer.echo(f"{campaign} is paused: no further call is started.{_under_way(before)}{was}")
-    typer.echo(f"`dialer resume {campaign}` goes on with {_people(before)}.")
+    words.echo(f"{campaign} is paused: no further call is started.{_under_way(before)}{was}")
+    words.echo(f"`dialer resume {campaign}` goes on with {_people(before)}.")
 
 
 def resume(
@@ -67,12 +67,12 @@ def resume(
     before = operating.resume(_loaded(ledger, config), campaign, operator(by), reason)
     paused, stopped = before.control.paused, before.control.stopped
     if paused is None and stopped is not None:
-        typer.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
+        words.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
     elif paused is None:
         held = f", but it is held: {before.control.held}" if before.control.held else ""
-        typer.echo(f"{campaign} was not paused{held}. Nothing is changed.")
+        words.echo(f"{campaign} was not paused{held}. Nothing is changed.")
     else:
-        typer.echo(f"{campaign} goes on with {_people(before)}. It was {paused}.")
+        words.echo(f"{campaign} goes on with {_people(before)}. It was {paused}.")
 
 
 def cancel(
@@ -101,7 +101,7 @@ def cancel(
         _ask(campaign, before)
     closed = operating.cancel(loaded, campaign, operator(by), reason)
     again = " It was cancelled before." if before.control.cancelled else ""
-    typer.echo(f"{campaign} is cancelled: {_jobs(closed)} closed.{again}{_under_way(before)}")
+    words.echo(f"{campaign} is cancelled: {_jobs(closed)} closed.{again}{_under_way(before)}")
 
 
 def set_(
@@ -138,7 +138,7 @@ def set_(
         raise BadInput(f"{error}{hint}") from None
     for name, value in parsed:
         was = before.control.changes.get(name)
-        typer.echo(
+        words.echo(
             f"{campaign}: {name} = {words.value(value)}"
             + (f", was {words.value(was)}" if was is not None else "")
         )
@@ -152,11 +152,11 @@ def _ask(campaign: str, before: "Stands") -> None:
     """Raises `DialerError` if it is not confirmed, `BadInput` if nobody can be asked."""
     if not sys.stdin.isatty():
         raise BadInput("cancelling cannot be taken back and there is no terminal to ask on: add --yes")
-    typer.echo(f"This cancels {campaign} for good: {_people(before)} will not be called.", err=True)
+    words.echo(f"This cancels {campaign} for good: {_people(before)} will not be called.", err=True)
     try:
         agreed = typer.confirm("Go on?", err=True)
     except typer.Abort:  # Ctrl-C, Ctrl-D
-        typer.echo("\nnothing is cancelled", err=True)
+        words.echo("", "nothing is cancelled", err=True)
         raise typer.Exit(exits.INTERRUPTED) from None
     if not agreed:
         raise DialerError("not confirmed: nothing is cancelled")

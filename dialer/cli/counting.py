@@ -2,8 +2,6 @@
 
 import sys
 
-import typer
-
 from dialer.adapters.clock import SystemClock
 from dialer.cli import words
 
@@ -30,9 +28,10 @@ class Counting:
             return
         self._last, self._drew = now, on_terminal
         text = f"{words.count(count)} {self._of} {doing}"
-        typer.echo(f"\r\x1b[K{text}" if on_terminal else text, err=True, nl=not on_terminal)
+        shown = words.Styled(f"\r\x1b[K{text}") if on_terminal else text
+        words.echo(shown, err=True, nl=not on_terminal)
 
     def end(self) -> None:
         """Take away the line that was drawn."""
         if self._drew:
-            typer.echo("\r\x1b[K", err=True, nl=False)
+            words.echo(words.Styled("\r\x1b[K"), err=True, nl=False)

@@ -10,6 +10,7 @@ from dialer.cli import exits, flags, words
 from dialer.cli.operators import By, operator
 from dialer.domain.results import rfc3339
 from dialer.domain.suppression import Suppressed
+from dialer.domain.texts import escaped_json
 
 if TYPE_CHECKING:
     from dialer.settings import Loaded
@@ -76,11 +77,11 @@ def add(
     added = suppressing.add(loaded, number, reason, operator(by))
     _say_made(loaded, made=added.made_ledger)
     if added.before is not None:
-        typer.echo(f"{added.number} is on the do-not-call list already: {_word(added.before)}.")
+        words.echo(f"{added.number} is on the do-not-call list already: {_word(added.before)}.")
     else:
-        typer.echo(f"{added.number} is not called any more, in any campaign.")
+        words.echo(f"{added.number} is not called any more, in any campaign.")
     if added.live:
-        typer.echo("A call to it is under way now and goes on to its end.")
+        words.echo("A call to it is under way now and goes on to its end.")
 
 
 def remove(
@@ -105,9 +106,9 @@ def remove(
     if not reason.strip():
         raise typer.BadParameter("say why it may be called again", param_hint="--reason")
     before, in_files = suppressing.remove(loaded, number, reason, operator(by))
-    typer.echo(f"{before.number} is off the list. It was on it: {_word(before)}.")
+    words.echo(f"{before.number} is off the list. It was on it: {_word(before)}.")
     for file in in_files:
-        typer.echo(f"It is still not called, since it is in {file.source}, too.")
+        words.echo(f"It is still not called, since it is in {file.source}, too.")
 
 
 def list_(ledger: flags.Ledger = None, config: flags.Config = None, json: flags.Json = False) -> None:
@@ -126,16 +127,17 @@ def list_(ledger: flags.Ledger = None, config: flags.Config = None, json: flags.
         nonlocal shown
         for said in page:
             if json:
-                typer.echo(("[\n  " if shown == 0 else ",\n  ") + _json_line(said), nl=False)
+                words.echo("[" if shown == 0 else ",")
+                words.echo(f"  {_json_line(said)}", nl=False)
             else:
-                typer.echo(f"{said.number:<16} {_time(said.at)}  {said.source}: {said.reason}")
+                words.echo(f"{said.number:<16} {_time(said.at)}  {said.source}: {said.reason}")
             shown += 1
 
     suppressing.each(_loaded(ledger, config), show)
     if json:
-        typer.echo("\n]" if shown else "[]")
+        words.echo(*(["", "]"] if shown else ["[]"]))
     elif not shown:
-        typer.echo("nobody is on the list", err=True)
+        words.echo("nobody is on the list", err=True)
 
 
 def import_(
@@ -165,7 +167,7 @@ def import_(
     progress.end()
     _say_made(loaded, made=done.made_ledger)
     known = f", {words.count(done.rows - done.new)} were on it already" if done.rows > done.new else ""
-    typer.echo(f"{file}: {words.count(done.new)} numbers are not called any more{known}.")
+    words.echo(f"{file}: {words.count(done.new)} numbers are not called any more{known}.")
 
 
 def check(
@@ -189,12 +191,12 @@ def check(
     said = [each for each in (found.listed, *found.in_files) if each is not None]
     if json:
         shown = {"number": found.number, "suppressed": bool(said), "by": [_as_dict(each) for each in said]}
-        typer.echo(words.as_json(shown))
+        words.echo_json(shown)
         return
     for each in said:
-        typer.echo(f"{found.number} is not called: {_word(each)}.")
+        words.echo(f"{found.number} is not called: {_word(each)}.")
     if not said:
-        typer.echo(f"{found.number} is on no do-not-call list: {_looked_at(loaded, found)}.")
+        words.echo(f"{found.number} is on no do-not-call list: {_looked_at(loaded, found)}.")
 
 
 for command in (add, remove, list_, import_, check):
@@ -207,7 +209,7 @@ def _loaded(ledger: str | None, config: Path | None, region: str | None = None) 
 
 def _say_made(loaded: "Loaded", *, made: bool) -> None:
     if made:
-        typer.echo(f"There was no ledger at {loaded.settings.ledger.url}: a new one was made.", err=True)
+        words.echo(f"There was no ledger at {loaded.settings.ledger.url}: a new one was made.", err=True)
 
 
 def _word(said: Suppressed) -> str:
@@ -231,4 +233,4 @@ def _as_dict(said: Suppressed) -> dict[str, Any]:
 def _json_line(said: Suppressed) -> str:
     import orjson
 
-    return orjson.dumps(_as_dict(said)).decode()
+    return escaped_json(orjson.dumps(_as_dict(said))).decode()

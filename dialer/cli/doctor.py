@@ -54,7 +54,7 @@ def doctor(
             {"check": each.check, "mark": each.mark, "said": each.said, "way_out": each.way_out}
             for each in found
         ]
-        typer.echo(words.as_json({"fit": is_fit(found), "findings": rows}))
+        words.echo_json({"fit": is_fit(found), "findings": rows})
     else:
         words.print_aligned(_lines(found))
     if not is_fit(found):

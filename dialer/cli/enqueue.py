@@ -71,7 +71,7 @@ def enqueue(
     finally:
         progress.end()
     if json:
-        typer.echo(words.as_json(_as_dict(done)))
+        words.echo_json(_as_dict(done))
     else:
         words.print_aligned(_lines(done))
     raise typer.Exit(exits.DONE if done.published else exits.BAD_INPUT)

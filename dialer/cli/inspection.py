@@ -1,16 +1,18 @@
 """`dialer results` and `verify`: questions that dial nobody."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
 from dialer.cli import exits, flags, words
 from dialer.domain.errors import DialerError
+from dialer.domain.texts import printable_lines
 
 if TYPE_CHECKING:
     from dialer.inspection import Verdict
@@ -82,12 +84,23 @@ def verify(
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger, "results.dir": results})
     verdicts = verdicts_of(loaded, campaign)
     if json:
-        typer.echo(words.as_json([_verdict_as_dict(each) for each in verdicts]))
+        words.echo_json([_verdict_as_dict(each) for each in verdicts])
     else:
         for each in verdicts:
             words.print_aligned(_verdict_lines(each))
     if any(each.problems for each in verdicts):
         raise typer.Exit(exits.NOT_BALANCED)
+
+
+class _Terminal(io.TextIOBase):
+    """For results that people read: what callees and strangers said must not steer their terminal."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        self._out.write(printable_lines(text.replace("\r\n", "\n")))
+        return len(text)
 
 
 @contextlib.contextmanager
@@ -96,7 +109,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        yield sys.stdout
+        yield cast(TextIO, _Terminal(sys.stdout)) if sys.stdout.isatty() else sys.stdout
         sys.stdout.flush()
         return
     part = output.with_name(output.name + ".part")

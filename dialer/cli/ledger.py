@@ -75,7 +75,7 @@ def copy(
     if json:
         from dataclasses import asdict
 
-        typer.echo(words.as_json([asdict(each) for each in done]))
+        words.echo_json([asdict(each) for each in done])
     else:
         _print(done)
 
@@ -83,9 +83,9 @@ def copy(
 def _print(done: "Sequence[Copied]") -> None:
     for each in done:
         parts = f"jobs {each.jobs:,}, attempts {each.attempts:,}, result lines {each.lines:,}"
-        typer.echo(f"{each.name}: {parts}; the same on both sides")
+        words.echo(f"{each.name}: {parts}; the same on both sides")
         if not each.hashes_kept:
-            typer.echo("  its record of decisions is chained anew, since its numbers were taken there")
-    typer.echo(
+            words.echo("  its record of decisions is chained anew, since its numbers were taken there")
+    words.echo(
         f"{len(done)} moved; name the new ledger with --ledger from now on" if done else "none to be moved"
     )

@@ -25,6 +25,7 @@ from dialer.cli.status import status
 from dialer.cli.token import token
 from dialer.cli.why import why
 from dialer.domain.errors import DialerError
+from dialer.domain.texts import printable, printable_lines
 
 app = typer.Typer(
     name="dialer",
@@ -114,7 +115,7 @@ def _say(message: str) -> None:
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     for line in message.splitlines() or ["it failed without saying why"]:
-        console.print(Text.assemble(("error:", "bold red"), " ", line))
+        console.print(Text.assemble(("error:", "bold red"), " ", printable(line)))
 
 
 def _say_unexpected(error: Exception) -> None:
@@ -125,7 +126,8 @@ def _say_unexpected(error: Exception) -> None:
 
     clean = cleaner([os.environ.get("RETELL_API_KEY", "")], show_numbers=False)
     if "--debug" in sys.argv or os.environ.get("DIALER_DEBUG", "0") not in ("", "0"):
-        print(clean("".join(traceback.format_exception(error))), file=sys.stderr, end="")  # noqa: T201
+        trace = printable_lines(clean("".join(traceback.format_exception(error))))
+        print(trace, file=sys.stderr, end="")  # noqa: T201
         return
     what = clean(f"{type(error).__name__}: {error}".splitlines()[0])
     _say(f"unexpected {what}; DIALER_DEBUG=1 shows where. Nothing that was written down is lost.")

@@ -38,7 +38,7 @@ def migrate(
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     done = migrate_ledger(loaded, check=check)
     if json:
-        typer.echo(words.as_json(_as_dict(done)))
+        words.echo_json(_as_dict(done))
     else:
         _print(loaded.settings.ledger.url, done, check)
     if check and done.is_needed:
@@ -59,11 +59,11 @@ def _print(url: str, done: "Migration", check: bool) -> None:
     would = "would be" if check else "is"
     name = without_password(url)
     if not done.is_needed:
-        typer.echo(f"ledger {name} is of this program's version, {SCHEMA_VERSION}")
+        words.echo(f"ledger {name} is of this program's version, {SCHEMA_VERSION}")
         return
     if done.before is None:
-        typer.echo(f"ledger {name} {would} made, of version {SCHEMA_VERSION}")
+        words.echo(f"ledger {name} {would} made, of version {SCHEMA_VERSION}")
         return
-    typer.echo(f"ledger {name} {would} brought from version {done.before} to {SCHEMA_VERSION}:")
+    words.echo(f"ledger {name} {would} brought from version {done.before} to {SCHEMA_VERSION}:")
     for step in done.steps:
-        typer.echo(f"  {step.version}  {step.what}")
+        words.echo(f"  {step.version}  {step.what}")

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dialer.cli import words
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
+from dialer.domain.texts import printable
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
@@ -132,14 +133,14 @@ class ProgressView:
             finished_style="green",
         )
         bar.add_row(drawn, Text(f"{words.count(at.final)} of {self._of_jobs(at)}"))
-        lines.add_row(Text(self._campaign, style="bold"), bar)
+        lines.add_row(Text(printable(self._campaign), style="bold"), bar)
         lines.add_row("calls", f"{self._calls(at)}   {self._ahead(at)}".rstrip())
         if outcomes := words.counts(self._tally.closed):
-            lines.add_row("outcomes", Text(outcomes))
+            lines.add_row("outcomes", Text(printable(outcomes)))
         if self._speed != 1.0:
             lines.add_row("clock", self._clock(at))
         for label, text, style in self._troubles(at):
-            lines.add_row(label, Text(text, style=style))
+            lines.add_row(label, Text(printable(text), style=style))
         return lines
 
     def line(self) -> str:
@@ -153,7 +154,7 @@ class ProgressView:
             *(f"{label}: {text}" for label, text, _ in self._troubles(at)),
             self._ahead(at),
         ]
-        return "   ".join(part for part in parts if part)
+        return printable("   ".join(part for part in parts if part))
 
     def _of_jobs(self, at: Snapshot) -> str:
         return words.count(at.jobs) + ("" if self._tally.intake_complete else ", reading")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.cli import flags
+from dialer.cli import flags, words
 from dialer.cli.operators import By, operator
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput
@@ -70,7 +70,7 @@ def resolve(
             raise BadInput("--all-not-called-before stands alone: leave the attempt and the other flags out")
         unknown = resolving.list_unknown(loaded, _time(all_not_called_before))
         resolving.resolve_not_called(loaded, [each.id for each in unknown], who)
-        typer.echo(f"{len(unknown)} resolved: no call was made, they are due again")
+        words.echo(f"{len(unknown)} resolved: no call was made, they are due again")
     elif attempt is not None:
         if bool(called) == not_called:
             raise BadInput("say either --called CALL_ID or --not-called")
@@ -82,10 +82,10 @@ def _resolve_one(loaded: "Loaded", attempt_id: AttemptId, called: CallId | None,
 
     if called is not None:
         resolving.resolve_called(loaded, attempt_id, called, who)
-        typer.echo(f"resolved: call {called} was made; the next run follows it to its end")
+        words.echo(f"resolved: call {called} was made; the next run follows it to its end")
     else:
         resolving.resolve_not_called(loaded, [attempt_id], who)
-        typer.echo("resolved: no call was made; the job is due again")
+        words.echo("resolved: no call was made; the job is due again")
 
 
 def _time(text: str) -> float:
@@ -97,8 +97,6 @@ def _time(text: str) -> float:
 
 
 def _show(unknown: Sequence[Attempt], *, as_json: bool) -> None:
-    import orjson
-
     rows: list[dict[str, Any]] = [
         {
             "attempt_id": each.id,
@@ -111,8 +109,8 @@ def _show(unknown: Sequence[Attempt], *, as_json: bool) -> None:
         for each in unknown
     ]
     if as_json:
-        typer.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        words.echo_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['attempt_id']}  {row['to_number'] or '-'}  claimed {row['claimed_at']}")
-    typer.echo(f"{len(rows)} unknown" if rows else "none is unknown")
+        words.echo(f"{row['attempt_id']}  {row['to_number'] or '-'}  claimed {row['claimed_at']}")
+    words.echo(f"{len(rows)} unknown" if rows else "none is unknown")

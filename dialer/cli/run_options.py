@@ -10,6 +10,7 @@ import typer
 
 from dialer.cli import flags
 from dialer.domain.errors import BadInput
+from dialer.domain.texts import campaign_fault
 
 if TYPE_CHECKING:
     from dialer.settings import Loaded
@@ -106,8 +107,13 @@ class RunOptions:
 
     @property
     def name(self) -> str:
-        """The campaign's."""
-        return self.campaign or self.leads.stem
+        """The campaign's. Raises `BadInput` if it can be none's."""
+        name = self.campaign or self.leads.stem
+        fault = campaign_fault(name)
+        if fault is not None:
+            where = "--campaign" if self.campaign else f"{self.leads}, whose name is the campaign's,"
+            raise BadInput(f"{where}: {name!r} {fault}" + ("" if self.campaign else ", or give --campaign"))
+        return name
 
     def settings(self) -> "Loaded":
         """The settings in force. Raises `BadInput`."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dialer.cli import words
 from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def simulator(
 
 
 def _tell(seen: str, report: Path | None) -> None:
-    typer.echo(seen)
+    words.echo(*seen.splitlines())
     try:
         if report is not None:
             report.write_text(seen + "\n")
@@ -140,7 +141,7 @@ def _serve(account: "Account", faults: "Faults", host: str, port: int, seed: int
         simulator = Simulator(account, faults, seed=seed, now=clock.now, signs_at=SystemClock().now)
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with simulator.serve(host, port):
-                typer.echo(simulator.url)
+                words.echo(simulator.url)
                 async for _ in signals:
                     break
         return simulator.report().to_json()

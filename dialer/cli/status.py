@@ -45,10 +45,10 @@ def status(
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     found = campaign_status(loaded, campaign)
     if json:
-        typer.echo(words.as_json([document_of(each).model_dump(mode="json") for each in found]))
+        words.echo_json([document_of(each).model_dump(mode="json") for each in found])
         return
     if not found:
-        typer.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
+        words.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
     for each in found:
         words.print_aligned(_lines(each))
 

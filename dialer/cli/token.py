@@ -43,11 +43,11 @@ def token(name: Name, role: ItsRole, json: flags.Json = False) -> None:
             f"NAME {name!r} must be a letter or digit, then at most 63 letters, digits or . _ @ -"
         ) from None
     if json:
-        typer.echo(words.as_json({"token": made, **entry.model_dump(mode="json")}))
+        words.echo_json({"token": made, **entry.model_dump(mode="json")})
         return
-    typer.echo(f"{made}\n")
-    typer.echo("This is the token. It is shown this once: give it to its user, for")
-    typer.echo("`Authorization: Bearer TOKEN`. These lines in the settings let it in:\n")
-    typer.echo("[[api.tokens]]")
+    words.echo(made, "")
+    words.echo("This is the token. It is shown this once: give it to its user, for")
+    words.echo("`Authorization: Bearer TOKEN`. These lines in the settings let it in:", "")
+    words.echo("[[api.tokens]]")
     for key, value in entry.model_dump(mode="json").items():
-        typer.echo(f'{key} = "{value}"')
+        words.echo(f'{key} = "{value}"')

@@ -51,26 +51,27 @@ def why(
     from dialer.cli import why_text
     from dialer.cli.why_json import as_dict
     from dialer.explaining import explain
+    from dialer.settings.problems import without_password
 
     loaded = flags.settings(config, None, {"ledger.url": ledger, "intake.region": region})
     story = explain(loaded, number)
     moment = None if at is None else _moment(at, story)
     if json:
-        typer.echo(words.as_json(as_dict(story, moment)))
+        words.echo_json(as_dict(story, moment))
     elif not story.entries and not story.history.jobs and story.history.suppressed is None:
-        _say_unknown(story, loaded.settings.ledger.url)
+        _say_unknown(story, without_password(loaded.settings.ledger.url))
     else:
         for line in why_text.whole(story) if moment is None else why_text.at_moment(story, moment):
-            typer.echo(line)
+            words.echo(line)
 
 
 def _say_unknown(story: "Story", url: str) -> None:
     there = ", ".join(story.campaigns)
     known = f"Its campaigns: {there}" if there else "It has no campaign yet"
-    typer.echo(
-        f"{story.number} is in no campaign of the ledger {url}, and not on its do-not-call list.\n"
-        f"{known}. Another ledger is named with --ledger, a simulation's is simulated/dialer.db.\n"
-        "A row that was refused is in the .rejects.csv beside the campaign's results."
+    words.echo(
+        f"{story.number} is in no campaign of the ledger {url}, and not on its do-not-call list.",
+        f"{known}. Another ledger is named with --ledger, a simulation's is simulated/dialer.db.",
+        "A row that was refused is in the .rejects.csv beside the campaign's results.",
     )
 
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 from zoneinfo import ZoneInfo
 
-import typer
-
 from dialer.cli import words
 from dialer.domain.decisions import Decision, Ruling
 from dialer.domain.lifecycle import AttemptState, JobState
@@ -215,16 +213,16 @@ def _named(job: "JobHistory") -> str:
 
 
 def _bold(text: str) -> str:
-    return typer.style(text, bold=True)
+    return words.styled(text, bold=True)
 
 
 def _red(text: str) -> str:
-    return typer.style(text, fg="red")
+    return words.styled(text, fg="red")
 
 
 def _yellow(text: str) -> str:
-    return typer.style(text, fg="yellow")
+    return words.styled(text, fg="yellow")
 
 
 def _green(text: str) -> str:
-    return typer.style(text, fg="green")
+    return words.styled(text, fg="green")

@@ -1,13 +1,38 @@
-"""Numbers, times and counts as people read them, and the lines they stand in."""
+"""Numbers, times and counts as people read them, and the lines they stand in: the one edge that prints."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+import typer
+
 from dialer.domain.lifecycle import JobState
+from dialer.domain.texts import escaped_json, printable
 
 Name = TypeVar("Name", bound=str)
+
+
+class Styled(str):
+    """A line that is printed as it is: its colours are ours, and what it says was made harmless before."""
+
+    __slots__ = ()
+
+
+def styled(text: str, *, fg: str | None = None, bold: bool = False) -> Styled:
+    """The line in a colour."""
+    return Styled(typer.style(printable(text), fg=fg, bold=bold or None))
+
+
+def echo(*lines: str, err: bool = False, nl: bool = True) -> None:
+    """Print lines. What a stranger put into one can neither steer the terminal nor end the line."""
+    shown = [line if isinstance(line, Styled) else printable(line) for line in lines or ("",)]
+    typer.echo("\n".join(shown), err=err, nl=nl)
+
+
+def echo_json(of: Any) -> None:
+    """Print a value as indented JSON; names may be keys."""
+    typer.echo(as_json(of))
 
 
 def count(number: int) -> str:
@@ -81,18 +106,18 @@ def print_aligned(lines: Iterable[tuple[str, str, str]], *, err: bool = False) -
     if not console.is_terminal:
         wide = max((len(label) for label, _, _ in shown), default=0)
         for label, text, _ in shown:
-            console.print(f"{label:<{wide}}  {text}", soft_wrap=True)
+            console.print(f"{label:<{wide}}  {printable(text)}", soft_wrap=True)
         return
     table = Table.grid(padding=(0, 2), pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for label, text, style in shown:
-        table.add_row(Text(label), Text(text, style=style))
+        table.add_row(Text(label), Text(printable(text), style=style))
     console.print(table)
 
 
 def as_json(shown: Any) -> bytes:
-    """Indented JSON; names may be keys."""
+    """Indented JSON; names may be keys. It may be read on a terminal, too."""
     import orjson
 
-    return orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    return escaped_json(orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))

@@ -48,6 +48,18 @@ def test_leads_that_are_none(retell: Served, tmp_path: Path, content: bytes, say
     assert [part for part in says if part not in ended.err] == []
 
 
+@pytest.mark.parametrize("name", ["春" * 84, "../x", "a\x1b[2Jb", "a\u202eb"])
+def test_a_name_that_no_campaign_can_have(retell: Served, tmp_path: Path, name: str) -> None:
+    (tmp_path / "leads.csv").write_bytes(NUMBERS)
+    ended = run(tmp_path, retell, *FROM, "--campaign", name)
+    assert ended.code == exits.BAD_INPUT
+    assert "--campaign: " in ended.err
+    assert "is no campaign's name" in ended.err
+    assert "\x1b" not in ended.said
+    assert "\u202e" not in ended.said
+    assert not (tmp_path / "dialer.db").exists()
+
+
 def test_leads_that_cannot_be_opened(retell: Served, tmp_path: Path) -> None:
     ended = run(tmp_path, retell, *FROM)
     assert ended.code == exits.BAD_INPUT

@@ -55,6 +55,14 @@ def test_what_is_not_whole_is_not_moved(
     assert dumped(file) == before
 
 
+def test_a_name_that_no_campaign_can_have_stays_where_it_is(file: Store, moving: tuple[Path, str]) -> None:
+    path, url = moving
+    spoil(path, "UPDATE campaign SET name = '../autumn' WHERE name = 'autumn'")
+    refused(moving, "campaign '../autumn' is no campaign's name.*name the others with --campaign", BadInput)
+    assert emptied(url)
+    assert [each.name for each in moved(moving, "spring")] == ["spring"]
+
+
 def refused(moving: tuple[Path, str], says: str, kind: type[Exception], *names: str) -> None:
     with pytest.raises(kind, match=says):
         moved(moving, *names)

@@ -16,6 +16,7 @@ from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState
 from dialer.domain.screening import Drop
 from dialer.domain.suppression import Suppressed
+from dialer.domain.texts import campaign_fault, printable
 from dialer.ports import Control, Operation
 
 CANCEL_ROWS_MAX = 1000
@@ -38,8 +39,8 @@ _OPEN = sa.select(*JOB_COLUMNS).where(job.c.campaign_id == _C, IS_OPEN).limit(CA
 def open_campaign(conn: sa.Connection, name: str, now: float, *, simulated: bool) -> CampaignId:
     """The campaign of this name, created if there is none. What stopped it before is forgotten.
 
-    Raises `BadInput` if it is there but simulated when this one is not, or the other way round, or if it was
-    moved to another ledger.
+    Raises `BadInput` if no campaign can have this name, if it is there but simulated when this one is not, or
+    the other way round, or if it was moved to another ledger.
     """
     campaign_id = campaign_named(conn, name, now, simulated=simulated)
     _forget_stop(conn, campaign_id)
@@ -52,6 +53,9 @@ def campaign_named(conn: sa.Connection, name: str, now: float, *, simulated: boo
         sa.select(campaign.c.id, campaign.c.simulated).where(campaign.c.name == name)
     ).one_or_none()
     if known is None:
+        fault = campaign_fault(name)
+        if fault is not None:
+            raise BadInput(f"campaign {printable(name)!r} {fault}")
         values = {"name": name, "created_at": now, "simulated": simulated}
         insert = sa.insert(campaign).values(**values).returning(campaign.c.id)
         return CampaignId(conn.execute(insert).scalar_one())

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, assert_never
 
 import orjson
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.overrides import AgentOverride
@@ -19,13 +19,23 @@ from dialer.adapters.retell.problems import problems_of
 from dialer.adapters.retell.strictness import Given, Part, Version
 from dialer.domain.calls import AttemptId, CallContent, CallJob, JobKind
 from dialer.domain.errors import BadInput
+from dialer.domain.texts import header_fault
 
 METADATA_BYTES_MAX = 50_000
+HEADER_SHOWN_CHARS = 40
 
 E164: TypeAlias = Annotated[str, Field(pattern=r"^\+[1-9]\d{1,14}$")]
 
 _EXAMPLE_NUMBER = "+12125550100"
 _EXAMPLE_ATTEMPT = AttemptId("0" * 36)
+
+
+def _are_headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        fault = header_fault(name, value)
+        if fault is not None:
+            raise ValueError(f"{name[:HEADER_SHOWN_CHARS]!r}: {fault}")
+    return headers
 
 
 class _Create(Part):
@@ -44,7 +54,7 @@ class PhoneCallRequest(_Create):
     to_number: E164
     override_agent_id: Given[str] = None
     override_agent_version: Given[Version] = None
-    custom_sip_headers: Given[dict[str, str]] = None
+    custom_sip_headers: Given[Annotated[dict[str, str], AfterValidator(_are_headers)]] = None
     ignore_e164_validation: Given[bool] = None
     honor_internal_dnc: Given[bool] = None
     idempotency_key: Given[str] = None

@@ -8,6 +8,7 @@ import filelock
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.domain.errors import BadInput
 from dialer.domain.results import ResultLine
+from dialer.domain.texts import campaign_fault
 
 NOTHING_TO_WRITE = 2**31 - 1
 """The highest number that a line may have."""
@@ -46,11 +47,15 @@ class SharedLog:
     def __init__(self, folder: ResultsFolder, campaign: str) -> None:
         self._folder = folder
         self._path = folder.path / f"{campaign}.jsonl"
+        self._is_named = campaign_fault(campaign) is None
         self._log: JsonlLog | None = None
 
     def last_seq(self) -> int:
-        """As `JsonlLog`; while another process writes the log, there is nothing to write."""
-        if self._log is None and self._folder.is_ours():
+        """As `JsonlLog`; while another process writes the log, there is nothing to write.
+
+        Nor for a campaign whose name no file can have: an older program let it in, and it is held.
+        """
+        if self._log is None and self._is_named and self._folder.is_ours():
             self._log = JsonlLog(self._path)
         return NOTHING_TO_WRITE if self._log is None else self._log.last_seq()
 

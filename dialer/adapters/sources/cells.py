@@ -11,12 +11,11 @@ import orjson
 from dialer.adapters.sources.reject_codes import MessageFault, RowFault
 from dialer.domain.calls import JobKind
 from dialer.domain.phone import NotANumber, NumberFault, parse_number
+from dialer.domain.texts import campaign_fault, job_id_fault
 from dialer.domain.variables import VariableFault
 
 PRIORITY_MAX = 100
 """Priorities go from minus this to plus this."""
-JOB_ID_CHARS_MAX = 200
-CAMPAIGN_CHARS_MAX = 100
 REMEMBERED_CELLS_MAX = 4096
 """Times and from-numbers repeat from row to row; so many different ones are kept."""
 
@@ -104,31 +103,20 @@ def read_kind(text: str) -> JobKind:
     return kind
 
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-
 def read_job_id(text: str) -> str:
     """An id of the operator's own. Raises `BadCell`."""
-    if len(text) > JOB_ID_CHARS_MAX:
-        raise BadCell(RowFault.BAD_JOB_ID, f"is longer than {JOB_ID_CHARS_MAX} characters: shorten it")
-    if _CONTROL.search(text):
-        raise BadCell(RowFault.BAD_JOB_ID, "holds a control character, such as a new line: take it out")
+    fault = job_id_fault(text)
+    if fault is not None:
+        raise BadCell(RowFault.BAD_JOB_ID, fault)
     return text
 
 
 @lru_cache(REMEMBERED_CELLS_MAX)
 def read_campaign(text: str) -> str:
-    """A campaign's name, which is part of its files' names. Raises `BadCell`."""
-    if (
-        len(text) > CAMPAIGN_CHARS_MAX
-        or text.startswith(".")
-        or _CONTROL.search(text)
-        or set(text) & {*"/\\"}
-    ):
-        raise BadCell(
-            MessageFault.BAD_CAMPAIGN,
-            f"is no campaign's name: up to {CAMPAIGN_CHARS_MAX} characters, no / or \\, no dot in front",
-        )
+    """A campaign's name. Raises `BadCell`."""
+    fault = campaign_fault(text)
+    if fault is not None:
+        raise BadCell(MessageFault.BAD_CAMPAIGN, fault)
     return text
 
 

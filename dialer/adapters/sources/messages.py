@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from dialer.adapters.sources.cells import (
-    CAMPAIGN_CHARS_MAX,
-    JOB_ID_CHARS_MAX,
     PRIORITY_MAX,
     BadCell,
     read_campaign,
@@ -28,6 +26,14 @@ from dialer.adapters.sources.reject_codes import MessageFault, RowFault
 from dialer.domain.calls import CallContent, CallJob, JobKind, Submitted
 from dialer.domain.errors import BadMessage
 from dialer.domain.phone import NotANumber, NumberFault, parse_number
+from dialer.domain.texts import (
+    CAMPAIGN_CHARS_MAX,
+    CAMPAIGN_PATTERN,
+    HEADER_NAME_PATTERN,
+    HEADER_VALUE_PATTERN,
+    JOB_ID_CHARS_MAX,
+    JOB_ID_PATTERN,
+)
 
 Value = TypeVar("Value")
 
@@ -41,6 +47,12 @@ def _schema(**said: Any) -> Any:
     return Field(json_schema_extra=said)
 
 
+_SIP_HEADERS = {
+    "propertyNames": {"pattern": HEADER_NAME_PATTERN},
+    "additionalProperties": {"type": "string", "pattern": HEADER_VALUE_PATTERN},
+}
+
+
 class JobMessage(BaseModel):
     """One person to be called, or one call to be created. null and blank text are as if left out."""
 
@@ -48,9 +60,9 @@ class JobMessage(BaseModel):
         frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, title="A job"
     )
 
-    campaign: Annotated[str | None, _schema(maxLength=CAMPAIGN_CHARS_MAX, pattern=r"^[^./\\][^/\\]*$")] = None
+    campaign: Annotated[str | None, _schema(maxLength=CAMPAIGN_CHARS_MAX, pattern=CAMPAIGN_PATTERN)] = None
     """The campaign that it belongs to; without it: the one that whoever takes it is set to."""
-    job_id: Annotated[str | None, _schema(maxLength=JOB_ID_CHARS_MAX)] = None
+    job_id: Annotated[str | None, _schema(maxLength=JOB_ID_CHARS_MAX, pattern=JOB_ID_PATTERN)] = None
     """Your own id: the same one in a campaign is the same job for ever. Without it: the number is the id."""
     kind: Annotated[str | None, _schema(enum=[*JobKind, None])] = None
     """Which kind of call the API is asked for; without it: `call.kind` of the settings."""
@@ -74,7 +86,7 @@ class JobMessage(BaseModel):
     """What this call does differently from its agent, as the API takes it."""
     metadata: dict[str, Any] | None = None
     """Stored with the call by the API."""
-    custom_sip_headers: dict[str, str] | None = None
+    custom_sip_headers: Annotated[dict[str, str] | None, _schema(**_SIP_HEADERS)] = None
     """SIP headers of the call, each named X-..."""
     variables: dict[str, str] | None = None
     """What the agent says: dynamic variables, all of them text."""

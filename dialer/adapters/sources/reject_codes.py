@@ -57,7 +57,7 @@ REJECT_CODES: Mapping[str, str] = {
     RowFault.NUL_CHARACTER: "a NUL character",
     RowFault.UNKNOWN_KIND: "kind is none of phone_call, web_call, register_phone_call",
     RowFault.NO_JOB_ID: "a web call without job_id: nothing else tells it from the next",
-    RowFault.BAD_JOB_ID: "job_id is longer than 200 characters or holds control characters",
+    RowFault.BAD_JOB_ID: "job_id is longer than 200 characters, or holds control or bidirectional characters",
     RowFault.BAD_FROM_NUMBER: "from_number is no valid number",
     RowFault.NO_FROM_NUMBER: "neither the row nor the settings have a number to call from",
     RowFault.UNKNOWN_TIMEZONE: "timezone is no IANA zone",

@@ -173,6 +173,24 @@ def test_metadata_may_be_as_long_as_the_api_takes() -> None:
     assert check_content(JobKind.PHONE_CALL, CallContent(metadata={"note": "x" * (room + 1)}), CONFIG) != []
 
 
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({"X-A": "a\r\nRoute: <sip:evil>"}, "'X-A': a header's value must be one line"),
+        ({"X-A": "a\nb"}, "one line"),
+        ({"X-A": "a\x85b"}, "one line"),
+        ({"X-A": "ok", "X-B\r\nRoute": "x"}, "a header's name may hold letters"),
+        ({"X A": "x"}, "a header's name"),
+        ({"": "x"}, "a header's name"),
+    ],
+)
+def test_no_header_ends_its_line(headers: dict[str, str], says: str) -> None:
+    (problem,) = check_content(JobKind.PHONE_CALL, CallContent(sip_headers=headers), CONFIG)
+    assert says in problem
+    assert "evil" not in problem
+    assert "\r" not in problem
+
+
 def test_only_a_phone_call_takes_sip_headers() -> None:
     content = CallContent(sip_headers={"X-Custom-Header": "Custom Value"})
     assert check_content(JobKind.PHONE_CALL, content, CONFIG) == []
