@@ -82,6 +82,7 @@ def csv_options(settings: Settings, screen: Screen | None = None) -> CsvOptions:
         raise BadInput("\n".join(f"setting call.{problem}" for problem in problems))
     return CsvOptions(
         region=settings.intake.region,
+        area_codes=frozenset(settings.intake.area_codes),
         encoding=settings.intake.encoding,
         default_kind=settings.call.kind,
         default_timezone=settings.intake.timezone,
@@ -179,7 +180,7 @@ def screen_of(
         starts_at=settings.campaign.starts,
         ends_at=settings.campaign.ends,
         hours=hours.rule,
-        overrides=hours.overrides,
+        overrides=hours.overrides.with_codes(settings.intake.area_codes),
         caps=caps_rule(settings.rules),
         do_not_call=do_not_call,
         breakers=breaker_rules(settings.breakers),

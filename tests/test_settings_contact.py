@@ -245,3 +245,11 @@ def test_the_example_campaign_has_every_rule() -> None:
             assert not section or key in tables[section], dotted
     assert set(tables["lines"][0]) >= {"number", "cps", "slots", "per_day", "warm_up", "since", "region"}
     assert set(tables["agents"][0]) >= {"agent_id", "agent_version", "weight"}
+
+
+def test_new_area_codes_come_with_their_state_or_zone(tmp_path: Path) -> None:
+    text = '[intake.area_codes]\n232 = "US-ID"\n233 = "America/Boise"\n'
+    assert read(tmp_path, text).intake.area_codes == {"232": "US-ID", "233": "America/Boise"}
+    for code, place in (("23", "US-ID"), ("123", "US-ID"), ("232", "US-XX"), ("232", "")):
+        (line,) = refused(tmp_path, f'[intake.area_codes]\n{code} = "{place}"\n')
+        assert "intake.area_codes" in line

@@ -2,8 +2,8 @@
 
 Calling the wrong person is worse than not calling, so only what is certain is repaired:
 
-- spelling: brackets, dots, hyphens and digits of any script, no-break and invisible characters, `tel:`,
-  `="..."` and the apostrophe that mark text in Excel, `0049`, `(0)`;
+- spelling: brackets, dots, hyphens and digits of any script, no-break and invisible characters, `tel:` and
+  other marks of exports (`_MARKS`), `="..."` and the apostrophe that mark text in Excel, `0049`, `(0)`;
 - `.0` behind plain digits: a spreadsheet wrote the number as a float, and no digit is lost;
 - a lost `+`: only with a default region, and only if the digits cannot be a national number of it.
 
@@ -17,6 +17,7 @@ package; the reason names its version, since area codes are added every year.
 
 import re
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -24,6 +25,7 @@ from functools import cache
 import phonenumbers
 from phonenumbers import CountryCodeSource, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from dialer.domain.north_america import area_code_regions
 from dialer.domain.records import record
 
 TEXT_CHARS_MAX = 80
@@ -62,10 +64,13 @@ class NotANumber:
     """What is wrong and what to do: a clause to follow the column's name. Holds no digit of the number."""
 
 
-def parse_number(text: str, region: str | None) -> PhoneNumber | NotANumber:
-    """The number in a cell. `region`: two-letter country whose national numbers are accepted too, or None."""
+def parse_number(text: str, region: str | None, area_codes: Collection[str] = ()) -> PhoneNumber | NotANumber:
+    """The number in a cell. `region`: two-letter country whose national numbers are accepted too, or None.
+
+    `area_codes`: those of North America that an operator knows of; the ones of `north_america.py` are known.
+    """
     e164 = read_plain_nanp(text, region)
-    return PhoneNumber(e164) if e164 is not None else read_any(text, region)
+    return PhoneNumber(e164) if e164 is not None else read_any(text, region, area_codes)
 
 
 def is_region(region: str) -> bool:
@@ -105,7 +110,18 @@ def _nanp_patterns() -> re.Pattern[str]:
     return re.compile("|".join(lines), re.ASCII)
 
 
-def read_any(text: str, region: str | None) -> PhoneNumber | NotANumber:
+@cache
+def _is_new_area(area: str) -> bool:
+    """Whether the phonenumbers package takes no number at all with this area code."""
+    patterns = _nanp_patterns()
+    return not any(patterns.fullmatch(f"{area}{exchange}0100") for exchange in range(200, 1000))
+
+
+_NEW_NANP = re.compile(r"([2-9][0-9]{2})[2-9](?!11)[0-9]{6}")
+"""A number of North America; in a new area code no more is known of it."""
+
+
+def read_any(text: str, region: str | None, area_codes: Collection[str] = ()) -> PhoneNumber | NotANumber:
     """As `parse_number`, without its shortcut."""
     text = _plain(text)
     fault = _what_it_says_itself(text)
@@ -131,25 +147,34 @@ def read_any(text: str, region: str | None) -> PhoneNumber | NotANumber:
         if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
             return NotANumber(NumberFault.NOT_A_VALID_NUMBER, "has a country code that does not exist")
         return NotANumber(NumberFault.NOT_A_NUMBER, "is no phone number")
-    return _judge(number, text, region, note)
+    return _judge(number, text, region, note, area_codes)
 
 
 _TWO = NotANumber(NumberFault.TWO_NUMBERS, "holds more than one number: keep the one to be called")
 
 _INVISIBLE = {"Cf": "", "Zs": " ", "Zl": "\n", "Zp": "\n", "Pd": "-"}
+_MARKS = frozenset({"tel", "phone", "callto", "sms", "whatsapp", "p"})
+"""What stands before the colon in exports: of links, of Twilio (`whatsapp:`), of Meta's lead ads (`p:`)."""
 _WRAPPING = " \t'\"`´‘’“”"
 
 
 def _plain(text: str) -> str:
     """The same spelling in ASCII, trimmed, without the marks of a spreadsheet's text cell."""
     if not text.isascii():
-        text = "".join(
-            _plain_char(char) for char in unicodedata.normalize("NFKC", text[: TEXT_CHARS_MAX + 1])
-        )
+        text = "".join(map(_plain_char, _compatible(text[: TEXT_CHARS_MAX + 1])))
     text = text.strip().strip(_WRAPPING)
     if text.startswith('="'):
         text = text[2:].strip(_WRAPPING)
-    return text[4:].strip() if text[:4].lower() == "tel:" else text
+    mark, colon, rest = text.partition(":")
+    return rest.strip(_WRAPPING) if colon and mark.strip().lower() in _MARKS else text
+
+
+def _compatible(text: str) -> str:
+    """In NFKC, but for numerals that are no digits, such as a footnote's: those stay and refuse the text."""
+    return "".join(
+        char if unicodedata.category(char) in ("No", "Nl") else unicodedata.normalize("NFKC", char)
+        for char in text
+    )
 
 
 def _plain_char(char: str) -> str:
@@ -164,10 +189,10 @@ _SPOILED = re.compile(r"-[0-9]+|#+|#[A-Z0-9/]+[!?]?")
 _SEPARATOR = re.compile(r"[,;|&\n]|\b(?:or|and|oder|und|ou|et|o|y)\b", re.IGNORECASE)
 _EXTENSION = re.compile(
     r".*[0-9)][\s,;./-]*"
-    r"(?:[,;]|x|#|ext|extn|extension|;ext=|ex|int|anexo|ramal|poste|durchwahl|dw|app)[\s.:=]*[0-9]{1,7}#?",
+    r"(?:[,;~]|x|#|ext|extn|extension|;ext=|ex|int|anexo|ramal|poste|durchwahl|dw|app)[\s.:=]*[0-9]{1,7}#?",
     re.IGNORECASE | re.DOTALL,
 )
-_SPELLING = re.compile(r"\(?\+?[0-9 \t().\[\]/~-]+")
+_SPELLING = re.compile(r"\(?\+?[0-9 \t().\[\]/-]+")
 
 
 def _what_it_says_itself(text: str) -> NotANumber | None:
@@ -215,16 +240,23 @@ def _digits(text: str) -> str:
 
 
 def _judge(
-    number: phonenumbers.PhoneNumber, text: str, region: str | None, note: str | None
+    number: phonenumbers.PhoneNumber,
+    text: str,
+    region: str | None,
+    note: str | None,
+    area_codes: Collection[str],
 ) -> PhoneNumber | NotANumber:
     """Whether a number that could be read is one to call."""
+    if not _digits(text).endswith(phonenumbers.national_significant_number(number)[-SHORT_DIGITS_MAX:]):
+        # the package left out what stands behind the number
+        return NotANumber(NumberFault.NOT_A_NUMBER, "has digits behind the number: keep the number alone")
     if phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
         return NotANumber(NumberFault.NO_AREA_CODE, "has no area code")
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_valid_number(number) and not _is_in_new_area(number, area_codes):
         return NotANumber(
             NumberFault.NOT_A_VALID_NUMBER,
             f"is in no numbering plan (phonenumbers {phonenumbers.__version__}): correct it; if its area "
-            "code is new, update the phonenumbers package",
+            "code is new, name it in `intake.area_codes`, or update the phonenumbers package",
         )
     if phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
         return NotANumber(NumberFault.PREMIUM_RATE, "is a premium rate number, never called")
@@ -241,6 +273,14 @@ def _judge(
                 f"may lack its area code or its first digits: in {region} a number begins with 0 or with +",
             )
     return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164), note)
+
+
+def _is_in_new_area(number: phonenumbers.PhoneNumber, area_codes: Collection[str]) -> bool:
+    """Whether it has an area code of North America that people have and the phonenumbers package lacks."""
+    match = _NEW_NANP.fullmatch(phonenumbers.national_significant_number(number))
+    if match is None or number.country_code != _NANP_CODE:
+        return False
+    return match[1] in area_codes or (bool(area_code_regions(match[1])) and _is_new_area(match[1]))
 
 
 def _is_whole(text: str, region: str | None) -> bool:

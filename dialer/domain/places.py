@@ -47,6 +47,16 @@ class AreaOverrides:
 
     zones: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By country code and area code, such as `+1689`; all of North America (+1)."""
+    regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of area codes that the phonenumbers package does not know."""
+
+    def with_codes(self, placed: Mapping[str, str]) -> "AreaOverrides":
+        """With area codes that are let in, each with its state (`US-MO`) or its zone."""
+        states = {code: place for code, place in placed.items() if place in ZONES}
+        return AreaOverrides(
+            {**self.zones, **{f"+1{code}": ZONES.get(place, (place,)) for code, place in placed.items()}},
+            {**self.regions, **{f"+1{code}": (state,) for code, state in states.items()}},
+        )
 
 
 def find_place(
@@ -132,8 +142,9 @@ def _place_of_number(to_number: str, overrides: AreaOverrides) -> Place:
     if not to_number.startswith("+1"):
         return _ask_phonenumbers(to_number)
     place = _ask_about_exchange(to_number[:8])
-    zones = overrides.zones.get(to_number[:5])
-    return Place(_sorted(zones), place.regions) if zones else place
+    area = to_number[:5]
+    zones, regions = overrides.zones.get(area), overrides.regions.get(area)
+    return Place(_sorted(zones), regions or place.regions) if zones else place
 
 
 @lru_cache(maxsize=65_536)

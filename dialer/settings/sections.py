@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from dialer.adapters.retell.proxies import DIRECT, is_loopback, usable
 from dialer.adapters.sources.cells import BadCell, read_time
 from dialer.domain.calls import JobKind
+from dialer.domain.north_america import ZONES
 
+AREA_CODE = re.compile("[2-9][0-9]{2}")
 HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/]+):([0-9]{1,5})")
 
 
@@ -174,8 +176,25 @@ class Intake(Section):
     """Rows taken into the ledger in one transaction."""
     timezone: str = "UTC"
     """IANA zone of times in the leads that name none."""
+    area_codes: Annotated[dict[str, str], Field(examples=[{"235": "US-MO"}])] = Field(default_factory=dict)
+    """New area codes of +1 to let in before the program knows them, each with its state or its IANA zone."""
 
     _zone = field_validator("timezone")(_real_zone)
+
+    @field_validator("area_codes")
+    @classmethod
+    def _are_placed(cls, area_codes: dict[str, str]) -> dict[str, str]:
+        for code, place in area_codes.items():
+            if not AREA_CODE.fullmatch(code):
+                raise ValueError(f"{code!r} is no area code: write three digits, the first not 0 or 1")
+            if place not in ZONES:
+                try:
+                    _real_zone(place)
+                except ValueError:
+                    raise ValueError(
+                        f"{place!r} is no state such as 'US-MO' and no IANA zone such as 'America/Chicago'"
+                    ) from None
+        return area_codes
 
     @field_validator("region")
     @classmethod

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dialer.domain.north_america import _AREA_CODES
 from dialer.domain.phone import (
     NotANumber,
     NumberFault,
@@ -31,6 +32,10 @@ from dialer.domain.phone import (
         ("'+12125550100", None, "+12125550100"),
         ('="2125550100"', "US", "+12125550100"),
         ("tel:+1-212-555-0100", None, "+12125550100"),
+        ("p:+12125550100", None, "+12125550100"),
+        ("p: 212-555-0100", "US", "+12125550100"),
+        ("whatsapp:+12125550100", None, "+12125550100"),
+        ("Phone: (212) 555-0100", "US", "+12125550100"),
         ("+1\u00a0212\u2011555\u20130100", None, "+12125550100"),
         ("+1\u2212212\u2212555\u22120100", None, "+12125550100"),
         ("\u202a+1 212 555 0100\u202c", None, "+12125550100"),
@@ -108,6 +113,20 @@ def test_what_is_certain_is_repaired_and_noted(text: str, region: str | None, e1
         ("+12125550100,,5#", None, "has_extension"),
         ("4155550123,0", "US", "has_extension"),
         ("030 23125000 Durchwahl 12", "DE", "has_extension"),
+        ("+1 212 555 0100 ~12", None, "has_extension"),
+        ("212-555-0100~12", "US", "has_extension"),
+        ("02-312-3456~7", "KR", "has_extension"),
+        ("03-3123-4567\uff5e9", "JP", "has_extension"),
+        ("+49 30 2312500~09", None, "has_extension"),
+        ("+86 10 6552 9988~9990", None, "has_extension"),
+        ("~+12125550100", None, "not_a_number"),
+        ("+12125550100~", None, "not_a_number"),
+        ("+12125550100*9", None, "not_a_number"),
+        ("+12125550100\u00b2", None, "not_a_number"),
+        ("+1212555010\u00b2", None, "not_a_number"),
+        ("\u2460 2125550100", "US", "not_a_number"),
+        ("fax:+12125550100", None, "not_a_number"),
+        ("l:+12125550100", None, "not_a_number"),
         ("911", "US", "emergency_or_short"),
         ("911", None, "emergency_or_short"),
         ("112", "DE", "emergency_or_short"),
@@ -207,3 +226,43 @@ def test_no_text_raises_and_every_number_is_valid(text: str, region: str | None)
         case NotANumber(code=code, reason=reason):
             assert code in NumberFault
             assert reason
+
+
+DECORATIONS = "~*#@!?%^&$_<>{}\\|`:;xXpPwW"
+"""What may stand in a cell beside a number: none of it may vanish together with digits."""
+
+
+@settings(deadline=None)
+@given(
+    number=st.sampled_from([("+12125550100", None), ("2125550100", "US"), ("+49302312500", None)]),
+    between=st.text(DECORATIONS + " .-/()", min_size=1, max_size=4),
+    behind=st.integers(0, 99_999).map(str),
+)
+@example(number=("+49302312500", None), between="~", behind="09")
+def test_no_digit_of_a_cell_is_left_out(number: tuple[str, str | None], between: str, behind: str) -> None:
+    text, region = number
+    found = parse_number(f"{text}{between}{behind}", region)
+    if isinstance(found, PhoneNumber):
+        assert found.e164.endswith(f"{text}{behind}".removeprefix("+"))
+
+
+def test_every_area_code_of_the_own_table_can_be_called() -> None:
+    for region_codes in _AREA_CODES.strip().splitlines():
+        for area in region_codes.split()[1:]:
+            numbers = [
+                parse_number(f"+1{area}{exchange}0142", None) for exchange in (202, 235, 333, 622, 789)
+            ]
+            assert any(isinstance(number, PhoneNumber) for number in numbers), area
+
+
+@pytest.mark.parametrize("text", ["+12355550142", "(235) 555-0142", "1 235 555 0142"])
+def test_an_area_code_that_nobody_knows_is_let_in_by_an_operator(text: str) -> None:
+    fault = parse_number(text.replace("235", "232"), "US")
+    assert isinstance(fault, NotANumber)
+    assert "`intake.area_codes`" in fault.reason
+    assert parse_number(text.replace("235", "232"), "US", {"232"}) == PhoneNumber("+12325550142")
+
+
+@pytest.mark.parametrize("text", ["+12321550142", "+12325110142", "+1232555014", "+123255501421"])
+def test_in_a_new_area_code_too_a_number_has_the_form_of_a_number(text: str) -> None:
+    assert isinstance(parse_number(text, None, {"232"}), NotANumber)

@@ -20,8 +20,8 @@ UNKNOWN_TO = f"(phonenumbers {phonenumbers.__version__})"
         (
             "+15555550100",
             None,
-            f"is in no numbering plan {UNKNOWN_TO}: correct it; if its area code is new, update the "
-            "phonenumbers package",
+            f"is in no numbering plan {UNKNOWN_TO}: correct it; if its area code is new, name it in "
+            "`intake.area_codes`, or update the phonenumbers package",
         ),
         (
             "14157774444",

@@ -243,3 +243,18 @@ def test_any_row_has_a_place_or_a_reason(number: str, state: str | None, postal_
     assert place.zones == tuple(sorted(set(place.zones)))
     assert place.regions == tuple(sorted(set(place.regions)))
     assert set(place.zones) <= available_timezones()
+
+
+def test_an_area_code_that_is_let_in_is_where_the_operator_says() -> None:
+    overrides = AreaOverrides().with_codes({"232": "US-ID", "233": "America/Boise"})
+
+    def place(number: str, state: str | None = None) -> Place:
+        return find_place(number, timezone=None, state=state, postal_code=None, overrides=overrides)
+
+    assert place("+12325550142") == Place(("America/Denver", "America/Los_Angeles"), ("US-ID",))
+    assert place("+12335550142") == Place(("America/Boise",), ())
+    assert place("+12335550142", state="ID").regions == ("US-ID",)
+
+
+def test_a_new_area_code_of_the_own_table_has_all_zones_of_its_state() -> None:
+    assert find("+15655550142") == Place(("America/New_York",), ("US-GA",))

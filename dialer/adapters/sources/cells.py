@@ -121,9 +121,9 @@ def read_campaign(text: str) -> str:
 
 
 @lru_cache(REMEMBERED_CELLS_MAX)
-def read_from_number(text: str, region: str | None) -> str:
+def read_from_number(text: str, region: str | None, area_codes: frozenset[str] = frozenset()) -> str:
     """The line to call from, as E.164, read like the number to call. Raises `BadCell`."""
-    number = parse_number(text, region)
+    number = parse_number(text, region, area_codes)
     if isinstance(number, NotANumber):
         raise BadCell(RowFault.BAD_FROM_NUMBER, number.reason)
     return number.e164

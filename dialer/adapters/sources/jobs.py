@@ -42,7 +42,8 @@ class RowReader:
         """True if a line with these cells would make a row by itself, with a number to call."""
         if self._number is None or len(cells) != self._width or self._width == 1:
             return False
-        return isinstance(parse_number(cells[self._number], self._options.region), PhoneNumber)
+        options = self._options
+        return isinstance(parse_number(cells[self._number], options.region, options.area_codes), PhoneNumber)
 
     def _fitted(self, cells: list[str]) -> list[str]:
         """As many cells as there are columns: missing ones are empty, surplus ones must be."""
@@ -68,7 +69,7 @@ class RowReader:
         row = _Row(self._columns, cells, self._only_variables)
         if not self._only_number or options.default_kind is JobKind.WEB_CALL:
             return read_job(row, options, line=line, row=tuple(cells), columns=self._variable_names)
-        number = row.number(options.region)
+        number = row.number(options)
         return CallJob(
             key=number,
             to_number=number,
@@ -96,11 +97,11 @@ class _Row:
         except BadCell as bad:
             raise BadCell(bad.code, f"column {self.columns.names[index]!r} {bad.reason}") from None
 
-    def number(self, region: str | None) -> str:
+    def number(self, options: JobOptions) -> str:
         index = self.columns.known.get("to_number")
         if index is None:
             raise BadCell(NumberFault.NO_NUMBER, "the file has no column for the number: add to_number")
-        number = parse_number(self.cells[index], region)
+        number = parse_number(self.cells[index], options.region, options.area_codes)
         if isinstance(number, NotANumber):
             raise BadCell(number.code, f"column {self.columns.names[index]!r} {number.reason}")
         return number.e164

@@ -234,11 +234,11 @@ class _Message:
         except BadCell as bad:
             raise BadCell(bad.code, f"field {name!r} {bad.reason}") from None
 
-    def number(self, region: str | None) -> str:
+    def number(self, options: JobOptions) -> str:
         text = self.message.to_number
         if text is None:
             raise BadCell(NumberFault.NO_NUMBER, "the message has no to_number: add it")
-        number = parse_number(text, region)
+        number = parse_number(text, options.region, options.area_codes)
         if isinstance(number, NotANumber):
             raise BadCell(number.code, f"field 'to_number' {number.reason}")
         return number.e164

@@ -18,6 +18,8 @@ class JobOptions:
 
     region: str | None = None
     """Country (two letters) of the numbers without +; None: such a row is refused."""
+    area_codes: frozenset[str] = frozenset()
+    """Area codes of +1 that the phonenumbers package lacks and the operator lets in."""
     default_kind: JobKind = JobKind.PHONE_CALL
     """For rows that name none."""
     default_timezone: str = "UTC"

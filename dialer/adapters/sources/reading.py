@@ -28,7 +28,7 @@ class Fields(Protocol):
         """A field's text through its reader; None if there is none. Raises `BadCell`, which names it."""
         ...
 
-    def number(self, region: str | None) -> str:
+    def number(self, options: JobOptions) -> str:
         """The number to call, E.164. Raises `BadCell`, also if there is none."""
         ...
 
@@ -49,11 +49,13 @@ def read_job(
     kind = fields.read("kind", read_kind) or options.default_kind
     job_id = fields.read("job_id", read_job_id)
     # A web call rings nobody; the person's number in the row must not make it this person's second call.
-    to_number = None if kind is JobKind.WEB_CALL else fields.number(options.region)
+    to_number = None if kind is JobKind.WEB_CALL else fields.number(options)
     key = job_id or to_number
     if key is None:
         raise BadCell(RowFault.NO_JOB_ID, "a web call has no number, so it needs a job_id: add one")
-    from_number = fields.read("from_number", lambda text: read_from_number(text, options.region))
+    from_number = fields.read(
+        "from_number", lambda text: read_from_number(text, options.region, options.area_codes)
+    )
     if from_number is None and options.needs_from_number and kind is JobKind.PHONE_CALL:
         raise BadCell(
             RowFault.NO_FROM_NUMBER, "the row names no from_number, and no `from_numbers` are configured"

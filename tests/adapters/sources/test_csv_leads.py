@@ -1,9 +1,10 @@
 """Each lead list of tests/leads: exactly which lines become jobs and which are refused, and why."""
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
-from csv_kit import EXAMPLE, LEADS, accepted, job, read, rejected
+from csv_kit import EXAMPLE, LEADS, accepted, job, read, read_text, rejected
 
 from dialer.domain.calls import CallContent, CallJob
 from dialer.domain.errors import BadInput
@@ -138,3 +139,19 @@ def test_example_leads_are_all_valid_and_show_every_behaviour() -> None:
     assert {int(number[-2:]) for number in numbers} == set(range(93))
     assert len({number[2:5] for number in numbers}) > 30
     assert {row.content.metadata["crm_id"] for row in rows}
+
+
+def test_the_marks_of_a_lead_ads_export_are_no_part_of_its_numbers(tmp_path: Path) -> None:
+    text = (
+        "id,created_time,phone_number,full_name\n"
+        "l:100,2026-11-01T10:00:00-05:00,p:+12125550100,Ana\n"
+        "l:101,2026-11-01T10:00:00-05:00,p:+12125550101,Bo\n"
+    )
+    assert accepted(read_text(tmp_path, text)) == {2: "+12125550100", 3: "+12125550101"}
+
+
+def test_area_codes_are_let_in_for_both_numbers_of_a_row(tmp_path: Path) -> None:
+    text = "to_number,from_number\n+12325550100,+12325550199\n(232) 555-0101,\n"
+    assert list(rejected(read_text(tmp_path, text, region="US"))) == [2, 3]
+    rows = read_text(tmp_path, text, region="US", area_codes=frozenset({"232"}))
+    assert accepted(rows) == {2: "+12325550100", 3: "+12325550101"}
