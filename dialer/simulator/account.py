@@ -57,6 +57,8 @@ class Account:
 
     idempotency: bool = True
     """False: the account ignores `idempotency_key`, as before SDK 6.1.0."""
+    key_life_s: float = 3600.0
+    """SDK: an idempotency key repeats the same request "for up to one hour"."""
     listing_lag_s: float = 0.0
     """A new call is listed only after so long; get-call knows it at once."""
     lists_registered: bool = True

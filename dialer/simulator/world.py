@@ -14,7 +14,6 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Final
 
 from dialer.simulator.account import Account, ConcurrencyRefusal, RateRefusal
 from dialer.simulator.calls import Call, Kind, Request
@@ -24,9 +23,6 @@ from dialer.simulator.limits import SlidingWindow, seconds_up
 from dialer.simulator.people import NO_SLOT, Behaviour, Script, behaviour_of, script_of, times_of
 from dialer.simulator.report import Tally
 from dialer.simulator.validation import Json, Refusal, allowed_by
-
-KEY_LIFE_S: Final = 3600.0
-"""SDK: an idempotency key repeats the same request "for up to one hour"."""
 
 
 class Event(StrEnum):
@@ -137,7 +133,7 @@ class World:
         if not self.account.idempotency or not isinstance(key, str) or key not in self._by_key:
             return None
         call, fingerprint = self._by_key[key]
-        if now - call.created_at >= KEY_LIFE_S:
+        if now - call.created_at >= self.account.key_life_s:
             return None
         if fingerprint != hash(raw):
             raise Refusal(400, "idempotency_key was already used with a different request.")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.commit import Group, Operation
 from dialer.adapters.ledger.store import SqlLedger, inline
 from dialer.domain.calls import CampaignId
+from dialer.ports import AttemptUpdate, Finish
 
 
 class CrashError(BaseException):
@@ -45,8 +46,16 @@ _GROUPS = {Moment.CLAIM: Group.CLAIM, Moment.UPDATE: Group.UPDATE, Moment.FINISH
 class CrashingLedger(SqlLedger):
     """A ledger whose process crashes at a transaction, and that then takes nothing any more."""
 
-    def __init__(self, conn: sa.Connection, crash: Crash | None, on_crash: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        conn: sa.Connection,
+        crash: Crash | None,
+        on_crash: Callable[[], None],
+        on_written: Callable[[AttemptUpdate | Finish], None] = lambda _: None,
+    ) -> None:
+        """`on_written`: told of what is durable of an attempt."""
         super().__init__(partial(inline, conn))
+        self._on_written = on_written
         self._crash = crash
         self._on_crash = on_crash
         self._seen = 0
@@ -67,6 +76,9 @@ class CrashingLedger(SqlLedger):
         strikes = not self.is_dead and self._strikes(operations)
         if not self.is_dead and not (strikes and self._crash is not None and not self._crash.commits):
             await super()._commit(operations)
+            for operation in operations:
+                if operation.error is None and isinstance(operation.payload, AttemptUpdate | Finish):
+                    self._on_written(operation.payload)
         if strikes:
             self.die()
         if self.is_dead:

@@ -12,10 +12,14 @@ import sqlalchemy as sa
 from dialer.adapters.ledger import decisions, reads, tables
 from dialer.domain.calls import CampaignId
 from dialer.domain.decisions import Decision, decode
+from dialer.domain.lifecycle import AttemptState
 from dialer.engine.events import AttemptClaimed, Event
+from dialer.ports import AttemptUpdate, Finish
 from dialer.simulator.calls import Call
 from dialer.simulator.report import Report
+from tests.simulation.acts import Act, What
 from tests.simulation.plan import Plan
+from tests.simulation.wire import Arrival
 
 
 @dataclass(slots=True)
@@ -36,7 +40,17 @@ class Heard:
     requests: list[tuple[float, str, str]] = field(default_factory=list)
     """What was asked of the API and what came of it, when it was answered."""
     creates: list[tuple[float, str]] = field(default_factory=list)
-    """When requests for phone calls left, and for which attempt."""
+    """When requests for phone calls were handed to the client, and for which attempt."""
+    arrivals: list[Arrival] = field(default_factory=list)
+    """When their first bytes came to the server, and for which attempt."""
+    webhooks: list[tuple[float, str]] = field(default_factory=list)
+    """When a process took a webhook, and of which attempt's call."""
+    repeats: list[tuple[float, str]] = field(default_factory=list)
+    """When the ledger wrote that an attempt's request goes out once more."""
+    written: list[tuple[float, AttemptUpdate | Finish]] = field(default_factory=list)
+    """What the ledger was asked to write of attempts, and took."""
+    acts: list[tuple[float, Act]] = field(default_factory=list)
+    """When operators did what."""
     lives: list[Lived] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
     """Why the run could not go on."""
@@ -77,6 +91,46 @@ class Evidence:
             if isinstance(event, AttemptClaimed):
                 first.setdefault(event.attempt.id, at)
         return first
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Then its file is not read to the end."""
+        return any(act.what is What.CANCEL for _, act in self.heard.acts)
+
+    @cached_property
+    def states_of(self) -> dict[str, list[tuple[float, AttemptState]]]:
+        """The states that each attempt was written to have, with the loop's times."""
+        found: dict[str, list[tuple[float, AttemptState]]] = {}
+        for at, what in self.heard.written:
+            found.setdefault(what.attempt.id, []).append((at, what.state))
+        return found
+
+    @cached_property
+    def uncertain_since(self) -> dict[str, float]:
+        """When each attempt was first written to be uncertain."""
+        return {
+            who: at
+            for who, states in self.states_of.items()
+            for at, state in reversed(states)
+            if state is AttemptState.UNCERTAIN
+        }
+
+    @cached_property
+    def arrivals_of(self) -> dict[str, list[Arrival]]:
+        found: dict[str, list[Arrival]] = {}
+        for arrival in self.heard.arrivals:
+            found.setdefault(arrival.attempt_id, []).append(arrival)
+        return found
+
+    @cached_property
+    def rung_by_number(self) -> dict[str, list[float]]:
+        """When attempts were claimed whose calls rang somebody, by number."""
+        found: dict[str, list[float]] = {}
+        for call in self.calls:
+            attempt = self.attempt_of.get(call.attempt_id or "")
+            if call.rung and attempt is not None:
+                found.setdefault(call.to_number, []).append(attempt["claimed_at"])
+        return {number: sorted(times) for number, times in found.items()}
 
     @cached_property
     def calls_of_job(self) -> dict[int, list[Call]]:

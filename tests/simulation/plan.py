@@ -19,9 +19,10 @@ from dialer.engine.placing import PlacingConfig
 from dialer.engine.tracking import TrackingConfig
 from dialer.simulator.account import Account, ConcurrencyRefusal, RateRefusal
 from dialer.simulator.faults import Faults
+from tests.simulation.acts import Act, draw_acts
 from tests.simulation.crash import Crash, Moment
 from tests.simulation.rows import Rows, draw_readings
-from tests.simulation.wire import Weather
+from tests.simulation.wire import Ways, Weather
 
 EPOCH_S = 1_800_000_000.0
 FROM_NUMBERS = ("+12125550199", "+13125550199")
@@ -30,6 +31,11 @@ QUICK_BREAKERS = BreakerRules(
     provider=RestRule(after=3, first_s=10.0, max_s=120.0),
 )
 LIVES_MAX = 5
+NEAR = Ways()
+KEY_SLACK_S = 5.0
+"""The account forgets a key so long after the engine no longer trusts it."""
+SLOW_CONNECTIONS = False
+"""Whether connections cost time: what is counted before its connection exists breaks its promise then."""
 STEPS_S = (3600.0, -3600.0, 900.0, 40.0, 3.0, -3.0)
 
 
@@ -77,6 +83,9 @@ class Plan:
     """The ledger is a file, opened anew by each life; else it stays in memory."""
     torn_bytes: int
     """A crash takes so many from the end of the results log."""
+    ways: Ways = NEAR
+    acts: tuple[Act, ...] = ()
+    """What operators do, in order."""
 
 
 def draw(seed: int) -> Plan:
@@ -91,6 +100,13 @@ def draw(seed: int) -> Plan:
     lives = tuple(_life(chance, slots) for _ in range(chance.randint(1, LIVES_MAX)))
     horizon_s = chance.choice((60.0, 300.0, 1500.0))
     readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
+    changes = _changes(chance, account, faults, horizon_s, honoured)
+    key_life_s = config.placing.key_lifetime_s + _held_s(changes, faults) + KEY_SLACK_S
+    account = replace(account, key_life_s=key_life_s)
+    acts: tuple[Act, ...] = ()
+    if chance.random() < 0.4:
+        numbers = [row.to_number for row in readings[0].jobs if row.to_number]
+        acts, config = draw_acts(chance, numbers, horizon_s, slots), replace(config, control_s=2.0)
     dnc = frozenset(row.to_number for row in readings[0].jobs if row.to_number and chance.random() < 0.03)
     plan = Plan(
         seed,
@@ -98,7 +114,7 @@ def draw(seed: int) -> Plan:
         replace(account, do_not_call=dnc),
         faults,
         lives,
-        _changes(chance, account, faults, horizon_s, honoured),
+        changes,
         _steps(chance, horizon_s),
         config,
         timeout_s=chance.choice((10.0, 30.0, 120.0)),
@@ -108,8 +124,32 @@ def draw(seed: int) -> Plan:
         batch_rows=chance.choice((7, 25, 200)),
         in_file=chance.random() < 0.05,
         torn_bytes=chance.choice((0, 0, 1, 40, 700)),
+        ways=_ways(chance),
+        acts=acts,
     )
     return plan if config.placing.api_honours_key else _with_a_bound_on_the_lag(chance, plan)
+
+
+def _ways(chance: Random) -> Ways:
+    """In most runs the network costs nothing; in few it is far away."""
+    if not SLOW_CONNECTIONS or chance.random() < 0.6:
+        return NEAR
+    return Ways(
+        name_s=chance.choice((0.0, 0.02, 0.5)),
+        trip_s=chance.choice((0.01, 0.05, 0.3)),
+        jitter=chance.choice((0.0, 1.0, 5.0)),
+        resets=chance.choice((0.0, 0.0, 0.1)),
+    )
+
+
+def _held_s(changes: tuple[Change, ...], faults: Faults) -> float:
+    """How much later than it was sent a request may be looked at, at most."""
+    longest = 0.0
+    for nth, change in enumerate(changes):
+        if change.weather is Weather.HOLDS:
+            ends = [later.at for later in changes[nth + 1 :] if later.weather is not None]
+            longest = max(longest, max(ends, default=change.at) - change.at)
+    return longest + (faults.made_late_s if faults.made_late else 0.0)
 
 
 def _with_a_bound_on_the_lag(chance: Random, plan: Plan) -> Plan:

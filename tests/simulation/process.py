@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import TypeVar
@@ -18,10 +19,11 @@ from dialer.adapters.retell.signature import Signatures
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, JobKind
 from dialer.domain.errors import CallError
+from dialer.domain.lifecycle import AttemptState
 from dialer.engine.campaign import Campaign, CampaignConfig
 from dialer.engine.events import Event
 from dialer.engine.intake import Intake
-from dialer.ports import CallApi, Clock, ResultSink
+from dialer.ports import AttemptUpdate, CallApi, Clock, Control, Finish, ResultSink
 from dialer.simulator.server import Simulator
 from dialer.web.server import serve
 from dialer.web.webhooks import PATH, webhook_app
@@ -68,7 +70,7 @@ class Endless(Exception):
 async def live(world: World, life: Life, rows: Rows, conn: sa.Connection, chance: Random) -> bool:
     """Run a process to its end, whichever that is; False if that was a crash. Raises what the engine does."""
     scope = anyio.CancelScope(deadline=anyio.current_time() + LIFE_MAX_S)
-    ledger = world.parts.ledger(conn, life.crash, scope.cancel)
+    ledger = world.parts.ledger(conn, life.crash, scope.cancel, partial(_written, world.heard))
     with _takes_crash():
         async with anyio.create_task_group() as writer:
             writer.start_soon(ledger.write)
@@ -118,7 +120,9 @@ async def _dial(world: World, life: Life, rows: Rows, ledger: CrashingLedger, ch
         api = WatchedApi(real, heard)
         campaign_id = await ledger.open_campaign(NAME, world.clock.now(), simulated=True)
         sink = parts.sink(stack.enter_context(JsonlLog(world.log)))
-        campaign = Campaign(NAME, ledger, api, sink, world.clock, chance, config, observe)
+        campaign = Campaign(
+            NAME, ledger, api, sink, world.clock, chance, config, observe, partial(_changed, config)
+        )
         parts.alter(campaign)
         intake = Intake(
             ledger,
@@ -136,6 +140,20 @@ async def _dial(world: World, life: Life, rows: Rows, ledger: CrashingLedger, ch
         background.cancel_scope.cancel()
 
 
+def _written(heard: Heard, what: AttemptUpdate | Finish) -> None:
+    now = anyio.current_time()
+    heard.written.append((now, what))
+    is_repeat = (
+        isinstance(what, AttemptUpdate) and what.state is AttemptState.UNCERTAIN and what.error is None
+    )
+    if is_repeat:
+        heard.repeats.append((now, what.attempt.id))
+
+
+def _changed(config: CampaignConfig, control: Control) -> CampaignConfig:
+    return replace(config, **control.changes)
+
+
 async def _call_later(after_s: float, step: Callable[[], None]) -> None:
     await anyio.sleep(after_s)
     step()
@@ -147,6 +165,8 @@ async def _hearing(world: World, campaign: Campaign) -> AsyncIterator[None]:
 
     def hear(event: str, news: CallNews) -> None:
         del event
+        if news.attempt_id is not None:
+            world.heard.webhooks.append((anyio.current_time(), news.attempt_id))
         campaign.heard(news)
 
     app = webhook_app(Signatures([key], world.clock.now), parse_event, hear, body_bytes_max=1_000_000)

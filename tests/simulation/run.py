@@ -16,6 +16,7 @@ from dialer.adapters.ledger.database import sqlite_engine
 from dialer.domain.lifecycle import JobState
 from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator
+from tests.simulation.acts import Act, What, carry_out
 from tests.simulation.evidence import Evidence, Heard, Lived, ledger_tables
 from tests.simulation.plan import EPOCH_S, Change, Life, Plan
 from tests.simulation.process import NAME, Parts, World, live
@@ -82,6 +83,8 @@ async def _run(plan: Plan, parts: Parts, folder: Path) -> Evidence:
     loop = asyncio.get_running_loop()
     assert isinstance(loop, WireLoop)
     clock, heard = _SteppingClock(plan, loop), Heard()
+    loop.set_ways(plan.ways, Random(f"ways/{plan.seed}"))
+    heard.arrivals = loop.arrivals
     simulator = Simulator(plan.account, plan.faults, seed=plan.seed, now=lambda: EPOCH_S + loop.time())
     with ExitStack() as stack:
         store = _Store(folder / "dialer.db" if plan.in_file else None)
@@ -91,9 +94,11 @@ async def _run(plan: Plan, parts: Parts, folder: Path) -> Evidence:
             try:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(_change, plan.changes, simulator, loop)
+                    tasks.start_soon(_operate, world, store, loop)
                     await _live_all(world, store, clock)
                     tasks.cancel_scope.cancel()
                     _calm(world, loop)
+                    _let_go_on(world, store, loop)
                 await _finish(world, store)
             except Exception as error:
                 heard.troubles.append(_said(error))
@@ -117,6 +122,23 @@ async def _change(changes: tuple[Change, ...], simulator: Simulator, loop: WireL
             simulator.set_faults(**{name: getattr(change.faults, name) for name in Faults.__slots__})
         if change.account:
             simulator.set_account(**dict(change.account))
+
+
+async def _operate(world: World, store: "_Store", loop: WireLoop) -> None:
+    for act in world.plan.acts:
+        await anyio.sleep(max(0.0, act.at - loop.time()))
+        _act(world, store, act, loop)
+
+
+def _act(world: World, store: "_Store", act: Act, loop: WireLoop) -> None:
+    with store.connect() as conn:
+        if carry_out(conn, NAME, act, world.clock.now(), loop.time(), world.simulator.calls):
+            world.heard.acts.append((loop.time(), act))
+
+
+def _let_go_on(world: World, store: "_Store", loop: WireLoop) -> None:
+    """Nothing stays paused."""
+    _act(world, store, Act(loop.time(), What.RESUME), loop)
 
 
 def _calm(world: World, loop: WireLoop) -> None:

@@ -1,0 +1,158 @@
+"""What the account sees and what operators said, one function each: what breaks a promise, in plain words."""
+
+from collections.abc import Iterator
+from math import ceil
+
+from dialer.domain.lifecycle import AttemptState
+from tests.simulation.acts import What
+from tests.simulation.evidence import Evidence
+from tests.simulation.wire import Arrival
+
+HEARD_S = 0.5
+"""A request may leave so long after a webhook about its call was taken."""
+TOLD_S = 4.5
+"""A request may leave so long after an operator's word is in the ledger: what was asked a second ago still
+holds, and a connection may be waited for."""
+
+
+def no_faster(seen: Evidence) -> list[str]:
+    """Never over: no sliding second holds more first bytes than the rate, as the server sees them."""
+    sent = sorted(arrival.due_at for arrival in seen.heard.arrivals)
+    paces = [(0.0, seen.plan.config.cps), *_paces(seen)]
+    problems = []
+    for cps in {pace for _, pace in paces}:
+        most = ceil(cps)
+        width_s = max(1.0, most / cps)
+        for first, last in zip(sent, sent[most:], strict=False):
+            if last - first < width_s and cps >= _pace_in(seen, paces, first, last):
+                problems.append(f"{most + 1} requests came from {first:.4f} to {last:.4f}, at {cps} a second")
+    return problems
+
+
+def _paces(seen: Evidence) -> Iterator[tuple[float, float]]:
+    for at, act in seen.heard.acts:
+        if act.what is What.SET:
+            yield at, dict(act.changes)["cps"]
+
+
+def _pace_in(seen: Evidence, paces: list[tuple[float, float]], first: float, last: float) -> float:
+    """The highest pace that held in that time, for any process: a new one begins with its own."""
+    since = first - seen.plan.config.control_s - 1.0
+    before = [pace for at, pace in paces if at <= since][-1:]
+    return max(
+        [seen.plan.config.cps] * (len(paces) > 1) + before + [p for at, p in paces if since < at <= last]
+    )
+
+
+def keys_are_known(seen: Evidence) -> list[str]:
+    """No request is repeated under a key that the account has forgotten."""
+    if not seen.plan.config.placing.api_honours_key:
+        return []
+    life_s = seen.plan.account.key_life_s
+    first: dict[str, Arrival] = {}
+    problems = []
+    for arrival in seen.heard.arrivals:
+        known = first.setdefault(arrival.attempt_id, arrival)
+        if (age_s := arrival.due_at - known.at) >= life_s and _is_uncertain(seen, arrival):
+            problems.append(f"{arrival.attempt_id} was repeated at {arrival.at:.3f}, after {age_s:.0f} s")
+    return problems
+
+
+def _is_uncertain(seen: Evidence, arrival: Arrival) -> bool:
+    """Whether the ledger held the attempt for uncertain: else every request before surely made no call."""
+    uncertain = seen.uncertain_since.get(arrival.attempt_id)
+    return uncertain is not None and uncertain < arrival.left_at
+
+
+def repeats_are_written_first(seen: Evidence) -> list[str]:
+    """What goes out once more is in the ledger before it leaves."""
+    problems = []
+    written: dict[str, list[float]] = {}
+    for at, attempt_id in seen.heard.repeats:
+        written.setdefault(attempt_id, []).append(at)
+    last: dict[str, float] = {}
+    for arrival in seen.heard.arrivals:
+        who, left_at = arrival.attempt_id, arrival.left_at
+        if _is_uncertain(seen, arrival) and not any(
+            last.get(who, 0.0) <= at <= left_at for at in written.get(who, ())
+        ):
+            problems.append(f"{who} was repeated at {left_at:.3f}, of which nothing was written")
+        last[who] = left_at
+    return problems
+
+
+def what_is_heard_is_believed(seen: Evidence) -> list[str]:
+    """Nothing is asked for again whose call a webhook has shown to the same process, nor is it unknown."""
+    problems = []
+    for heard_at, attempt_id in seen.heard.webhooks:
+        life = next((life for life in seen.heard.lives if life.began <= heard_at <= life.ended), None)
+        if life is None:
+            continue
+        for arrival in seen.arrivals_of.get(attempt_id, ()):
+            if heard_at + HEARD_S < arrival.left_at <= life.ended:
+                problems.append(
+                    f"{attempt_id} was heard of at {heard_at:.3f}, repeated at {arrival.left_at:.3f}"
+                )
+        for at, state in seen.states_of.get(attempt_id, ()):
+            if (
+                state is AttemptState.UNKNOWN
+                and heard_at + HEARD_S < at <= life.ended
+                and _was_open(seen, attempt_id, heard_at)
+            ):
+                problems.append(f"{attempt_id} was heard of at {heard_at:.3f} and is unknown at {at:.3f}")
+    return problems
+
+
+def _was_open(seen: Evidence, attempt_id: str, at: float) -> bool:
+    """Whether it was being looked for when it was heard of."""
+    before = [state for when, state in seen.states_of.get(attempt_id, ()) if when <= at]
+    return not before or before[-1] is AttemptState.UNCERTAIN
+
+
+def nobody_who_refused(seen: Evidence) -> list[str]:
+    """Nobody is asked to be called whom the do-not-call list has had for some seconds."""
+    problems = []
+    numbers = {attempt["id"]: attempt["to_number"] for attempt in seen.attempts}
+    said = {act.number: at for at, act in reversed(seen.heard.acts) if act.what is What.SUPPRESS}
+    for arrival in seen.heard.arrivals:
+        since = said.get(numbers.get(arrival.attempt_id) or "")
+        if since is not None and arrival.left_at > since + TOLD_S:
+            problems.append(
+                f"{arrival.attempt_id} left at {arrival.left_at:.3f}, to a number suppressed at {since:.3f}"
+            )
+    return problems
+
+
+def operators_are_obeyed(seen: Evidence) -> list[str]:
+    """Nothing leaves while the campaign is paused, nor once it is cancelled."""
+    problems, stopped = [], None
+    spans: list[tuple[float, float, What]] = []
+    for at, act in seen.heard.acts:
+        if act.what in (What.PAUSE, What.CANCEL) and stopped is None:
+            stopped = at, act.what
+        elif act.what is What.RESUME and stopped is not None and stopped[1] is What.PAUSE:
+            spans.append((stopped[0], at, What.PAUSE))
+            stopped = None
+    if stopped is not None:
+        spans.append((stopped[0], float("inf"), stopped[1]))
+    for since, until, what in spans:
+        late = since + seen.plan.config.control_s + TOLD_S
+        problems += [
+            f"{arrival.attempt_id} left at {arrival.left_at:.3f}, {what} since {since:.3f}"
+            for arrival in seen.heard.arrivals
+            if late < arrival.left_at < until
+        ]
+    return problems
+
+
+def caps_hold(seen: Evidence) -> list[str]:
+    """Nobody is rung more often than the caps say, by the times of the claims."""
+    if seen.steps:
+        return []  # then nobody can say how long a window was
+    problems = []
+    for number, times in seen.rung_by_number.items():
+        for cap in seen.plan.config.screen.caps.caps:
+            for first, last in zip(times, times[cap.calls :], strict=False):
+                if last - first < cap.window_s:
+                    problems.append(f"{number} was rung {cap.calls + 1} times in {last - first:.0f} s: {cap}")
+    return problems
