@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from dialer.cli import exits, words
+from dialer.cli.asking import confirmed
 from dialer.cli.run_options import RunOptions
 from dialer.cli.summary import as_json, exit_code, lines
 from dialer.domain.errors import BadInput, DialerError
@@ -94,7 +95,7 @@ def _ask(loaded: "Loaded", leads: Path, campaign: str) -> None:
     words.echo(f"This places real calls to the people in {leads} (campaign {campaign})", err=True)
     words.echo(f"from {lines}, {settings.pace.cps:g} a second, {settings.pace.slots} at once.", err=True)
     try:
-        agreed = typer.confirm("Go on?", err=True)
+        agreed = confirmed("Go on?")
     except typer.Abort:  # Ctrl-C, Ctrl-D
         words.echo("", "nobody was called", err=True)
         raise typer.Exit(exits.INTERRUPTED) from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dialer.cli import exits, flags, words
+from dialer.cli.asking import confirmed
 from dialer.cli.operators import By, operator
 from dialer.domain.errors import BadInput, DialerError
 
@@ -154,7 +155,7 @@ def _ask(campaign: str, before: "Stands") -> None:
         raise BadInput("cancelling cannot be taken back and there is no terminal to ask on: add --yes")
     words.echo(f"This cancels {campaign} for good: {_people(before)} will not be called.", err=True)
     try:
-        agreed = typer.confirm("Go on?", err=True)
+        agreed = confirmed("Go on?")
     except typer.Abort:  # Ctrl-C, Ctrl-D
         words.echo("", "nothing is cancelled", err=True)
         raise typer.Exit(exits.INTERRUPTED) from None

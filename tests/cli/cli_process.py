@@ -22,6 +22,7 @@ from tests.cli.warm import ask
 COMMAND = (sys.executable, "-m", "dialer")
 TIMEOUT_S = 60
 AGAIN_S = 5.0
+"""A signal is sent again where nothing has come of it: whoever is asked may not be listening yet."""
 READ_BYTES = 65_536
 
 
@@ -102,19 +103,18 @@ def dialer_on_terminal(
     ) as process:
         os.close(theirs)
         os.write(ours, typed)
+        interrupted = False
         said = b""
         try:
             while True:
-                if interrupt_at is not None and interrupt_at in said:
-                    # again when nothing comes of it: a signal right before a blocking read is not seen
-                    process.send_signal(signal.SIGINT)
-                    if not select.select([ours], [], [], AGAIN_S)[0]:
-                        continue
-                    interrupt_at = None
-                part = os.read(ours, READ_BYTES)
-                if not part:
+                heard = bool(select.select([ours], [], [], AGAIN_S)[0])
+                part = os.read(ours, READ_BYTES) if heard else b""
+                if heard and not part:
                     break
                 said += part
+                if interrupt_at is not None and interrupt_at in said and (not heard or not interrupted):
+                    process.send_signal(signal.SIGINT)
+                    interrupted = True
         except OSError:  # Linux says so when the other end is closed
             pass
         finally:

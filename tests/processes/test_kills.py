@@ -21,6 +21,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_again_and_again_everyone_is_called_once(tmp_path: Path, ledger: str | None) -> None:
     killed = kill_rounds(tmp_path, ROUNDS, LEADS, SEED, lambda told: None, SPEED, ledger)
     said = "\n".join(totals(killed, LEADS))

@@ -22,6 +22,7 @@ STEP_S = 1777
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_week_breaks_no_rule() -> None:
     seen = run(Plan(many=400))
     assert {name: found for name, found in (violations(seen) | disagreements(seen)).items() if found} == {}
