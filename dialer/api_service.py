@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
 
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sources.messages import job_schema
@@ -45,5 +46,9 @@ async def api_served(
             changes_schema=changes_schema(),
             observe=observe,
         )
-        async with serve(app, api.address, setting="api.listen") as url:
+
+        def malformed(client: str) -> None:
+            observe(Answered(None, client, "", "", HTTPStatus.BAD_REQUEST, 0.0))
+
+        async with serve(app, api.address, setting="api.listen", malformed=malformed) as url:
             yield url

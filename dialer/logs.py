@@ -15,6 +15,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
 from dialer.domain.results import rfc3339
+from dialer.domain.texts import printable_lines
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
@@ -47,6 +48,7 @@ WEBHOOK_REMEDIES: Mapping[WebhookFault, str] = {
     WebhookFault.BAD_SIGNATURE: "Retell signs with the key that has the webhook badge in its dashboard: give "
     "that key as DIALER_WEBHOOKS__KEYS; and check this machine's clock",
     WebhookFault.TOO_LARGE: "raise webhooks.body_bytes_max; how the call ended is asked for instead",
+    WebhookFault.MALFORMED: "it is no HTTP that can be read: somebody else than Retell tries this port",
     WebhookFault.TOO_SLOW: "check the proxy in front of this port; how the call ended is asked for instead",
 }
 SECRET_CHARS_MIN = 4
@@ -56,6 +58,14 @@ NUMBER = re.compile(
     r"(?:\+|%2[Bb])[0-9](?:[ ().\-/]{0,3}[0-9]){6,14}(?![0-9])"  # with a plus, however it is set apart
     r"|(?<![\w.:+-])[0-9]{10,15}(?![\w:-]|\.[0-9])"  # bare, but not part of an id or a time
 )
+
+SECRETS = re.compile(
+    r"dialer_(?=[A-Za-z_]*[0-9A-Z-])[\w-]{12,}"  # a token of the HTTP API; metrics' names are small letters
+    r"|\bkey_(?=[A-Za-z_]*[0-9])[\w-]{8,}"  # a key of Retell
+    r"|(?<=[Bb]earer )[^\s'\"]+"
+    r"|(?<=://)[^/@\s'\"]+:[^/@\s'\"]+(?=@)"  # a user and password in a URL
+)
+"""Secrets by their looks, whoever writes them: also a stranger's, or one that is in no settings any more."""
 
 Log = FilteringBoundLogger
 
@@ -72,12 +82,16 @@ def _mask(number: str) -> str:
 
 
 def cleaner(secrets: Sequence[str], *, show_numbers: bool) -> Callable[[str], str]:
-    """What every text goes through. A secret shorter than `SECRET_CHARS_MIN` is too common a text to hide."""
+    """What every text goes through; what would steer a terminal is escaped in it.
+
+    A secret shorter than `SECRET_CHARS_MIN` is too common a text to hide.
+    """
     hidden = sorted((secret for secret in secrets if len(secret) >= SECRET_CHARS_MIN), key=len, reverse=True)
 
     def clean(text: str) -> str:
         for secret in hidden:
             text = text.replace(secret, "***")
+        text = printable_lines(SECRETS.sub("***", text))
         return text if show_numbers else mask_numbers(text)
 
     return clean

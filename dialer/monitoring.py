@@ -23,6 +23,7 @@ from dialer.domain.errors import BadInput, LedgerError
 from dialer.engine.events import CampaignStopping, Observe
 from dialer.ports import Clock
 from dialer.settings import Settings
+from dialer.web.api import Answered
 from dialer.web.exposition import Textfile, monitor_app
 from dialer.web.health import Health
 from dialer.web.metrics import TAKEN, Metrics, Sample
@@ -142,6 +143,11 @@ class Monitor:
         """A message is a job by now."""
         if self.worker is not None:
             self.worker.taken += 1
+
+    def answered(self, answered: Answered) -> None:
+        """The HTTP API answered."""
+        if self.worker is not None:
+            self.worker.answered(answered.endpoint, answered.status, answered.seconds)
 
     def reloaded(self, *, failed: bool) -> None:
         """The settings were read again; `failed`: and refused."""

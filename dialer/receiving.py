@@ -47,5 +47,6 @@ async def webhooks_served(
 
     bytes_max = settings.body_bytes_max
     app = webhook_app(Signatures(keys, clock.now), parse, take, refuse, body_bytes_max=bytes_max)
-    async with serve(app, settings.listen) as url:
+    malformed = lambda _: refuse(WebhookFault.MALFORMED)  # noqa: E731
+    async with serve(app, settings.listen, malformed=malformed) as url:
         yield url + PATH

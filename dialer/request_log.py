@@ -7,6 +7,7 @@ from dialer.ports import Clock
 from dialer.web.api import Answered
 
 REFUSED = (401, 403, 429)
+"""Besides what is no HTTP at all."""
 REFUSED_EACH_S = 10.0
 
 
@@ -23,6 +24,7 @@ class RequestLog:
         """Write one line, if it is worth one."""
         fields = {
             "who": answered.who,
+            "client": answered.client,
             "method": answered.method,
             "endpoint": answered.endpoint,
             "status": answered.status,
@@ -30,7 +32,7 @@ class RequestLog:
         }
         if answered.error is not None:
             self._log.error("request.failed", **fields, exc_info=answered.error)
-        elif answered.status in REFUSED:
+        elif answered.status in REFUSED or not answered.method:
             self._refused(fields)
         elif answered.method == "POST":
             self._log.info("request.answered", **fields)

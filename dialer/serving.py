@@ -248,7 +248,11 @@ class _Serving:
         """Jobs and orders over HTTP, where somebody has a token."""
         opened = partial(open_ledger, self._settings, dispatches=False)
         submissions = Submissions(self._ledger, self._ledger, self._clock, "http", self._crew.news)
-        asked = self._told.asked
+
+        def asked(answered: Answered) -> None:
+            self._told.asked(answered)
+            self._monitor.answered(answered)
+
         return api_served(lambda: self._settings, opened, submissions.submit, self._clock, observe=asked)
 
     async def _publish(self) -> None:

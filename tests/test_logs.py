@@ -279,3 +279,42 @@ def test_counters_have_their_metric_names() -> None:
     assert line["dialer_jobs_final_total"] == {"done": 1}
     assert line["dialer_slots"] == 7
     assert all(name.startswith("dialer_") for name in line.keys() - {"timestamp", "level", "event"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bearer dialer_Ab3-dEfGh1jKlMnOpQrStUvWxYz0123456789_abcdefg",
+        "bad header b'Authorization: Bearer other0therOther\\x00'",
+        "token=dialer_Ab3-dEfGh1jKlMnOp",
+        "RETELL key_0123456789abcdef0123456789ab",
+        "postgresql://ann:Ab3secret@db/dialer",
+    ],
+)
+def test_secrets_are_known_by_their_looks_whoever_writes_them(text: str) -> None:
+    stream = io.StringIO()
+    log = logs.configure("json", "info", stream, clock=SetClock())
+    log.info("x.happened", said=text, deep={"a": [text]})
+    logging.getLogger("another").warning("%s", text)
+    try:
+        raise ValueError(text)
+    except ValueError:
+        logging.getLogger("another").exception("it failed")
+    written = stream.getvalue()
+    assert len(written.splitlines()) == 3
+    for secret in ("Ab3", "other0ther", "0123456789ab"):
+        assert secret not in written
+    assert "***" in written
+
+
+def test_what_only_looks_like_a_secret_is_written() -> None:
+    stream = io.StringIO()
+    log = logs.configure("json", "info", stream, clock=SetClock())
+    said = {
+        "a": "dialer_results_publishing_fails",
+        "b": "placing.key_lifetime_s",
+        "c": "postgresql://ann@db/d",
+    }
+    log.info("x.happened", **said)
+    (line,) = [json.loads(each) for each in stream.getvalue().splitlines()]
+    assert {name: line[name] for name in said} == said

@@ -151,6 +151,7 @@ class WebhookFault(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
+    MALFORMED = "malformed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,10 @@ class Answered:
 
     who: str | None
     """The token's name; None: nobody that we know."""
+    client: str
+    """The address that it came from, perhaps a proxy's."""
     method: str
+    """Empty: it was no HTTP."""
     endpoint: str
     """By its path in the OpenAPI document; empty: there is none."""
     status: int
@@ -99,7 +102,8 @@ def _answering(observe: Callable[[Answered], None]) -> Any:
         took_s = anyio.current_time() - began
         endpoint = "" if resource is None else resource.canonical
         who = request.get(WHO)
-        observe(Answered(who, request.method, endpoint, response.status, took_s, fault))
+        client = request.remote or ""
+        observe(Answered(who, client, request.method, endpoint, response.status, took_s, fault))
         return response
 
     return answer

@@ -47,9 +47,9 @@ def webhook_app(
 ) -> web.Application:
     """An application that takes the API's webhooks on `PATH`.
 
-    204: taken (also an event that is not of our calls, or not known). 401: the signature is wrong.
-    408: the body took longer than `BODY_S_MAX`. 413: it has more than `body_bytes_max` bytes. `refuse` is
-    called for each that was not taken.
+    204: taken (also an event that is not of our calls, or not known). 400: the body cannot be read.
+    401: the signature is wrong. 408: the body took longer than `BODY_S_MAX`. 413: it has more than
+    `body_bytes_max` bytes. `refuse` is called for each that was not taken.
     """
 
     def refused(fault: WebhookFault) -> web.Response:
@@ -66,6 +66,8 @@ def webhook_app(
                 body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return refused(WebhookFault.TOO_LARGE)
+        except (web.RequestPayloadError, OSError):  # half a body, or not packed as its header says
+            return refused(WebhookFault.MALFORMED)
         if body is None:
             return refused(WebhookFault.TOO_SLOW)
         if not signatures.is_good(header, body):
@@ -93,4 +95,5 @@ REFUSALS = {
     WebhookFault.BAD_SIGNATURE: _answer(401, "bad signature\n"),
     WebhookFault.TOO_LARGE: _answer(413, "too large\n"),
     WebhookFault.TOO_SLOW: _answer(408, "too slow\n"),
+    WebhookFault.MALFORMED: _answer(400, "unreadable\n"),
 }

@@ -49,6 +49,18 @@ RELOAD_FAILED = Metric(
     Kind.GAUGE,
     "1 if the last reload was refused: the settings before it hold.",
 )
+HTTP_REQUESTS = Metric(
+    "dialer_http_requests_total",
+    Kind.COUNTER,
+    "Requests to the HTTP API by endpoint and status; endpoint is empty where there is none.",
+    ("endpoint", "status"),
+)
+HTTP_SECONDS = Metric(
+    "dialer_http_seconds_total",
+    Kind.COUNTER,
+    "Seconds that the answers of the HTTP API took, by endpoint; divided by the requests: the latency.",
+    ("endpoint",),
+)
 
 WORKER_METRICS = tuple(each for each in globals().values() if isinstance(each, Metric))
 """All of them, in order."""

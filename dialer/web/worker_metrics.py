@@ -53,6 +53,8 @@ class WorkerMetrics(Collector):
     _refused: Counter[str] = field(default_factory=Counter)
     _failed: int = 0
     _taken_over: int = 0
+    _asked: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _answer_s: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def __post_init__(self, codes: Iterable[str]) -> None:
         self._refused = Counter(dict.fromkeys(codes, 0))
@@ -74,6 +76,11 @@ class WorkerMetrics(Collector):
             case _:
                 pass
 
+    def answered(self, endpoint: str, status: int, seconds: float) -> None:
+        """The HTTP API answered. `endpoint`: by its path in the OpenAPI document, so that there are few."""
+        self._asked[endpoint, str(status)] += 1
+        self._answer_s[(endpoint,)] = self._answer_s.get((endpoint,), 0.0) + seconds
+
     def collect(self) -> Iterable[Family]:
         """Everything that is known, as it is now."""
         for metric, values in self._values().items():
@@ -85,6 +92,9 @@ class WorkerMetrics(Collector):
 
     def _values(self) -> dict[Metric, Values]:
         asked = self.readings
+        http: dict[Metric, Values] = {}
+        if self._asked:
+            http = {names.HTTP_REQUESTS: dict(self._asked), names.HTTP_SECONDS: dict(self._answer_s)}
         known: dict[Metric, float | None] = {
             names.LEDGER_LOST: asked.ledger_lost(),
             names.HEARTBEAT: asked.heartbeat_at(),
@@ -94,7 +104,7 @@ class WorkerMetrics(Collector):
             names.INTAKE_HELD: asked.intake_held(),
         }
         if self._reached is None:  # there is no queue
-            return _plain(known)
+            return _plain(known) | http
         known |= {
             names.QUEUE_REACHED: self._reached,
             names.QUEUE_LOSSES: self._losses,
@@ -102,7 +112,9 @@ class WorkerMetrics(Collector):
             names.TAKEN: self.taken,
             names.FAILED: self._failed,
         }
-        return _plain(known) | {names.REFUSED: {(code,): count for code, count in self._refused.items()}}
+        return (
+            _plain(known) | http | {names.REFUSED: {(code,): count for code, count in self._refused.items()}}
+        )
 
 
 def _plain(values: Mapping[Metric, float | None]) -> dict[Metric, Values]:

@@ -266,7 +266,7 @@ def test_orders_refusals_and_faults_are_logged_without_a_number() -> None:
     log = RequestLog(configure("json", "info", stream, clock=clock), clock)
 
     def answered(status: int, method: str = "GET", error: Exception | None = None) -> None:
-        log.observe(Answered("ana", method, "/v1/jobs/{job_id}", status, 0.01234, error))
+        log.observe(Answered("ana", "192.0.2.7", method, "/v1/jobs/{job_id}", status, 0.01234, error))
 
     answered(200)
     answered(207, "POST")
@@ -283,4 +283,5 @@ def test_orders_refusals_and_faults_are_logged_without_a_number() -> None:
         ("request.failed", 500, None),
     ]
     assert (lines[0]["who"], lines[0]["seconds"]) == ("ana", 0.012)
+    assert {each["client"] for each in lines} == {"192.0.2.7"}
     assert "RuntimeError: nobody answers at +1212555****" in lines[-1]["exception"]

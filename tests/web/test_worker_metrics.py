@@ -35,6 +35,16 @@ def test_a_worker_without_a_queue_tells_of_its_ledger_alone() -> None:
     }
 
 
+def test_what_the_http_api_answered_is_counted() -> None:
+    metrics = WorkerMetrics(ALONE)
+    for status, seconds in ((200, 0.25), (200, 0.75), (401, 0.0), (429, 0.0), (503, 1.0)):
+        metrics.answered("/v1/jobs", status, seconds)
+    shown = scraped(metrics)
+    counted = [shown[f"dialer_http_requests_total /v1/jobs {each}"] for each in (200, 401, 429, 503)]
+    assert counted == [2, 1, 1, 1]
+    assert shown["dialer_http_seconds_total /v1/jobs"] == 2.0
+
+
 def test_a_queue_is_told_of_once_it_was_tried() -> None:
     metrics = WorkerMetrics(replace(ALONE, queue_waiting=lambda: 12), codes=["no_json", "bad_field"])
     assert "dialer_queue_reached" not in scraped(metrics)
