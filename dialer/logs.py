@@ -14,6 +14,7 @@ import orjson
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+from dialer.domain.figures import believed_duration_s
 from dialer.domain.results import rfc3339
 from dialer.domain.texts import printable_lines
 from dialer.engine.events import (
@@ -335,7 +336,7 @@ def _closed(event: AttemptClosed) -> dict[str, Any]:
         "status": news.status if news else None,
         "reason": news.reason if news else None,
         "error": event.error,
-        "talk_s": news.duration_s if news else None,
+        "talk_s": believed_duration_s(news.duration_s) if news else None,
         "seconds": round(event.at - attempt.claimed_at, 3),
         "job_state": event.job_state,
         "due_at": rfc3339(event.due_at),

@@ -20,6 +20,7 @@ from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sources.reject_codes import REJECT_CODES
 from dialer.domain.calls import CallNews, CampaignId
 from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.figures import believed_time
 from dialer.engine.events import CampaignStopping, Observe
 from dialer.ports import Clock
 from dialer.settings import Settings
@@ -125,8 +126,9 @@ class Monitor:
 
     def heard(self, news: CallNews, now: float) -> None:
         """A webhook told this of a call."""
-        if news.ended_at is not None and news.analysis is None:  # an analysis comes long after the end
-            self._metrics.webhook_lag.observe(now - news.ended_at)
+        ended_at = believed_time(news.ended_at)
+        if ended_at is not None and news.analysis is None:  # an analysis comes long after the end
+            self._metrics.webhook_lag.observe(now - ended_at)
 
     def queue_opened(self, waiting: Callable[[], int | None], is_held: Callable[[], bool]) -> None:
         """Jobs come from a queue: what tells how many messages wait there, and whether none are taken."""

@@ -7,7 +7,9 @@ fit under the ceiling. What can still exceed it: calls under way that cost more 
 
 from dataclasses import dataclass
 
+from dialer.domain.calls import CallNews, CallStatus
 from dialer.domain.days import Day
+from dialer.domain.figures import believed_cost_cents, believed_duration_s
 from dialer.domain.gates import Hold, Stop
 
 
@@ -52,9 +54,18 @@ class BudgetRule:
     Calls that nobody answers end first and cost nothing: their mean alone would reserve nothing.
     """
 
-    def cost(self, cost_cents: float | None, duration_s: float | None) -> float:
-        """What an ended call has cost: as the API says, else by its length; nothing if it never connected."""
-        return self.per_minute_cents * (duration_s or 0.0) / 60.0 if cost_cents is None else cost_cents
+    def cost(self, news: CallNews, reserved_cents: float) -> float:
+        """What an ended call has cost: as the API says, else by its length, as far as either can be believed.
+
+        Else what was reserved for it; nothing if it never connected.
+        """
+        cents = believed_cost_cents(news.cost_cents)
+        if cents is not None:
+            return cents
+        duration_s = believed_duration_s(news.duration_s)
+        if duration_s is not None:
+            return self.per_minute_cents * duration_s / 60.0
+        return reserved_cents if _may_have_connected(news) else 0.0
 
     def estimate(self, facts: BudgetFacts) -> float:
         """What the next call is expected to cost: by the settings at first, then by what was seen."""
@@ -82,6 +93,12 @@ class BudgetRule:
         if today is not None and facts.spent_today_cents + facts.reserved_today_cents + estimate > today:
             return Hold("what is left of today's budget is reserved for calls under way")
         return Reserve(estimate)
+
+
+def _may_have_connected(news: CallNews) -> bool:
+    if news.started_at is not None or news.duration_s or news.cost_cents:
+        return True
+    return news.status not in (CallStatus.REGISTERED, CallStatus.NOT_CONNECTED)
 
 
 def _short(spent: float, ceiling: float, estimate: float) -> str:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from dialer.domain.calls import Attempt, CallNews, OpenJob, WebAccess
+from dialer.domain.figures import believed_time
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 
@@ -86,8 +87,8 @@ def attempt_line(
         "disconnection_reason": news.reason if news else None,
         "claimed_at": rfc3339(attempt.claimed_at),
         "placed_at": rfc3339(attempt.placed_at),
-        "started_at": rfc3339(news.started_at) if news else None,
-        "ended_at": rfc3339(news.ended_at) if news else None,
+        "started_at": rfc3339(believed_time(news.started_at)) if news else None,
+        "ended_at": rfc3339(believed_time(news.ended_at)) if news else None,
         "closed_at": rfc3339(closed_at),
         "duration_s": news.duration_s if news else None,
         "cost_cents": news.cost_cents if news else None,
@@ -101,7 +102,7 @@ def attempt_line(
 def _web_access(access: WebAccess) -> dict[str, Any]:
     known = {
         "access_token": access.token,
-        "expires_at": rfc3339(access.expires_at),
+        "expires_at": rfc3339(believed_time(access.expires_at)),
         "ice_servers": access.ice_servers,
         "transport": access.transport,
     }

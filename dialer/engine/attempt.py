@@ -303,7 +303,7 @@ class Lives:
                 close.news,
                 close.error,
                 suppress=self._asked_for_no_more(attempt, close),
-                spent_cents=self._spent_cents(attempt, close.news),
+                spent_cents=self._spent_cents(attempt, close.news if close.counts else None),
                 breakers=self._screen().breakers,
             )
         )
@@ -324,7 +324,7 @@ class Lives:
         rule = self._screen().budget
         if rule is None or news is None or attempt.reserved_cents is None:
             return 0.0
-        return rule.cost(news.cost_cents, news.duration_s)
+        return rule.cost(news, attempt.reserved_cents)
 
     def _follow(self, attempt: Attempt) -> Following:
         """Hear of its call, until a stop."""

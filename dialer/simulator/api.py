@@ -53,6 +53,17 @@ Answer: TypeAlias = tuple[int, bytes]
 Endpoint: TypeAlias = Callable[[Ask], Awaitable[Answer]]
 
 
+_DENIALS: Final = {
+    CreateFault.REFUSED_AFTER: (400, "Invalid request: the number cannot be called."),
+    CreateFault.UNPAID_AFTER: (402, "Payment required."),
+    CreateFault.CONFLICT_AFTER: (
+        409,
+        "A concurrent request with the same idempotency key is still being processed.",
+    ),
+}
+"""What a request is answered with although its call was made."""
+
+
 class _Dropped(Exception):
     """The connection is to be closed without an answer."""
 
@@ -101,6 +112,10 @@ class Api:
             await self._after_call(fault)
         if fault is CreateFault.UNREADABLE:
             return 201, b"<html><body>Created, more or less.</body></html>"
+        if fault is CreateFault.PAGE_AFTER:
+            return 403, b"<html><body>Forbidden, says the proxy.</body></html>"
+        if fault is CreateFault.FOREIGN_ANSWER:
+            call = world.call_before(call)
         return 201, orjson.dumps(as_created(call))
 
     async def _before_call(self, fault: CreateFault) -> None:
@@ -120,6 +135,10 @@ class Api:
             raise _Dropped
         if fault is CreateFault.STALL:
             await anyio.sleep(self._world.faults.stall_s)
+        if fault is CreateFault.LIMITED_AFTER:
+            raise self._world.over_limit("fault", self._world.account.creates_per_10s, 1.0)
+        if fault in _DENIALS:
+            raise Refusal(*_DENIALS[fault])
 
     async def _register_phone_call(self, ask: Ask) -> Answer:
         return 201, orjson.dumps(as_created(self._registered(Kind.REGISTERED, ask)))
@@ -147,7 +166,10 @@ class Api:
     # --- calls are looked at and ended ----------------------------------------------------------------
 
     async def _get_call(self, ask: Ask) -> Answer:
-        return 200, orjson.dumps(as_call(self._found(ask.call_id), self._wall))
+        call = self._found(ask.call_id)
+        if call.denied_by_get:
+            raise _not_found()
+        return 200, orjson.dumps(as_call(call, self._wall))
 
     async def _list_calls(self, ask: Ask) -> Answer:
         return 200, orjson.dumps(list_calls(self._world, self._json(ask), self._wall))
@@ -175,7 +197,7 @@ class Api:
     def _found(self, call_id: str) -> Call:
         call = self._world.by_id.get(call_id)
         if call is None:
-            raise Refusal(422, "Cannot find requested asset under given api key.")
+            raise _not_found()
         return call
 
     def _json(self, ask: Ask) -> Json:
@@ -272,6 +294,10 @@ def _drop(request: web.Request) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+def _not_found() -> Refusal:
+    return Refusal(422, "Cannot find requested asset under given api key.")
 
 
 def _server_error() -> Refusal:

@@ -55,6 +55,14 @@ class Request:
         return attempt if isinstance(attempt, str) else None
 
 
+class OddFigures(StrEnum):
+    """Figures of a call that nobody can believe."""
+
+    NEGATIVE = "negative"
+    HUGE = "huge"
+    MISSING = "missing"
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """The times are the event loop's seconds; None: not yet, or never."""
@@ -75,6 +83,10 @@ class Call:
     started_at: float | None = None
     ended_at: float | None = None
     analysed: bool = False
+    odd: OddFigures | None = None
+    """How its figures are shown instead."""
+    denied_by_listing: bool = False
+    denied_by_get: bool = False
 
     @property
     def to_number(self) -> str:
@@ -171,7 +183,31 @@ def as_item(call: Call, wall: Wall) -> Json:
         shown["transfer_destination"] = "+12025550199"
     if call.analysed:
         shown["call_analysis"] = analysis(call)
+    if call.odd is not None:
+        _make_odd(shown, call.odd)
     return shown
+
+
+def as_listed(call: Call, wall: Wall) -> Json:
+    """As list-calls shows it, also where that denies it."""
+    if not call.denied_by_listing:
+        return as_item(call, wall)
+    denied = {"call_status": "error", "disconnection_reason": "concurrency_limit_reached"}
+    return as_created(call) | denied | {"end_timestamp": wall(call.created_at)}
+
+
+def _make_odd(shown: Json, odd: OddFigures) -> None:
+    if "end_timestamp" not in shown:
+        return
+    match odd:
+        case OddFigures.NEGATIVE:
+            shown["duration_ms"], shown["call_cost"] = -60_000, {"combined_cost": -1e6}
+        case OddFigures.HUGE:
+            shown["duration_ms"], shown["call_cost"] = 10**15, {"combined_cost": 1e300}
+            shown["end_timestamp"] = 10**17
+        case OddFigures.MISSING:
+            for name in ("duration_ms", "call_cost", "end_timestamp"):
+                shown.pop(name, None)
 
 
 def as_call(call: Call, wall: Wall) -> Json:

@@ -24,6 +24,12 @@ class CreateFault(StrEnum):
     UNREADABLE = "unreadable"
     STALL = "stall"
     MADE_LATE = "made_late"
+    LIMITED_AFTER = "limited_after"
+    REFUSED_AFTER = "refused_after"
+    UNPAID_AFTER = "unpaid_after"
+    CONFLICT_AFTER = "conflict_after"
+    PAGE_AFTER = "page_after"
+    FOREIGN_ANSWER = "foreign_answer"
 
 
 class WebhookFault(StrEnum):
@@ -63,6 +69,27 @@ class Faults:
     made_late: float = 0.0
     """Create: nothing happens for `made_late_s`, then the call is made and answered."""
     made_late_s: float = 5.0
+    limited_after: float = 0.0
+    """Create: 429 although the call was made."""
+    refused_after: float = 0.0
+    """Create: 400 although the call was made."""
+    unpaid_after: float = 0.0
+    """Create: 402 although the call was made."""
+    conflict_after: float = 0.0
+    """Create: 409 that speaks of a concurrent request with the same key, although the call was made."""
+    page_after: float = 0.0
+    """Create: 403 with a page of HTML, as a proxy answers, although the call was made."""
+    foreign_answer: float = 0.0
+    """Create: the call is made, and the 201 shows the call before it, whoever asked for that one."""
+
+    reason_denies_ring: float = 0.0
+    """Call: its reason says that nobody was rung, though it was answered and shows start, length and cost."""
+    odd_figures: float = 0.0
+    """Call: its length and cost are negative, huge or missing wherever it is shown, perhaps its times too."""
+    listing_denies: float = 0.0
+    """Call: list-calls shows it as one that nobody was rung by, whatever get-call and webhooks say."""
+    get_denies: float = 0.0
+    """Call: get-call does not know it."""
 
     listing_late: float = 0.0
     """Call: listed only after `listing_late_s` instead of the account's lag."""

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
-from dialer.simulator.calls import Call, Wall, as_item
+from dialer.simulator.calls import Call, Wall, as_listed
 from dialer.simulator.filters import tests_of
 from dialer.simulator.schemas import LIMIT_DEFAULT, LIST_CALLS
 from dialer.simulator.validation import Json, check, malformed
@@ -39,7 +39,7 @@ def list_calls(world: World, body: Json, wall: Wall) -> Json:
         beyond = operator.lt if descending else operator.gt
         found = [call for call in found if beyond(_position(call), cursor)]
     page = found[skip : skip + limit]
-    answer: Json = {"items": [as_item(call, wall) for call in page], "has_more": len(found) > skip + limit}
+    answer: Json = {"items": [as_listed(call, wall) for call in page], "has_more": len(found) > skip + limit}
     if answer["has_more"]:
         answer["pagination_key"] = _written(_position(page[-1]))
     if body.get("include_total"):

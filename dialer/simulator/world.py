@@ -14,15 +14,22 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import Final
 
 from dialer.simulator.account import Account, ConcurrencyRefusal, RateRefusal
-from dialer.simulator.calls import Call, Kind, Request
+from dialer.simulator.calls import Call, Kind, OddFigures, Request
 from dialer.simulator.chance import dice
 from dialer.simulator.faults import Faults
 from dialer.simulator.limits import SlidingWindow, seconds_up
 from dialer.simulator.people import NO_SLOT, Behaviour, Script, behaviour_of, script_of, times_of
 from dialer.simulator.report import Tally
 from dialer.simulator.validation import Json, Refusal, allowed_by
+
+DENY_RINGS: Final = (
+    *("sip_routing_error", "telephony_provider_permission_denied"),
+    *("concurrency_limit_reached", "no_concurrency_fallback", "registered_call_timeout"),
+)
+"""Reasons that say that nobody was rung, and stop no account."""
 
 
 class Event(StrEnum):
@@ -203,9 +210,18 @@ class World:
             created_at=now,
             listed_at=now + lag_s,
         )
+        if self._hit("odd_figures", name):
+            call.odd = dice(self.seed, "odd", name).choice(list(OddFigures))
+        call.denied_by_listing = self._hit("listing_denies", name)
+        call.denied_by_get = self._hit("get_denies", name)
         self._made += 1
         self._keep(call)
         return call
+
+    def call_before(self, call: Call) -> Call:
+        """The call that was made before this one; itself if it is the first."""
+        at = self.calls.index(call)
+        return self.calls[max(0, at - 1)]
 
     def _hit(self, fault: str, *of: object) -> bool:
         hit = self.faults.hits(fault, self.seed, *of)
@@ -246,6 +262,9 @@ class World:
         if call.script is not None:
             call.status, call.reason = call.script.status, call.script.reason
         call.status, call.reason = status or call.status, reason or call.reason
+        if call.started_at is not None and self._hit("reason_denies_ring", call.call_id):
+            call.status = "error"
+            call.reason = dice(self.seed, "denied", call.call_id).choice(DENY_RINGS)
         call.ended_at = self.now()
         if call.takes_slot:
             self._live_changes(-1, call.ended_at)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.domain.budget import BudgetFacts, BudgetRule, Reserve
+from dialer.domain.calls import CallId, CallNews
 from dialer.domain.days import Day
 from dialer.domain.gates import Hold, Stop
 
@@ -104,11 +105,29 @@ def test_the_estimate_comes_from_the_settings_and_then_from_what_was_seen(
 
 
 @pytest.mark.parametrize(
-    ("cents", "duration_s", "cost"),
-    [(70.0, 60.0, 70.0), (0.0, 60.0, 0.0), (None, 60.0, 15.0), (None, None, 0)],
+    ("cents", "duration_s", "status", "cost"),
+    [
+        (70.0, 60.0, "ended", 70.0),
+        (0.0, 60.0, "ended", 0.0),
+        (None, 60.0, "ended", 15.0),
+        (None, None, "not_connected", 0.0),
+        (None, None, "registered", 0.0),
+        (None, None, "ended", 33.0),
+        (None, None, "error", 33.0),
+        (-70.0, 60.0, "ended", 15.0),
+        (1e300, 60.0, "ended", 15.0),
+        (100_001.0, 60.0, "ended", 15.0),
+        (None, -60.0, "ended", 33.0),
+        (None, 86_401.0, "ended", 33.0),
+        (-1.0, -1.0, "not_connected", 33.0),
+        (1e300, 1e300, "ended", 33.0),
+    ],
 )
-def test_what_an_ended_call_has_cost(cents: float | None, duration_s: float | None, cost: float) -> None:
-    assert RULE.cost(cents, duration_s) == cost
+def test_what_an_ended_call_has_cost_as_far_as_it_can_be_believed(
+    cents: float | None, duration_s: float | None, status: str, cost: float
+) -> None:
+    news = CallNews(CallId("call_1"), status, duration_s=duration_s, cost_cents=cents)
+    assert RULE.cost(news, 33.0) == cost
 
 
 @dataclass(frozen=True)

@@ -226,6 +226,19 @@ async def test_a_budget_is_kept_and_its_end_says_so() -> None:
 
 
 @in_virtual_time
+async def test_figures_that_cannot_be_are_recorded_and_not_believed() -> None:
+    """Negative, huge and missing ones: each call counts with what was reserved for it, or by its length."""
+    rule = BudgetRule(100.0, None, per_minute_cents=10.0, expected_s=60.0)
+    async with world(faults="odd_figures=1") as w:
+        p = await w.run(answering(40), screen=Screen((CALLER,), budget=rule), cps=20.0)
+        ((spent, seen),) = await ledger_says(p, "SELECT spent_cents, seen_calls FROM money")
+        assert (spent, seen) == (pytest.approx(100.0), 10)
+        told = {(line["duration_s"], line["cost_cents"]) for line in w.log.of("attempt")}
+        assert told == {(-60.0, -1e6), (1e12, 1e300), (None, None)}
+        assert {line["ended_at"] for line in w.log.of("attempt")} >= {None}
+
+
+@in_virtual_time
 async def test_a_gap_counts_from_the_ring_and_not_from_the_claim() -> None:
     """Busy at first; the request for it was held for two minutes."""
     screen = Screen((CALLER,), caps=CapsRule(gap_s=600.0))

@@ -9,6 +9,7 @@ import retell
 from simulator_kit import STEADY, bench, in_virtual_time, number
 
 from dialer.simulator.faults import RATIOS, CreateFault, Faults
+from dialer.simulator.world import DENY_RINGS
 
 
 @in_virtual_time
@@ -107,6 +108,77 @@ async def test_concurrency_refused() -> None:
         await anyio.sleep(1)
         assert (await b.sdk.call.retrieve(call.call_id)).disconnection_reason == "concurrency_limit_reached"
         assert b.sim.report().rung == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "said"),
+    [
+        ("limited_after", 429, b"throttle"),
+        ("refused_after", 400, b"Invalid"),
+        ("unpaid_after", 402, b"Payment"),
+        ("conflict_after", 409, b"concurrent request with the same idempotency key"),
+        ("page_after", 403, b"<html>"),
+    ],
+)
+def test_an_answer_denies_the_call_that_it_made(fault: str, status: int, said: bytes) -> None:
+    @in_virtual_time
+    async def denied() -> None:
+        async with bench(faults=f"{fault}=1") as b:
+            body = {"from_number": number(1), "to_number": number(0)}
+            answer = await b.post("/v2/create-phone-call", body)
+            assert answer.status_code == status
+            assert said in answer.content
+            assert len(b.sim.calls) == 1
+            assert b.sim.report().faults == {fault: 1}
+
+    denied()
+
+
+@in_virtual_time
+async def test_foreign_answer() -> None:
+    async with bench() as b:
+        first = await b.dial(number(0), "a")
+        b.sim.set_faults(foreign_answer=1)
+        second = await b.dial(number(1), "b")
+        assert (second.call_id, second.metadata) == (first.call_id, {"attempt_id": "a"})
+        assert [call.attempt_id for call in b.sim.calls] == ["a", "b"]
+
+
+@in_virtual_time
+async def test_reason_denies_ring() -> None:
+    async with bench(faults="reason_denies_ring=1") as b:
+        call = await b.dial(number(0))
+        await anyio.sleep(100)
+        told = await b.sdk.call.retrieve(call.call_id)
+        assert (told.call_status, told.disconnection_reason) == ("error", b.sim.calls[0].reason)
+        assert told.disconnection_reason in DENY_RINGS
+        assert (told.duration_ms, told.start_timestamp is None) == (60_000, False)
+        assert b.sim.report().rung == 1
+
+
+@in_virtual_time
+async def test_odd_figures() -> None:
+    seen = set()
+    async with bench(faults="odd_figures=1") as b:
+        for last in range(20):
+            await b.dial(number(last))
+        await anyio.sleep(100)
+        for call in b.sim.calls:
+            told = await b.sdk.call.retrieve(call.call_id)
+            seen.add((told.duration_ms, told.call_cost and told.call_cost.combined_cost))
+    assert seen == {(-60_000, -1e6), (10**15, 1e300), (None, None)}
+
+
+@in_virtual_time
+async def test_listing_and_get_deny() -> None:
+    async with bench(faults="listing_denies=1,get_denies=1") as b:
+        call = await b.dial(number(0))
+        await anyio.sleep(100)
+        (listed,) = (await b.sdk.call.list()).items
+        assert (listed.call_status, listed.disconnection_reason) == ("error", "concurrency_limit_reached")
+        assert not hasattr(listed, "start_timestamp") or listed.start_timestamp is None
+        with pytest.raises(retell.UnprocessableEntityError):
+            await b.sdk.call.retrieve(call.call_id)
 
 
 @in_virtual_time
