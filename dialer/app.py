@@ -3,9 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -86,6 +86,8 @@ class Summary:
     way_out: str
     account_refused: bool
     interrupted: bool
+    unclear: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the leads that are not understood, and what each looks like."""
     hours_notice: str | None = None
     """What is to be said of calling hours that the settings take off."""
 
@@ -169,6 +171,7 @@ async def _run(
         with rare_collections():
             await campaign.run(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
+        summary = replace(summary, unclear=leads.unclear)
         background.cancel_scope.cancel()
     return summary
 

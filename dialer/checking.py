@@ -15,6 +15,7 @@ from dialer.app import open_ledger
 from dialer.configuration import csv_options, hours_notice
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.forecast import Forecast
+from dialer.domain.headers import Looks
 from dialer.domain.screening import UNHEARD_OF, NumberFacts, Screen
 from dialer.engine.events import IntakeProgressed, Observe
 from dialer.engine.intake import add_up, duplicate
@@ -40,6 +41,8 @@ class CheckReport:
     rejected: Mapping[str, int]
     """Refused rows by reason code."""
     first_rejects: Sequence[RejectedRow]
+    unclear: Mapping[str, Looks]
+    """Columns that are not understood and look like something that a rule should know."""
     forecast: Forecast
     from_numbers: tuple[str, ...]
     calls_today_max: int | None
@@ -93,6 +96,7 @@ def check_leads(
         intake=reading.counts,
         rejected=dict(reading.rejected.most_common()),
         first_rejects=reading.first_rejects,
+        unclear=source.unclear,
         forecast=forecast,
         from_numbers=tuple(line.number for line in screen.pool),
         calls_today_max=_calls_today_max(screen, now),

@@ -17,6 +17,7 @@ from dialer.adapters.sources.options import CsvOptions, JobOptions
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.gates import Hold
+from dialer.domain.headers import fold
 from dialer.domain.hours import HoursRule
 from dialer.domain.lines import area_code
 from dialer.domain.north_america import area_code_regions
@@ -88,6 +89,7 @@ def csv_options(settings: Settings, screen: Screen | None = None) -> CsvOptions:
         default_timezone=settings.intake.timezone,
         check=ContentCheck(config),
         needed=settings.variables.by_name,
+        ignored=frozenset(map(fold, settings.intake.ignore_columns)),
         place_of=screen.place_of if screen is not None and screen.hours.is_on else None,
     )
 

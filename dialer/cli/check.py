@@ -40,6 +40,7 @@ def check(
     slots: flags.Slots = None,
     region: flags.Region = None,
     encoding: flags.Encoding = None,
+    ignore_column: flags.IgnoreColumn = None,
     ledger: flags.Ledger = None,
     config: flags.Config = None,
     secrets_dir: flags.SecretsDir = None,
@@ -65,6 +66,7 @@ def check(
         "pace.slots": slots,
         "intake.region": region,
         "intake.encoding": encoding,
+        "intake.ignore_columns": ignore_column,
         "ledger.url": ledger,
     }
     loaded = flags.settings(config, secrets_dir, given)
@@ -87,6 +89,8 @@ def report_lines(report: "CheckReport") -> Lines:
     yield "leads", str(report.leads), "bold"
     yield "rows", f"{words.count(intake.rows)}, {words.count(intake.rejected)} rejected", ""
     yield "to call", words.count(report.people), ""
+    for name, looks in report.unclear.items():
+        yield "column", words.unclear_column(name, looks), "yellow"
     if report.hours_notice is not None:
         yield "hours", report.hours_notice, "yellow"
     yield from _when_lines(report)
@@ -175,6 +179,7 @@ def _as_dict(report: "CheckReport") -> dict[str, Any]:
         "rejected": report.intake.rejected,
         "rejected_by_code": dict(report.rejected),
         "first_rejected": first,
+        "columns_not_understood": {name: str(looks) for name, looks in report.unclear.items()},
         "hours": report.hours,
         "from_numbers": list(report.from_numbers),
         "calls_today_max": report.calls_today_max,

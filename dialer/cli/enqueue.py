@@ -38,6 +38,7 @@ def enqueue(
     campaign: Campaign = None,
     region: flags.Region = None,
     encoding: flags.Encoding = None,
+    ignore_column: flags.IgnoreColumn = None,
     results: flags.Results = None,
     config: flags.Config = None,
     secrets_dir: flags.SecretsDir = None,
@@ -62,6 +63,7 @@ def enqueue(
         "queue.url": queue,
         "intake.region": region,
         "intake.encoding": encoding,
+        "intake.ignore_columns": ignore_column,
         "results.dir": results,
     }
     loaded = flags.settings(config, secrets_dir, given)

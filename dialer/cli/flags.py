@@ -69,6 +69,15 @@ Encoding = Annotated[
         help="Encoding of LEADS; else it is found out.",
     ),
 ]
+IgnoreColumn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore-column",
+        metavar="NAME",
+        rich_help_panel=SETTINGS,
+        help="Pass over a column of LEADS. May be given several times.",
+    ),
+]
 WebhookListen = Annotated[
     str | None,
     typer.Option(

@@ -89,6 +89,7 @@ class RunOptions:
     slots: flags.Slots = None
     region: flags.Region = None
     encoding: flags.Encoding = None
+    ignore_column: flags.IgnoreColumn = None
     ledger: flags.Ledger = None
     results: flags.Results = None
     webhook_listen: flags.WebhookListen = None
@@ -123,6 +124,7 @@ class RunOptions:
             "pace.slots": self.slots,
             "intake.region": self.region,
             "intake.encoding": self.encoding,
+            "intake.ignore_columns": self.ignore_column,
             "ledger.url": self.ledger,
             "results.dir": self.results,
             "webhooks.listen": self.webhook_listen,

@@ -38,6 +38,7 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "stopped": summary.stopped,
         "interrupted": summary.interrupted,
         "account_refused": summary.account_refused,
+        "columns_not_understood": dict(summary.unclear),
         "hours_notice": summary.hours_notice,
         "next": list(next_steps(summary, begins_anew=begins_anew)),
         "exit_code": exit_code(summary),
@@ -56,6 +57,8 @@ def lines(
     yield "jobs", words.jobs(counts.jobs) or "none", ""
     yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
     yield "calls", _calls(summary, " simulated" if simulated else ""), ""
+    for name, looks in summary.unclear.items():
+        yield "column", words.unclear_column(name, looks), "yellow"
     if summary.hours_notice is not None:
         yield "hours", summary.hours_notice, "yellow"
     yield "ledger", summary.ledger, ""

@@ -93,6 +93,13 @@ def weekday_moment(at: float, zone: ZoneInfo) -> str:
     return f"{datetime.fromtimestamp(at, zone):%a %H:%M}"
 
 
+def unclear_column(name: str, looks: str) -> str:
+    """What is to be said of a column that seems to be about a rule and is not understood."""
+    rename = {"a time zone": "timezone", "a place": "state or postal_code"}.get(looks)
+    do = f"rename it {rename}, or " if rename else ""
+    return f"{name!r} looks like {looks} and no rule goes by it: {do}give --ignore-column {name!r}"
+
+
 def print_aligned(lines: Iterable[tuple[str, str, str]], *, err: bool = False) -> None:
     """Print lines of a label, a text and the text's style, the texts below each other; `err`: to stderr.
 

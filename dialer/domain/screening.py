@@ -13,7 +13,7 @@ Before a job is looked at, `gate` asks what holds for the whole campaign. Both a
 clock give the same verdict, and the verdict carries what it was made of, for the decision record.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any, Self
@@ -28,6 +28,7 @@ from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.caps import CapsRule
 from dialer.domain.days import Day, day_of
 from dialer.domain.gates import GO, Go, Hold, Stop, Trial
+from dialer.domain.headers import POSTAL_NAMES, STATE_NAMES, do_not_call_names, fold, yes_or_no
 from dialer.domain.hours import HoursRule
 from dialer.domain.lifecycle import JobState
 from dialer.domain.lines import (
@@ -46,11 +47,6 @@ from dialer.domain.north_america import area_code_regions
 from dialer.domain.places import AreaOverrides, Place, find_place
 from dialer.domain.suppression import NumberSet, Suppressed
 from dialer.domain.wall_clock import zone_named
-
-STATE_COLUMNS = ("state", "province")
-POSTAL_COLUMNS = ("postal_code", "zip", "zip_code", "postcode")
-"""Variables that say where the callee is, besides the `timezone` column."""
-
 
 HELD_LOOK_S = 60.0
 """A job that is met while the rules cannot be known is asked about again after so long."""
@@ -240,12 +236,11 @@ class Screen:
         """Where the callee may be. Raises `ValueError` if a column of the row says nonsense of it."""
         if job.to_number is None:
             return Place()
-        named = {name.casefold().replace(" ", "_"): text for name, text in job.content.variables.items()}
         return find_place(
             job.to_number,
             timezone=job.timezone,
-            state=_first(named, STATE_COLUMNS),
-            postal_code=_first(named, POSTAL_COLUMNS),
+            state=_first(job.content.variables, STATE_NAMES),
+            postal_code=_first(job.content.variables, POSTAL_NAMES),
             overrides=self.overrides,
         )
 
@@ -270,6 +265,10 @@ class Screen:
             if to_number in file.numbers:
                 why = f"on the do-not-call list {file.name}"
                 return Drop(JobState.SKIPPED, why, "do_not_call", {"source": file.name})
+        for name in do_not_call_names(frozenset(job.content.variables)):
+            if yes_or_no(job.content.variables[name]) is not False:
+                why = f"its own row says so, in the column {name!r}"
+                return Drop(JobState.SKIPPED, why, "do_not_call", {"source": f"column {name}"})
         if self.hours.is_on:
             objection = self._keep_hours(job, now, seen)
             if objection is not None:
@@ -340,5 +339,5 @@ def _plain_line(number: str) -> Line:
     return Line(number, area=area, regions=area_code_regions(area or ""))
 
 
-def _first(named: Mapping[str, str], names: Sequence[str]) -> str | None:
-    return next((named[name] for name in names if name in named), None)
+def _first(variables: Mapping[str, str], names: frozenset[str]) -> str | None:
+    return next((text for name, text in variables.items() if fold(name) in names), None)

@@ -172,6 +172,8 @@ class Intake(Section):
     """ISO 3166 region, such as US, of numbers without a +; unset: every number needs its +."""
     encoding: Annotated[str | None, Field(examples=["cp1252"])] = None
     """The file's text encoding, such as cp1252; unset: found out."""
+    ignore_columns: Annotated[tuple[str, ...], Field(examples=[("DNC date",)])] = ()
+    """Columns that are passed over, whatever their name looks like."""
     batch_rows: Annotated[int, Field(ge=1, le=10_000)] = 200
     """Rows taken into the ledger in one transaction."""
     timezone: str = "UTC"

@@ -19,6 +19,7 @@ Kubernetes sets in every pod when a Service is named `dialer`."""
 FLAGS: Mapping[str, str] = {
     "from_numbers": "--from",
     "ledger.url": "--ledger",
+    "intake.ignore_columns": "--ignore-column",
     "results.dir": "--results",
     "queue.url": "--queue",
     "webhooks.listen": "--webhook-listen",

@@ -190,3 +190,16 @@ def test_a_blank_list_is_refused(tmp_path: Path) -> None:
     (tmp_path / "leads.csv").write_text("to_number\n")
     with pytest.raises(BadInput, match="a header but no rows"):
         check_leads(load(None, {}, {}, None), tmp_path / "leads.csv")
+
+
+def test_columns_that_no_rule_goes_by_are_named_and_do_not_call_refuses(tmp_path: Path) -> None:
+    leads(tmp_path, f"{DENVER},Boise,2026", header="phone,City,DNC date")
+    refused = dialer("check", "leads.csv", cwd=tmp_path)
+    assert refused.code == 2
+    assert "'DNC date' looks like do-not-call" in refused.err
+    assert "--ignore-column 'DNC date'" in refused.err
+    ignoring = ("--json", "--ignore-column", "dnc_date")
+    checked = dialer("check", "leads.csv", *ignoring, cwd=tmp_path)
+    run = dialer("run", "leads.csv", "--simulate", "--speed", "max", *ignoring, cwd=tmp_path)
+    for done in (checked, run):
+        assert json.loads(done.out)["columns_not_understood"] == {"City": "a place"}

@@ -1,12 +1,19 @@
 """Which column is what: the header of a lead list, read once per file."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dialer.domain.calls import JobKind
 from dialer.domain.errors import BadInput
+from dialer.domain.headers import (
+    DO_NOT_CALL_NAMES,
+    POSTAL_NAMES,
+    STATE_NAMES,
+    Looks,
+    fold,
+    looks_like,
+)
 from dialer.domain.phone import PhoneNumber, parse_number
 
 KNOWN_COLUMNS = (
@@ -22,12 +29,13 @@ KNOWN_COLUMNS = (
     "override_agent_version",
     "agent_override",
 )
-"""Found without regard to case, spaces, underscores and hyphens. Any other column is a variable."""
+"""Found whatever their case, spaces, hyphens, underscores and dots. Any other column is a variable."""
 METADATA_PREFIX = "metadata."
 SIP_HEADERS_PREFIX = "custom_sip_headers."
 
 NUMBER_NAMES = (
     *("to_number", "to", "number", "phone", "phone_number", "phone_no", "phonenr", "telephone"),
+    *("mobile_no", "cell_no", "contact_no", "Telefon-Nr."),
     *("telephone_number", "tel", "tel_no", "mobile", "mobile_number", "mobile_phone", "cell", "cell_phone"),
     *("cell_number", "contact_number", "contact_phone", "customer_phone", "msisdn"),
     *("Telefon", "Telefonnummer", "Rufnummer", "Handy", "Handynummer", "Mobil", "Mobilnummer"),
@@ -37,12 +45,6 @@ NUMBER_NAMES = (
 """The names under which the number to call is found; `to_number` goes before all others."""
 SHOWN_COLUMNS_MAX = 20
 SHOWN_CHARS_MAX = 40
-
-
-def fold(name: str) -> str:
-    """A header's name without case, accents, spaces, underscores and hyphens."""
-    plain = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(char for char in plain if char.isalnum() or char == ".")
 
 
 _NUMBER_NAMES = frozenset(fold(name) for name in NUMBER_NAMES)
@@ -65,6 +67,8 @@ class Columns:
     sip_headers: Named = ()
     nameless: tuple[int, ...] = field(default=())
     """Columns without a name: a cell there belongs nowhere."""
+    unclear: Mapping[str, Looks] = field(default_factory=dict)
+    """Columns that seem to be about a rule for people and are not understood; they are variables."""
 
     def all_need_from_number(self, default_kind: JobKind) -> bool:
         """True if every row is a phone call and none can say from which number."""
@@ -83,15 +87,21 @@ def holds_number(cells: Sequence[str]) -> bool:
     return bool(number_columns(cells))
 
 
-def read_header(cells: Sequence[str], where: str, default_kind: JobKind) -> Columns:
-    """The plan for this header. Raises `BadInput`, which begins with `where` (the file's name)."""
+def read_header(
+    cells: Sequence[str], where: str, default_kind: JobKind, ignored: Collection[str] = ()
+) -> Columns:
+    """The plan for this header. `ignored`: folded names of the columns that are passed over.
+
+    Raises `BadInput`, which begins with `where` (the file's name).
+    """
     names = tuple(cell.strip().strip("\ufeff\u200b").strip() for cell in cells)
-    known = _known_columns(names, where)
+    kept = tuple("" if fold(name) in ignored else name for name in names)
+    known = _known_columns(kept, where)
     if "to_number" not in known and not _may_do_without_number(known, default_kind):
         raise BadInput(_no_number_message(names, where))
     variables, metadata, sip_headers = [], [], []
     taken = set(known.values())
-    for index, name in enumerate(names):
+    for index, name in enumerate(kept):
         if index in taken or not name:
             continue
         if name.casefold().startswith(METADATA_PREFIX):
@@ -109,7 +119,26 @@ def read_header(cells: Sequence[str], where: str, default_kind: JobKind) -> Colu
         metadata=tuple(metadata),
         sip_headers=tuple(sip_headers),
         nameless=tuple(index for index, name in enumerate(names) if not name),
+        unclear=_unclear([name for name, _ in variables], has_zone="timezone" in known, where=where),
     )
+
+
+def _unclear(variables: Sequence[str], *, has_zone: bool, where: str) -> dict[str, Looks]:
+    """Raises `BadInput` for a column that seems to say whom not to call."""
+    has_place = has_zone or any(fold(name) in STATE_NAMES | POSTAL_NAMES for name in variables)
+    unclear: dict[str, Looks] = {}
+    for name in variables:
+        looks = None if fold(name) in DO_NOT_CALL_NAMES else looks_like(name)
+        if looks is Looks.DO_NOT_CALL:
+            raise BadInput(
+                f"{where}: the column {name!r} looks like do-not-call and is not understood. If a yes in it "
+                "means that the person must not be called, rename it do_not_call; if not, give "
+                f"--ignore-column {name!r}"
+            )
+        if looks is None or (looks is Looks.PLACE and has_place) or (looks is Looks.ZONE and has_zone):
+            continue
+        unclear[name] = looks
+    return unclear
 
 
 def _known_columns(names: Sequence[str], where: str) -> dict[str, int]:

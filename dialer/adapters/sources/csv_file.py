@@ -10,7 +10,7 @@ lead list at all raises `BadInput`.
           → jobs.py       row → CallJob or RejectedRow, by the rules of reading.py
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import anyio.lowlevel
@@ -22,6 +22,7 @@ from dialer.adapters.sources.options import CsvOptions
 from dialer.adapters.sources.records import Records
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
+from dialer.domain.headers import Looks
 
 _BLANK = f"{DELIMITERS} \r\n"
 """What a line above the header may hold."""
@@ -33,6 +34,8 @@ class CsvFile:
     def __init__(self, path: Path, options: CsvOptions | None = None) -> None:
         self._path = path
         self._options = options or CsvOptions()
+        self.unclear: Mapping[str, Looks] = {}
+        """Columns that are not understood and should perhaps be; known once the header was read."""
 
     @property
     def name(self) -> str:
@@ -93,7 +96,8 @@ class CsvFile:
             raise BadInput(f"{self._path}: the header {damage.reason}")
         records.skip(header.lines)
         options = self._options
-        columns = read_header(header.cells, self.name, options.default_kind)
+        columns = read_header(header.cells, self.name, options.default_kind, options.ignored)
+        self.unclear = columns.unclear
         if options.needs_from_number and columns.all_need_from_number(options.default_kind):
             raise BadInput(
                 f"{self._path}: there is no number to call from: give --from +1..., set `from_numbers`, "

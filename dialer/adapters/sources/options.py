@@ -33,6 +33,9 @@ class JobOptions:
     place_of: Callable[[CallJob], object] | None = None
     """Asked for each job; if it raises `ValueError` the row is refused as `bad_place`, in its words."""
 
+    ignored: frozenset[str] = frozenset()
+    """Folded names of columns and variables that are passed over."""
+
     def __post_init__(self) -> None:
         if self.region is not None and not is_region(self.region):
             raise BadInput(

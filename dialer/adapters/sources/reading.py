@@ -16,6 +16,7 @@ from dialer.adapters.sources.cells import (
 from dialer.adapters.sources.options import JobOptions
 from dialer.adapters.sources.reject_codes import RowFault
 from dialer.domain.calls import CallContent, CallJob, JobKind
+from dialer.domain.headers import do_not_call_names, fold, yes_or_no
 from dialer.domain.variables import BadVariable, check_variables
 
 Value = TypeVar("Value")
@@ -81,7 +82,16 @@ def read_job(
 def checked_content(
     kind: JobKind, content: CallContent, options: JobOptions, columns: Collection[str] | None
 ) -> CallContent:
-    """With the defaults of variables that the row leaves empty. Raises `BadCell`."""
+    """Without ignored variables, with the defaults of those that the row leaves empty. Raises `BadCell`."""
+    if columns is None and options.ignored:  # else they were not read at all
+        kept = {name: text for name, text in content.variables.items() if fold(name) not in options.ignored}
+        content = replace(content, variables=kept)
+    for name in do_not_call_names(frozenset(content.variables if columns is None else columns)):
+        if yes_or_no(content.variables.get(name, "")) is None:
+            raise BadCell(
+                RowFault.BAD_DO_NOT_CALL,
+                f"column {name!r} says neither yes nor no: write yes if the person must not be called",
+            )
     if options.needed:
         variables = check_variables(content.variables, options.needed, columns)
         if isinstance(variables, BadVariable):

@@ -26,6 +26,7 @@ class RowFault(StrEnum):
     BAD_AGENT_OVERRIDE = "bad_agent_override"
     BAD_CONTENT = "bad_content"
     BAD_PLACE = "bad_place"
+    BAD_DO_NOT_CALL = "bad_do_not_call"
 
 
 class MessageFault(StrEnum):
@@ -66,6 +67,7 @@ REJECT_CODES: Mapping[str, str] = {
     RowFault.BAD_AGENT_OVERRIDE: "agent_override is no JSON object",
     RowFault.BAD_CONTENT: "the API would not take these variables, metadata, headers or agent settings",
     RowFault.BAD_PLACE: "timezone, state or postal_code do not say where the person is",
+    RowFault.BAD_DO_NOT_CALL: "a do-not-call column says neither yes nor no",
     VariableFault.MISSING_VARIABLE: "the file has no column for a variable that the agent needs",
     VariableFault.EMPTY_VARIABLE: "a variable that the agent needs is empty, and has no default",
     VariableFault.UNRESOLVED_VARIABLE: "a variable still holds a placeholder in double braces",

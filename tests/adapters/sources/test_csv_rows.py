@@ -169,7 +169,7 @@ def test_a_bad_row_is_refused_with_its_code_and_the_next_is_read(
 def test_each_code_is_documented() -> None:
     assert set(REJECT_CODES) == {*NumberFault, *RowFault, *VariableFault, *MessageFault}
     tried = {code for code, _ in REFUSED}
-    untold = {RowFault.BAD_CONTENT, RowFault.NO_FROM_NUMBER, RowFault.BAD_PLACE}
+    untold = {RowFault.BAD_CONTENT, RowFault.NO_FROM_NUMBER, RowFault.BAD_PLACE, RowFault.BAD_DO_NOT_CALL}
     elsewhere = {NumberFault.NO_AREA_CODE, *untold, *VariableFault, *MessageFault}
     assert set(REJECT_CODES) - tried == elsewhere
 
