@@ -1,10 +1,13 @@
 """Opening the ledger's SQLite file: pragmas, the one dispatcher's lock."""
 
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import filelock
@@ -15,6 +18,8 @@ from dialer.domain.errors import LedgerError
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's short transaction on the same SQLite file."""
+FILE_MODE = 0o644
+"""As SQLite makes files; the umask takes from it."""
 
 
 def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
@@ -24,6 +29,8 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
     """
     if path is not None and not dispatches and not path.exists():
         raise LedgerError(no_ledger(path))
+    if path is not None:
+        _check_place(path)
     engine = bare_engine(path)
     try:
         with engine.connect() as conn:
@@ -111,18 +118,78 @@ def dispatcher_lock(path: Path) -> Iterator[None]:
 
     The lock is the operating system's: it goes with the process, however that ends.
     """
-    # the file itself, whatever link leads to it; and never a lock that would outlive a kill
+    _check_place(path)
+    # never a lock that would outlive a kill
     lock = filelock.FileLock(f"{path.resolve()}.lock", fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        raise LedgerError(
-            f"ledger {path} is in use: another dialer is dialling from it. Wait for it or stop it; "
-            "`dialer status` works meanwhile. To run two campaigns at once give each its own --ledger"
-        ) from None
+        raise LedgerError(_in_use(path)) from None
     except OSError as error:
         raise LedgerError(f"ledger {path}: its lock file cannot be written: {error.strerror}") from error
     try:
-        yield
+        with _file_lock(path):
+            yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    """The same on the file itself, whatever name leads to it: the other lock goes by the name.
+
+    It is `flock`, apart from the locks that SQLite takes. Closing the file gives those back, too, so it
+    is closed after the connection.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    except OSError:  # SQLite cannot open it either, and says why
+        yield
+        return
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LedgerError(_in_use(path)) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def _in_use(path: Path) -> str:
+    return (
+        f"ledger {path} is in use: another dialer is dialling from it. Wait for it or stop it; "
+        "`dialer status` works meanwhile. To run two campaigns at once give each its own --ledger"
+    )
+
+
+def _check_place(path: Path) -> None:
+    """What SQLite writes first goes into a second file, found by the name of the first: `-wal`.
+
+    Raises `LedgerError` where the same file may be opened under another name, without what is in there:
+    everybody whose call is only in there would be called again.
+    """
+    real = path.resolve()
+    try:
+        found = real.stat()
+    except OSError:  # there is none yet
+        return
+    links = found.st_nlink
+    if links > 1 and S_ISREG(found.st_mode):
+        raise LedgerError(
+            f"ledger {path} has {links} hard links: under another name it would lack what was written last, "
+            "and people would be called again. Remove the other links; a symbolic link is no problem"
+        )
+    if str(real) in _mount_points():
+        raise LedgerError(
+            f"ledger {path} is mounted alone: what is written last ({real.name}-wal) would stay "
+            "outside of the mount and be lost: people would be called again. Mount the folder that it is in"
+        )
+
+
+def _mount_points() -> set[str]:
+    with suppress(OSError):  # not Linux
+        mounts = Path("/proc/self/mountinfo").read_bytes().splitlines()
+        # spaces and the like are written as \040
+        return {os.fsdecode(line.split()[4].decode("unicode_escape").encode("latin-1")) for line in mounts}
+    return set()
