@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dialer.adapters.clock import SystemClock
+from dialer.adapters.data_in_use import DataInUse
 from dialer.adapters.ledger.facts import numbers_facts
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.sources.csv_file import CsvFile
@@ -52,6 +53,8 @@ class CheckReport:
     hours: str
     hours_notice: str | None
     """What is to be said of calling hours that were taken off."""
+    data: Sequence[DataInUse]
+    """Which data decide where and when people may be called."""
     ledger: str | None
     """The ledger that knows of suppressed numbers and earlier calls; None: there is none yet."""
 
@@ -75,7 +78,8 @@ def check_leads(
     """
     settings = loaded.settings
     now = SystemClock().now() if at is None else at
-    screen = Rulebook(settings, "check", now).config.screen
+    rulebook = Rulebook(settings, "check", now)
+    screen = rulebook.config.screen
     # without any line the run would be refused, not each person: that is said by itself
     forecast = Forecast(screen if screen.pool else replace(screen, from_numbers=(SIMULATED_FROM,)), now)
     source = CsvFile(leads, csv_options(settings, screen))
@@ -104,6 +108,7 @@ def check_leads(
         slots=settings.pace.slots,
         hours=settings.rules.hours,
         hours_notice=hours_notice(settings),
+        data=rulebook.data,
         ledger=settings.ledger.url if knows else None,
     )
 

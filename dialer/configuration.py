@@ -6,6 +6,7 @@ from pathlib import Path
 from socket import gethostname
 from zoneinfo import ZoneInfo
 
+from dialer.adapters.data_in_use import DataInUse, data_in_use, in_words
 from dialer.adapters.public_holidays import every_region, public_holidays
 from dialer.adapters.queues.broker import QueueConfig
 from dialer.adapters.queues.publisher import PublisherConfig
@@ -137,6 +138,8 @@ class HoursInForce:
 
     rule: HoursRule
     overrides: AreaOverrides
+    data: tuple[DataInUse, ...]
+    """What decides where and when people may be called."""
 
 
 def hours_in_force(rules: Rules, now: float) -> HoursInForce:
@@ -149,7 +152,9 @@ def hours_in_force(rules: Rules, now: float) -> HoursInForce:
     is_shipped = rules.hours in (SHIPPED, ALWAYS)
     # where the law's hours are off nobody asks for its holidays
     law_years = () if rules.hours == ALWAYS else years
-    law = load_rules(shipped_rules() if is_shipped else Path(rules.hours), law_years)
+    file = shipped_rules() if is_shipped else Path(rules.hours)
+    law = load_rules(file, law_years)
+    data = data_in_use(file, law.checked)
     own = own_hours(rules)
     holidays = law.holidays if rules.holidays == "open" else public_holidays(every_region(), years)
     rule = HoursRule(
@@ -157,8 +162,9 @@ def hours_in_force(rules: Rules, now: float) -> HoursInForce:
         regional=None if rules.hours == ALWAYS else law.regional,
         holidays=holidays,
         ring_s=rules.ring_s,
+        data=in_words(data),
     )
-    return HoursInForce(rule, law.overrides)
+    return HoursInForce(rule, law.overrides, data)
 
 
 def screen_of(

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from dialer.adapters.data_in_use import DataInUse
 from dialer.adapters.sources.suppression_file import SuppressionFile
 from dialer.configuration import HoursInForce, campaign_config, hours_in_force, screen_of
 from dialer.domain.errors import BadInput
@@ -65,6 +66,11 @@ class Rulebook:
         fault = campaign_fault(campaign)
         self._misnamed = None if fault is None else Hold(f"its name {fault}; `dialer cancel` closes its jobs")
         self.config = self._make()
+
+    @property
+    def data(self) -> tuple[DataInUse, ...]:
+        """Which data decide where and when people may be called."""
+        return self._hours.data
 
     def changed(self, control: Control) -> CampaignConfig:
         """With what an operator changed; what cannot be applied holds the campaign. Never raises."""

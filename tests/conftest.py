@@ -12,6 +12,10 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from dialer.adapters.zone_data import use_newest
+
+use_newest()  # as the program does
+
 PROGRAMS = ("tests/cli/", "tests/deploy/", "tests/processes/")
 """Tests that start programs and wait for them: one at a time, or they would wait for each other."""
 MEMORY_BYTES_MAX = 3 << 30

@@ -37,6 +37,8 @@ class Rules:
     overrides: AreaOverrides
     holidays: PublicHolidays
     """Of the regions where the file allows no call on them."""
+    checked: date | None
+    """When somebody last compared with its source what was compared longest ago; None: nobody has."""
     attempts: Mapping[str, str]
     """How many attempts a region's law allows to one person, such as `3 per 24h`."""
 
@@ -82,6 +84,7 @@ def load_rules(path: Path, years: Iterable[int]) -> Rules:
         ),
         overrides=AreaOverrides({f"+1{code}": row.zones for row in file.area_codes for code in row.codes}),
         holidays=holidays,
+        checked=min((day for rule in file.regions.values() if (day := rule.checked_on)), default=None),
         attempts={region: rule.attempts for region, rule in file.regions.items() if rule.attempts},
     )
 
@@ -137,6 +140,10 @@ class _Rule(_Table):
     citation: Annotated[str, Field(min_length=1)]
     checked: Annotated[str, AfterValidator(_checked)]
     source: Annotated[str, Field(min_length=1)]
+
+    @property
+    def checked_on(self) -> date | None:
+        return date.fromisoformat(self.checked) if self.checked else None
 
     def hours_of(self, region: str, years: frozenset[int]) -> Hours:
         return Hours(

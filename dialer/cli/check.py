@@ -102,6 +102,10 @@ def report_lines(report: "CheckReport") -> Lines:
     yield "pace", f"{report.cps:g} a second, {report.slots} at once: {words.span(report.pace_s)} or more", ""
     if report.calls_today_max is not None:
         yield "lines", f"together at most {words.count(report.calls_today_max)} calls today", ""
+    yield "data", "; ".join(each.text for each in report.data), "dim"
+    for each in report.data:
+        if warning := each.warning(report.at):
+            yield "", warning, "yellow"
     if report.rejected:
         yield "rejected", words.counts(report.rejected), "yellow"
     for row in report.first_rejects:
@@ -186,6 +190,10 @@ def _as_dict(report: "CheckReport") -> dict[str, Any]:
         "cps": report.cps,
         "slots": report.slots,
         "pace_s": report.pace_s,
+        "data": [
+            {"name": each.name, "version": each.version, "warning": each.warning(report.at)}
+            for each in report.data
+        ],
         "ledger": report.ledger,
     }
 

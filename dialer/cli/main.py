@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from dialer import __version__
+from dialer.adapters.zone_data import use_newest
 from dialer.cli import exits
 from dialer.cli.campaign import run
 from dialer.cli.check import check
@@ -76,6 +77,7 @@ app.add_typer(dnc, name="dnc", rich_help_panel="While it runs", epilog=exits.EPI
 
 def main() -> None:
     """Run the command line of this process. Always exits; see `exits` for the codes."""
+    use_newest()
     try:
         app(prog_name="dialer")
     except DialerError as error:

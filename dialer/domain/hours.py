@@ -93,6 +93,8 @@ class HoursRule:
     regional: RegionalHours | None = None
     holidays: PublicHolidays = PublicHolidays()
     ring_s: int = RING_S
+    data: str = ""
+    """The versions of the data that decide, for the record of decisions."""
     _known: dict[Place, _Known] = field(default_factory=dict, init=False, repr=False, compare=False)
     """Verdicts that still stand: a memory, not a state."""
     _told: dict[Place, tuple[float, tuple[str, ...]]] = field(

@@ -287,6 +287,8 @@ class Screen:
         except ValueError as error:
             return Drop(JobState.SKIPPED, str(error), "hours")
         seen["place"] = place.text
+        if self.hours.data:
+            seen["data"] = self.hours.data
         match self.hours.judge(place, now):
             case hour_rules.Allowed(until):
                 seen["hours_until"] = None if until == float("inf") else until

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from dialer.adapters.clock import SystemClock
+from dialer.adapters.data_in_use import DataInUse
 from dialer.adapters.retell.proxies import is_loopback
 from dialer.configuration import csv_options
 from dialer.domain.calls import JobKind
@@ -27,14 +28,23 @@ NO_AGENT = ("llm_", "conversation_flow_")
 
 async def rules(settings: Settings) -> Sequence[Finding]:
     """The rules file, the do-not-call files and what the settings make of them."""
-    read = partial(Rulebook, settings, "doctor", SystemClock().now())
+    now = SystemClock().now()
+    read = partial(Rulebook, settings, "doctor", now)
     try:
-        await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
+        rulebook = await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
     except BadInput as error:
         return [Finding("rules", Mark.BAD, line) for line in str(error).splitlines()]
     files = len(set(settings.rules.do_not_call))
     lists = f", {files} do-not-call file{'s' if files > 1 else ''}" if files else ""
-    return [Finding("rules", Mark.GOOD, f"calling hours: {settings.rules.hours}{lists}")]
+    found = [Finding("rules", Mark.GOOD, f"calling hours: {settings.rules.hours}{lists}")]
+    return found + [_data(each, now) for each in rulebook.data]
+
+
+def _data(data: DataInUse, now: float) -> Finding:
+    """Which version of it is in use, and whether it is too old."""
+    if warning := data.warning(now):
+        return Finding("data", Mark.DOUBTFUL, warning)
+    return Finding("data", Mark.GOOD, data.text)
 
 
 async def calls(settings: Settings) -> Sequence[Finding]:
