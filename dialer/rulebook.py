@@ -116,13 +116,14 @@ class Rulebook:
     async def _look(self) -> bool:
         """Whether a file has changed, or can or cannot be read any more."""
         has_changed, unread = False, None
+        now = anyio.current_time() / (self._speed or 1.0)  # real seconds
         for file in self._files:
             try:
                 if self._speed is None:  # a virtual loop must not have threads
-                    has_changed |= file.reload_if_changed()
+                    has_changed |= file.reload_if_changed(now)
                 else:
                     has_changed |= await anyio.to_thread.run_sync(
-                        file.reload_if_changed, abandon_on_cancel=True
+                        file.reload_if_changed, now, abandon_on_cancel=True
                     )
             except BadInput as error:
                 unread = unread or Hold(str(error))

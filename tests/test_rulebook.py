@@ -42,6 +42,13 @@ def control(version: int, **changes: Any) -> Control:
     return Control(version, dotted, paused=None, cancelled=False, held=None)
 
 
+def moved_to(path: Path, content: str) -> None:
+    """A whole file, moved to that name."""
+    new = path.with_suffix(".new")
+    new.write_text(content)
+    new.replace(path)
+
+
 def suppressed(config: CampaignConfig) -> set[str]:
     return {each for each in (ANA, BO, CY) for file in config.screen.do_not_call if each in file.numbers}
 
@@ -141,8 +148,8 @@ def test_files_are_followed_and_an_unreadable_one_holds_until_it_can_be_read(
         [
             lambda: two.write_text(f"{BO}\n{CY}\n"),
             lambda: two.write_text(f"{BO}\nnonsense\n"),
-            two.unlink,
-            lambda: two.write_text(f"{CY}\n"),
+            lambda: two.rename(two.with_suffix(".old")),
+            lambda: moved_to(two, f"{CY}\n"),
         ],
         speed,
     )
@@ -156,10 +163,20 @@ def test_files_are_followed_and_an_unreadable_one_holds_until_it_can_be_read(
     assert whys[3] is None
 
 
+def test_a_file_that_lost_numbers_holds_until_it_has_been_still(tmp_path: Path) -> None:
+    rules = rulebook(settings_with(tmp_path, one=f"{ANA}\n{BO}\n"), None)
+    one = tmp_path / "one.txt"
+    applied = watched(rules, [lambda: one.write_text(f"{ANA}\n"), lambda: None], None)
+    assert [suppressed(each) for each in applied] == [{ANA, BO}, {ANA}]
+    assert applied[0].screen.hold is not None
+    assert "1 numbers are gone" in applied[0].screen.hold.why
+    assert applied[1].screen.hold is None
+
+
 def test_what_the_files_say_and_what_the_operator_changed_hold_together(tmp_path: Path) -> None:
     rules = rulebook(settings_with(tmp_path, one=f"{ANA}\n"))
     rules.changed(control(4, pace__cps=9.0))
-    (applied,) = watched(rules, [lambda: (tmp_path / "one.txt").write_text(f"{BO}\n")])
+    (applied,) = watched(rules, [lambda: moved_to(tmp_path / "one.txt", f"{BO}\n")])
     assert (applied.cps, applied.screen.version, suppressed(applied)) == (9.0, 4, {BO})
     (tmp_path / "one.txt").write_text("nonsense\n")
     (unread,) = watched(rules, [lambda: None])

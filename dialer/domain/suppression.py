@@ -75,6 +75,10 @@ class NumberSet:
     def __len__(self) -> int:
         return len(self._numbers)
 
+    def lacks(self, others: "NumberSet") -> int:
+        """How many of the others are not in it."""
+        return len(set(others._numbers).difference(self._numbers))
+
 
 def _as_int(number: str) -> int:
     # no E.164 number begins with 0, so no two give the same

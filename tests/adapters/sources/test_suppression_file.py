@@ -11,7 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from dialer.adapters.sources.records import ROW_CHARS_MAX
-from dialer.adapters.sources.suppression_file import LINES_AT_ONCE, SuppressionFile
+from dialer.adapters.sources.suppression_file import LINES_AT_ONCE, STILL_S, SuppressionFile
 from dialer.domain.errors import BadInput
 from dialer.domain.suppression import NumberSet
 
@@ -175,7 +175,9 @@ def test_a_change_in_place_is_seen_though_time_and_size_were_set_back(path: Path
     while path.stat().st_ctime_ns == stat.st_ctime_ns and time.perf_counter() < deadline:
         write(path, f"{B}\n")
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert file.reload_if_changed()
+    with pytest.raises(BadInput, match="1 numbers are gone"):
+        file.reload_if_changed()
+    assert file.reload_if_changed(STILL_S)
     assert held(file) == {B}
 
 
@@ -186,13 +188,54 @@ def test_while_it_cannot_be_read_it_is_refused_each_time_and_keeps_what_it_had(p
         with pytest.raises(BadInput, match="line 2"):
             file.reload_if_changed()
         assert held(file) == {A}
-    path.unlink()
+    path.rename(path.with_name("old"))
     with pytest.raises(BadInput, match="No such file"):
         file.reload_if_changed()
     assert held(file) == {A}
-    write(path, f"{B}\n")
+    write(path.with_name("new"), f"{B}\n").replace(path)
     assert file.reload_if_changed()
     assert held(file) == {B}
+
+
+def test_a_file_that_is_half_written_at_a_lines_end_is_not_believed(path: Path) -> None:
+    file = load(path, f"{A}\n{B}\n")
+    with path.open("w") as stream:
+        stream.write(f"{A}\n")
+        stream.flush()
+        for now in (100.0, 100.0 + STILL_S - 1):
+            with pytest.raises(BadInput, match=r"1 numbers are gone .*half written"):
+                file.reload_if_changed(now)
+        assert held(file) == {A, B}
+        stream.write(f"{C}\n")
+        stream.flush()
+        with pytest.raises(BadInput, match="1 numbers are gone"):  # it was written to: the time begins anew
+            file.reload_if_changed(100.0 + STILL_S)
+        stream.write(f"{B}\n")
+    assert file.reload_if_changed(100.0 + STILL_S)
+    assert held(file) == {A, B, C}
+
+
+def test_numbers_that_are_gone_for_a_while_are_gone(path: Path) -> None:
+    file = load(path, f"{A}\n{B}\n")
+    write(path, f"{A}\n")
+    with pytest.raises(BadInput, match="gone"):
+        file.reload_if_changed(5.0)
+    assert file.reload_if_changed(5.0 + STILL_S)
+    assert not file.reload_if_changed(5.0 + STILL_S)
+    assert held(file) == {A}
+
+
+@pytest.mark.parametrize("header", ["", "name,phone\n"])
+def test_an_import_names_every_line_that_cannot_be_understood(path: Path, header: str) -> None:
+    name = "x," if header else ""
+    lines = [f"{name}{each}" for each in (A, "nobody", B, "12")]
+    file = SuppressionFile(write(path, header + "\n".join(lines) + "\n"), until="Nothing is taken in")
+    with pytest.raises(BadInput) as refused:
+        list(file.each())
+    first, *others = str(refused.value).splitlines()
+    assert "2 lines cannot be understood. Nothing is taken in" in first
+    at = 2 if header else 1
+    assert [each.split(":")[0] for each in others] == [f"  line {at + 1}", f"  line {at + 3}"]
 
 
 def test_a_passing_trouble_of_the_machine_is_not_held_against_the_file(path: Path) -> None:
