@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
-from dialer.adapters.ledger.agreement import agreement
+from dialer.adapters.ledger.agreement import agreement, doubled_calls
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.app import open_ledger
@@ -61,7 +61,8 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
             notes = [f"there is no results log {path}: `dialer results {name}` writes it again"]
         problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
         differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
-        return Verdict(balance, [*problems, *differing], [*notes, *silent])
+        doubled = await ledger.ask(lambda conn: doubled_calls(conn, campaign_id))
+        return Verdict(balance, [*problems, *differing, *doubled], [*notes, *silent])
 
     return _for_each(loaded, name, judge)
 

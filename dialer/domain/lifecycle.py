@@ -58,6 +58,10 @@ class TakenOver(IllegalTransition):
     """No bug: another worker on the same ledger has the attempt by now, or has closed it."""
 
 
+class CallTaken(Exception):
+    """The call that an attempt was given is another attempt's in the ledger. No call is two attempts'."""
+
+
 ATTEMPT_TRANSITIONS: Mapping[AttemptState, frozenset[AttemptState]] = {
     AttemptState.CLAIMED: frozenset(
         {

@@ -14,7 +14,7 @@ import anyio
 
 from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
-from dialer.domain.lifecycle import AttemptState, IllegalTransition, JobState
+from dialer.domain.lifecycle import AttemptState, CallTaken, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
 from dialer.domain.records import record
 from dialer.domain.redial import SUCCESSES, Again, Final, RedialPolicy
@@ -183,6 +183,20 @@ class Lives:
         return None if placement is None else await self._take(attempt, followed, placement)
 
     async def _placed(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
+        try:
+            return await self._follow_call(attempt, followed, placed)
+        except CallTaken as error:
+            return await self._not_its_call(attempt, followed, str(error))
+
+    async def _not_its_call(self, attempt: Attempt, followed: Followed, why: str) -> Attempt | None:
+        """It was given another attempt's call: look for its own, once; then nobody can tell."""
+        self._tracker.not_its_call(followed)
+        if attempt.state is AttemptState.CLAIMED:
+            return await self._uncertain(attempt, followed, why)
+        self._observe(AttemptUncertain(attempt, why))
+        return None if attempt.state is AttemptState.UNKNOWN else await self._park(attempt, why)
+
+    async def _follow_call(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
         news, now, was = placed.news, self._clock.now(), attempt.state
         attempt = attempt.placed(news.call_id, now)
         self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
@@ -210,6 +224,9 @@ class Lives:
 
     async def _track(self, attempt: Attempt, followed: Followed) -> Attempt | None:
         await followed.until_over()
+        if followed.has_anothers_call:
+            why = f"call {attempt.call_id}, which it was given, is another attempt's"
+            return await self._park(replace(attempt, call_id=None), why)
         if followed.lost:
             return await self._park(attempt, "the API does not know the call id any more")
         if followed.news is not None and followed.news.is_over:

@@ -181,7 +181,11 @@ class Placer:
 
     async def _create(self, attempt: Attempt) -> CallNews:
         leave = None if self._leave is None else partial(self._leave, attempt)
-        return await self._api.create(attempt.job.job.kind, attempt.body, leave)
+        news = await self._api.create(attempt.job.job.kind, attempt.body, leave)
+        is_ours = news.attempt_id in (None, attempt.id)
+        if not is_ours or self._tracker.is_anothers(news.call_id, attempt.id):
+            raise CallUncertain(f"the answer shows call {news.call_id}, which is another attempt's")
+        return news
 
     async def _try_again(self, attempt: Attempt) -> Placement | CallUncertain:
         """Entered only after a first failure: the retry machinery costs more than a request."""

@@ -50,6 +50,8 @@ class Followed:
     """The call is over, or lost, or nobody follows any more."""
     closed_elsewhere: bool = False
     """It is over because another worker has closed the attempt."""
+    has_anothers_call: bool = False
+    """It is over because the call that it was given is another attempt's."""
     lost: bool = False
     """The API does not know the call id, long after any call would have ended."""
     looking: anyio.Event | None = None
@@ -70,6 +72,10 @@ class Followed:
         self.is_over = True
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
+
+    def forget(self) -> None:
+        """Nothing that was heard was of its call."""
+        self.call_id = self.news = self.analysed = None
 
     async def until_found(self) -> None:
         """Wait for the first news: the call exists."""
@@ -137,19 +143,37 @@ class Tracker:
     def let_go(self, followed: Followed) -> None:
         """Nobody follows it any more."""
         self._by_attempt.pop(followed.attempt_id, None)
-        if followed.call_id is not None:
-            self._by_call.pop(followed.call_id, None)
+        self._let_go_of_call(followed)
+
+    def _let_go_of_call(self, followed: Followed) -> None:
+        if followed.call_id is not None and self._by_call.get(followed.call_id) is followed:
+            del self._by_call[followed.call_id]
 
     def placed(self, followed: Followed, call_id: CallId) -> None:
-        """The attempt's call id is known."""
+        """The attempt's call id is known. Whoever had it first keeps it."""
         followed.call_id = call_id
-        self._by_call[call_id] = followed
+        self._by_call.setdefault(call_id, followed)
+
+    def is_anothers(self, call_id: CallId, attempt_id: AttemptId) -> bool:
+        """Whether another attempt is followed by this call."""
+        holder = self._by_call.get(call_id)
+        return holder is not None and holder.attempt_id != attempt_id
+
+    def not_its_call(self, followed: Followed) -> None:
+        """The call whose id it was given is another attempt's: nothing is known of its own."""
+        self._let_go_of_call(followed)
+        followed.forget()
 
     def heard(self, news: CallNews, *, by_webhook: bool = False) -> bool:
         """Take news in; False if it is of no call we follow."""
         if by_webhook:
             self._webhook_at = loop_time()
         followed = self._by_call.get(news.call_id)
+        if followed is not None and news.attempt_id not in (None, followed.attempt_id):
+            self._let_go_of_call(followed)  # an answer that named no attempt gave it another one's call
+            followed.has_anothers_call = True
+            followed.end()
+            followed = None
         if followed is None and news.attempt_id is not None:
             followed = self._by_attempt.get(news.attempt_id)
         if followed is None:

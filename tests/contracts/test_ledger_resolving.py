@@ -90,3 +90,13 @@ def test_one_that_is_not_unknown_changes_nothing() -> None:
             await ledger.resolve_called(unknown[0].id, CallId("call_1"), "ana", NOW)
 
     with_unknowns(check)
+
+
+def test_a_call_is_one_attempts_alone() -> None:
+    async def check(ledger: SqlLedger, campaign_id: CampaignId, unknown: list[Attempt]) -> None:
+        await ledger.resolve_called(unknown[0].id, CallId("call_1"), "ana", NOW + 1)
+        with pytest.raises(BadInput, match=f"call_1 is attempt {unknown[0].id}'s already: look in"):
+            await ledger.resolve_called(unknown[1].id, CallId("call_1"), "ana", NOW + 2)
+        assert len(await ledger.unknown_attempts()) == 1
+
+    with_unknowns(check)

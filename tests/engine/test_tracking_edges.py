@@ -22,12 +22,14 @@ NOT_KNOWN = says(422, b'{"message":"Cannot find requested asset"}')
 
 
 @in_virtual_time
-async def test_the_calls_own_id_goes_before_what_it_says_of_its_attempt() -> None:
+async def test_a_call_that_names_another_attempt_is_not_the_one_it_was_taken_for() -> None:
     async with open_api(RetellConfig(api_key=KEY), connections_max=1) as api:
         tracker = Tracker(api, CONFIG)
         with tracker.follow(attempt(CALL)) as followed:
-            assert tracker.heard(CallNews(CALL, "ended", AttemptId("another"), reason="user_hangup"))
+            assert not tracker.heard(CallNews(CALL, "ended", AttemptId("another"), reason="user_hangup"))
+            assert followed.has_anothers_call
             assert followed.is_over
+            assert followed.news is None
         with tracker.follow(attempt(CALL)) as followed:
             assert tracker.heard(CallNews(CallId("another"), "ongoing", followed.attempt_id))
             assert followed.call_id == CALL, "an id that is known stays"

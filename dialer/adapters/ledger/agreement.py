@@ -27,6 +27,17 @@ _ATTEMPTS = sa.select(attempt.c.id, attempt.c.to_number, attempt.c.from_number, 
     attempt.c.campaign_id == _C
 )
 
+_OTHER = attempt.alias("other")
+_DOUBLED_HERE = sa.select(attempt.c.call_id).where(
+    attempt.c.campaign_id == _C,
+    sa.exists().where(_OTHER.c.call_id == attempt.c.call_id, _OTHER.c.id != attempt.c.id),
+)
+_DOUBLED = (
+    sa.select(attempt.c.call_id, attempt.c.id)
+    .where(attempt.c.call_id.in_(_DOUBLED_HERE))
+    .order_by(attempt.c.claimed_at, attempt.c.id)
+)
+
 _Told = tuple[str, str | None, str | None, float]
 """An attempt's id, whom it calls, from where, and when it was claimed."""
 
@@ -66,6 +77,17 @@ def agreement(conn: sa.Connection, campaign_id: CampaignId) -> tuple[list[str], 
         problems += _differences(conn, campaign_id, since or 0.0)
     notes = [f"{earlier} attempts have no decision: there was no record then"] if earlier else []
     return problems[:NAMED_MAX], notes
+
+
+def doubled_calls(conn: sa.Connection, campaign_id: CampaignId) -> list[str]:
+    """Call ids that two attempts of the ledger have, one of them this campaign's: only one of them rang."""
+    by_call: dict[str, list[str]] = {}
+    for call_id, attempt_id in conn.execute(_DOUBLED, {"c": campaign_id}):
+        by_call.setdefault(call_id, []).append(attempt_id)
+    return [
+        f"call {call_id} is on record for {len(ids)} attempts ({', '.join(ids[:NAMED_MAX])}): one made it"
+        for call_id, ids in [*by_call.items()][:NAMED_MAX]
+    ]
 
 
 def _dialled(

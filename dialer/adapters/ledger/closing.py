@@ -1,6 +1,6 @@
 """Moving attempts on and closing them, checked against the table of transitions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -9,12 +9,13 @@ from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.rows import pack_history
 from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import attempt, job
-from dialer.domain.calls import Attempt, AttemptId
+from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import (
     CLOSED_ATTEMPTS,
     FINAL_JOBS,
     AttemptState,
+    CallTaken,
     IllegalTransition,
     JobState,
     TakenOver,
@@ -28,6 +29,12 @@ _STATES = Statement(
     .join(job, attempt.c.job_id == job.c.id)
     .where(attempt.c.id.in_(sa.bindparam("ids", expanding=True))),
     listed="ids",
+)
+_WHOSE = Statement(
+    sa.select(attempt.c.call_id, attempt.c.id).where(
+        attempt.c.call_id.in_(sa.bindparam("calls", expanding=True))
+    ),
+    listed="calls",
 )
 _A: sa.BindParameter[str] = sa.bindparam("a")
 _J: sa.BindParameter[int] = sa.bindparam("j")
@@ -84,12 +91,13 @@ _NO_NEWS = (None,) * 5
 
 
 def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[None]:
-    """Move attempts on. Raises `IllegalTransition` before anything is written."""
+    """Move attempts on. Raises `IllegalTransition` and `CallTaken` before anything is written."""
     states = _States(conn, [each.attempt.id for each in updates])
     for each in updates:
         if each.state in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is to be finished")
         states.move(each.attempt, each.state, each.job_state)
+    _check_calls(conn, ((each.attempt.id, each.call_id) for each in updates if each.call_id is not None))
     _MOVE.run_many(conn, [_moved(each) for each in updates])
     _JOB_STATE.run_many(
         conn,
@@ -108,13 +116,19 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
 
 
 def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
-    """Close attempts, and their jobs with them. Raises `IllegalTransition` before anything is written."""
+    """Close attempts, and their jobs with them.
+
+    Raises `IllegalTransition` and `CallTaken` before anything is written.
+    """
     states = _States(conn, [each.attempt.id for each in finishes])
-    parked = states.parked()
+    parked, placed = states.ids_in(AttemptState.UNKNOWN), states.ids_in(AttemptState.PLACED)
     for each in finishes:
         if each.state not in CLOSED_ATTEMPTS:
             raise IllegalTransition(f"an attempt that goes to {each.state} is not finished")
         states.move(each.attempt, each.state, each.job_state)
+    # a placed one's call was looked at when it was placed
+    new = ((each.attempt.id, each.news.call_id) for each in finishes if each.news is not None)
+    _check_calls(conn, (each for each in new if each[0] not in placed))
     _CLOSE.run_many(conn, [_closed(each) for each in finishes])
     _JOB_AFTER.run_many(conn, [_job_after(each) for each in finishes])
     append_lines(
@@ -129,6 +143,17 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
     return [None] * len(finishes)
 
 
+def _check_calls(conn: sa.Connection, given: Iterable[tuple[AttemptId, CallId]]) -> None:
+    """Raises `CallTaken` if one of these attempts is given a call that another one has."""
+    calls = list(given)
+    if not calls:
+        return
+    holders: dict[str, str] = {}
+    for call_id, attempt_id in [*_WHOSE.run(conn, [call_id for _, call_id in calls]), *map(reversed, calls)]:
+        if holders.setdefault(call_id, attempt_id) != attempt_id:
+            raise CallTaken(f"call {call_id} is attempt {holders[call_id]}'s already")
+
+
 class _States:
     """Where the attempts of a group and their jobs stand; a group may hold one of them twice."""
 
@@ -140,11 +165,9 @@ class _States:
             if worker is not None:
                 self._workers[attempt_id] = worker
 
-    def parked(self) -> frozenset[AttemptId]:
-        """Those that are unknown."""
-        return frozenset(
-            attempt_id for attempt_id, (state, _) in self._states.items() if state is AttemptState.UNKNOWN
-        )
+    def ids_in(self, wanted: AttemptState) -> frozenset[AttemptId]:
+        """Those in that state."""
+        return frozenset(attempt_id for attempt_id, (state, _) in self._states.items() if state is wanted)
 
     def move(self, made: Attempt, state: AttemptState, job_state: JobState | None) -> None:
         """Go on from where the one before in the group left it. Raises `IllegalTransition`."""

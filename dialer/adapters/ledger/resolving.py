@@ -7,7 +7,7 @@ from dialer.adapters.ledger.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_att
 from dialer.adapters.ledger.tables import attempt, job
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput
-from dialer.domain.lifecycle import AttemptState, JobState
+from dialer.domain.lifecycle import AttemptState, CallTaken, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line
 from dialer.ports import AttemptUpdate, Finish
@@ -26,10 +26,13 @@ def resolve_called(conn: sa.Connection, attempt_id: AttemptId, call_id: CallId, 
     """The attempt made this call: the next run follows it to its end. Raises `BadInput`."""
     found = _unknown(conn, attempt_id)
     note = f"resolved by {who}: call {call_id} was made"
-    update_many(
-        conn,
-        [AttemptUpdate(found, AttemptState.PLACED, at, call_id=call_id, error=note, job_state=JobState.BUSY)],
+    placed = AttemptUpdate(
+        found, AttemptState.PLACED, at, call_id=call_id, error=note, job_state=JobState.BUSY
     )
+    try:
+        update_many(conn, [placed])
+    except CallTaken as error:
+        raise BadInput(f"{error}: look in the Retell dashboard for this attempt's own call") from None
 
 
 def resolve_not_called(conn: sa.Connection, attempt_id: AttemptId, who: str, at: float) -> None:

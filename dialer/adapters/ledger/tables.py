@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -126,6 +126,7 @@ sa.Index(
 )
 
 sa.Index("attempt_time", attempt.c.campaign_id, attempt.c.claimed_at)
+sa.Index("attempt_call", attempt.c.call_id)
 sa.Index("attempt_number", attempt.c.to_number, attempt.c.claimed_at)
 
 result = sa.Table(
