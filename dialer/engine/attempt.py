@@ -5,7 +5,7 @@ the ledger makes the job due again.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import assert_never
@@ -109,16 +109,23 @@ class Lives:
                 return await self._track(attempt, followed)
             return await self._uncertain(attempt, followed, "it was under way when the last process ended")
 
-    async def watch_parked(self, attempt: Attempt, every_s: float) -> None:
-        """Look for an unknown attempt in the background; found, it goes on as any other."""
+    async def watch_parked(
+        self, attempt: Attempt, first_s: float, every_s: float, looked: Callable[[bool], None]
+    ) -> None:
+        """Look for an unknown attempt in the background; found, it goes on as any other.
+
+        `first_s`: before the first look. `looked`: told after each whether the call was found; one that
+        nobody could carry out has not found it.
+        """
+        wait_s = first_s
         with self._follow(attempt) as followed, self._rest():
             while followed.news is None and not followed.is_over:
-                with anyio.move_on_after(every_s):
+                with anyio.move_on_after(wait_s):
                     await followed.until_found()
-                try:
+                wait_s = every_s
+                with suppress(CallError):  # nobody could look; the next round will
                     await self._tracker.look(followed)
-                except CallError:
-                    continue  # nobody could look; the next round will
+                looked(followed.news is not None)
             if followed.news is not None:
                 try:
                     await self._placed(attempt, followed, Placed(followed.news, adopted=True))

@@ -50,7 +50,9 @@ class UnderWay:
         self._lifetimes = Lifetimes()
         self._known: set[AttemptId] = set()
         self.count = 0
-        """Attempts with a slot whose call may still be made or go on; not those that are unknown."""
+        """Attempts with a slot whose call may still be made or go on; not those that are unknown.
+
+        Except an unknown one that an earlier process left, until it has been looked for once."""
 
     @property
     def is_empty(self) -> bool:
@@ -78,7 +80,7 @@ class UnderWay:
             return
         self._known.add(attempt.id)
         if attempt.state is AttemptState.UNKNOWN:
-            self._watch(attempt, self._slots.take())
+            self._watch(attempt, self._slots.take(), first_s=0.0)
             return
         self._observe(AttemptClaimed(attempt, resumed=True))
         self.count += 1
@@ -116,22 +118,36 @@ class UnderWay:
         return parked
 
     def _ended(self, parked: Attempt | None, slot: Slot) -> None:
-        self.count -= 1
         self._on_end()
         if parked is None:
             self._slots.release(slot)
         else:
             self._watch(parked, slot)
-        if self.count == 0:
+        self._counts(-1)
+
+    def _counts(self, by: int) -> None:
+        self.count += by
+        if by and self.count == 0:
             self._on_none()
 
-    def _watch(self, parked: Attempt, slot: Slot) -> None:
-        """An unknown attempt keeps its slot as long as its call could last, and is looked for."""
+    def _watch(self, parked: Attempt, slot: Slot, first_s: float = PARKED_LOOK_S) -> None:
+        """An unknown attempt keeps its slot as long as its call could last, and is looked for.
+
+        One that is to be looked for at once counts until then, and one that was found until it is closed.
+        """
         closed = anyio.Event()
+        counted = not first_s
+        self._counts(int(counted))
+
+        def looked(found: bool) -> None:
+            nonlocal counted
+            self._counts(found - counted)
+            counted = found
 
         async def watch() -> None:
-            await self._lives.watch_parked(parked, PARKED_LOOK_S)
+            await self._lives.watch_parked(parked, first_s, PARKED_LOOK_S, looked)
             self._known.discard(parked.id)
+            looked(False)
             closed.set()
 
         async def hold() -> None:
