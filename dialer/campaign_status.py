@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from dialer.adapters.clock import SystemClock
-from dialer.adapters.ledger.holds import Holds, first_outcomes, holds
+from dialer.adapters.ledger.holds import Holds, first_outcomes, holds_of
+from dialer.adapters.ledger.reads import counts_of, speeds_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.configuration import hours_notice
 from dialer.domain.calls import CampaignId
@@ -15,7 +18,7 @@ from dialer.domain.gates import Go
 from dialer.domain.lifecycle import JobState
 from dialer.domain.resting import Rest
 from dialer.domain.results import rfc3339
-from dialer.ports import CampaignCounts, Operation
+from dialer.ports import CampaignCounts, Operation, Speed
 from dialer.settings import Settings
 from dialer.settings.live import with_changes
 from dialer.settings.rules import canary_rule
@@ -44,32 +47,48 @@ class CampaignStatus:
     """What is to be said of calling hours that these settings take off."""
 
 
-async def status_of(
-    ledger: SqlLedger, settings: Settings, name: str, campaign_id: CampaignId
+async def statuses_of(
+    ledger: SqlLedger, settings: Settings, asked: Mapping[str, CampaignId]
+) -> list[CampaignStatus]:
+    """Where each of them stands, in their order, of one moment. Raises `LedgerError`."""
+    now = SystemClock().now()
+
+    def read(conn: sa.Connection) -> list[CampaignStatus]:
+        ids = [*asked.values()]
+        counts, speeds, held = counts_of(conn, ids), speeds_of(conn, ids, now), holds_of(conn, ids)
+        found: list[CampaignStatus] = []
+        for name, each in asked.items():
+            own = _in_force(settings, held[each].changes)
+            rule = canary_rule(own.canary)
+            first = None if rule is None else rule.count(first_outcomes(conn, each, rule.calls))
+            found.append(_status(name, own, counts[each], speeds[each], held[each], first))
+        return found
+
+    return await ledger.ask(read)
+
+
+def _status(
+    name: str,
+    settings: Settings,
+    counts: CampaignCounts,
+    speed: Speed,
+    held: Holds,
+    canary: CanaryFacts | None,
 ) -> CampaignStatus:
-    """Ask the ledger. Raises `LedgerError`."""
-    counts = await ledger.counts(campaign_id)
-    speed = await ledger.speed(campaign_id, SystemClock().now())
+    """`settings`: with what was changed for this campaign."""
     final_per_s = speed.final_in_10_minutes / 600
     open_jobs = counts.open_jobs
-    left_s = open_jobs / final_per_s if open_jobs and final_per_s else None
-    held = await ledger.ask(lambda conn: holds(conn, campaign_id))
-    settings = _in_force(settings, held.changes)
-    rule, canary = canary_rule(settings.canary), None
-    if rule is not None:
-        calls = rule.calls
-        canary = rule.count(await ledger.ask(lambda conn: first_outcomes(conn, campaign_id, calls)))
     return CampaignStatus(
         name,
         counts,
         float(speed.claimed_in_a_minute),
-        left_s,
+        open_jobs / final_per_s if open_jobs and final_per_s else None,
         held,
         settings.budget.per_campaign_usd,
         settings.budget.per_day_usd,
         settings.canary.calls,
         canary,
-        held.canary_passed or (canary is not None and _has_passed(rule, canary)),
+        held.canary_passed or (canary is not None and _has_passed(canary_rule(settings.canary), canary)),
         hours_notice(settings),
     )
 
@@ -80,6 +99,8 @@ def _has_passed(rule: CanaryRule | None, canary: CanaryFacts) -> bool:
 
 def _in_force(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """With what was changed for one campaign, as far as it fits these settings: they may not be the run's."""
+    if not changes:
+        return settings
     try:
         return with_changes(settings, changes)
     except BadInput:

@@ -13,7 +13,7 @@ from dialer.adapters.ledger.sharing import open_jobs
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.rules_file import SHIPPED
 from dialer.adapters.sources.reject_codes import MessageFault
-from dialer.campaign_status import document_of, status_of
+from dialer.campaign_status import document_of, statuses_of
 from dialer.domain.calls import CallJob, CampaignId, Submitted
 from dialer.domain.errors import BadInput, BadMessage
 from dialer.job_documents import job_document, masked
@@ -131,7 +131,7 @@ class LedgerDesk:
             raise NoSuchThing("after: there is no campaign of this name")
         begin = 0 if after is None else names.index(after) + 1
         some = names[begin : begin + count_max]
-        shown = [await self._status(name, known[name], shows_numbers=shows_numbers) for name in some]
+        shown = await self._statuses({name: known[name] for name in some}, shows_numbers=shows_numbers)
         is_last = begin + count_max >= len(names)
         return documents.CampaignPage(campaigns=tuple(shown), next=None if is_last else some[-1])
 
@@ -193,19 +193,29 @@ class LedgerDesk:
         return known[name]
 
     async def _status(self, name: str, campaign_id: CampaignId, *, shows_numbers: bool) -> documents.Campaign:
-        shown = document_of(await status_of(self._questions, self._settings(), name, campaign_id))
-        if shows_numbers:
-            return shown
-        plain = {key: masked(value) for key, value in shown.model_dump(mode="json").items()}
-        plain["campaign"] = name
-        plain["breakers"]["lines"] = None  # two lines may be one once their last digits are hidden
-        return documents.Campaign.model_validate(plain)
+        (shown,) = await self._statuses({name: campaign_id}, shows_numbers=shows_numbers)
+        return shown
+
+    async def _statuses(
+        self, asked: Mapping[str, CampaignId], *, shows_numbers: bool
+    ) -> list[documents.Campaign]:
+        found = await statuses_of(self._questions, self._settings(), asked)
+        return [_shown(document_of(each), shows_numbers=shows_numbers) for each in found]
 
     async def _acted(
         self, order: documents.OrderName, name: str, campaign_id: CampaignId, closed: int = 0
     ) -> documents.Acted:
         campaign = await self._status(name, campaign_id, shows_numbers=True)
         return documents.Acted(order=order, closed=closed, campaign=campaign)
+
+
+def _shown(campaign: documents.Campaign, *, shows_numbers: bool) -> documents.Campaign:
+    if shows_numbers:
+        return campaign
+    plain = {key: masked(value) for key, value in campaign.model_dump(mode="json").items()}
+    plain["campaign"] = campaign.campaign
+    plain["breakers"]["lines"] = None  # two lines may be one once their last digits are hidden
+    return documents.Campaign.model_validate(plain)
 
 
 def _check(changes: Mapping[str, Any], settings: Settings) -> None:

@@ -9,7 +9,7 @@ from dialer.adapters.ledger.agreement import agreement, doubled_calls
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.app import open_ledger
-from dialer.campaign_status import CampaignStatus, status_of
+from dialer.campaign_status import CampaignStatus, statuses_of
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
@@ -36,10 +36,11 @@ class Verdict:
 def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
     """One campaign, or all. Raises `BadInput` if there is none of that name, `LedgerError`."""
 
-    async def status(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> CampaignStatus:
-        return await status_of(ledger, loaded.settings, name, campaign_id)
+    async def main() -> list[CampaignStatus]:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            return await statuses_of(ledger, loaded.settings, await _named(loaded, ledger, name))
 
-    return _for_each(loaded, name, status)
+    return run_on_loop(main)
 
 
 def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
@@ -93,18 +94,22 @@ def _for_each(
 
     async def main() -> list[T]:
         async with open_ledger(loaded.settings, dispatches=False) as ledger:
-            known = await ledger.campaigns()
-            if name is not None and name not in known:
-                there = ", ".join(known) or "none yet"
-                url = without_password(loaded.settings.ledger.url)
-                raise BadInput(f"ledger {url} has no campaign {name!r}; it has: {there}")
-            return [
-                await ask(ledger, each, campaign_id)
-                for each, campaign_id in known.items()
-                if name in (None, each)
-            ]
+            named = await _named(loaded, ledger, name)
+            return [await ask(ledger, each, campaign_id) for each, campaign_id in named.items()]
 
     return run_on_loop(main)
+
+
+async def _named(loaded: Loaded, ledger: SqlLedger, name: str | None) -> dict[str, CampaignId]:
+    """One campaign, or all. Raises `BadInput` if there is none of that name."""
+    known = await ledger.campaigns()
+    if name is None:
+        return known
+    if name not in known:
+        there = ", ".join(known) or "none yet"
+        url = without_password(loaded.settings.ledger.url)
+        raise BadInput(f"ledger {url} has no campaign {name!r}; it has: {there}")
+    return {name: known[name]}
 
 
 async def _pages(ledger: SqlLedger, campaign_id: CampaignId) -> AsyncIterator[Sequence[ResultLine]]:

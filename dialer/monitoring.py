@@ -15,7 +15,8 @@ from pathlib import Path
 import anyio
 from prometheus_client.registry import Collector
 
-from dialer.adapters.ledger.standing import standing
+from dialer.adapters.ledger.reads import counts_of
+from dialer.adapters.ledger.standing import standings
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sources.reject_codes import REJECT_CODES
 from dialer.domain.calls import CallNews, CampaignId
@@ -180,10 +181,7 @@ class Monitor:
             async def sample() -> None:
                 # what the ledger cannot say now it may say the next time; the readiness probe tells
                 with suppress(LedgerError):
-                    self._metrics.samples = {
-                        name: await _sample(asked, campaign_id, clock)
-                        for name, campaign_id in campaigns().items()
-                    }
+                    self._metrics.samples = await _samples(asked, campaigns(), clock)
 
             await sample()
             self._write_file()
@@ -220,6 +218,10 @@ class Monitor:
             self._file.write()
 
 
-async def _sample(ledger: SqlLedger, campaign_id: CampaignId, clock: Clock) -> Sample:
-    counts = await ledger.counts(campaign_id)
-    return Sample(counts, await ledger.ask(lambda conn: standing(conn, campaign_id)), clock.now())
+async def _samples(ledger: SqlLedger, campaigns: Mapping[str, CampaignId], clock: Clock) -> dict[str, Sample]:
+    """Of all of them at once: each question looks at every job of the ledger."""
+    ids = [*campaigns.values()]
+    if not ids:
+        return {}
+    counts, standing = await ledger.ask(lambda conn: (counts_of(conn, ids), standings(conn, ids)))
+    return {name: Sample(counts[each], standing[each], clock.now()) for name, each in campaigns.items()}

@@ -7,7 +7,7 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.standing import standing
+from dialer.adapters.ledger.standing import standings
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.ledger.tables import campaign, line, money
 from dialer.domain.breakers import CampaignBreaker, LineBreaker
@@ -31,7 +31,7 @@ def test_a_new_campaign_stands_free() -> None:
     async def main() -> None:
         async with open_sqlite(None, dispatches=True, on_thread=False) as ledger:
             campaign_id = await opened(ledger)
-            found = await ledger.ask(lambda conn: standing(conn, campaign_id))
+            found = (await ledger.ask(lambda conn: standings(conn, [campaign_id])))[campaign_id]
             assert found == Standing(breakers={"stop": False, "provider": False})
 
     run_virtual(main)
@@ -53,7 +53,7 @@ def test_what_holds_a_campaign_and_what_it_has_spent() -> None:
                     conn.execute(sa.insert(line).values(**row, breaker=breaker.to_text()))
 
             await ledger.operate(write)
-            found = await ledger.ask(lambda conn: standing(conn, campaign_id))
+            found = (await ledger.ask(lambda conn: standings(conn, [campaign_id])))[campaign_id]
             assert (found.held, found.paused) == (True, True)
             assert (found.spent_cents, found.reserved_cents) == (1234.0, 50.0)
             assert found.breakers == {"stop": True, "provider": True}

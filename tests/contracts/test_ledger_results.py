@@ -6,6 +6,7 @@ import orjson
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, judging, together
 
+from dialer.adapters.ledger.reads import speeds_of
 from dialer.domain.balance import Balance
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
@@ -113,9 +114,14 @@ def test_counts_of_a_history(store: Store) -> None:
             next_due_at=NOW + 60,
         )
         for later_s, speed in ((0, Speed(7, 4)), (61, Speed(0, 4)), (601, Speed(0, 0)), (-1, Speed(0, 0))):
-            assert await desk.ledger.speed(desk.campaign_id, NOW + later_s) == speed
+            assert await speed_of(desk, NOW + later_s) == speed
 
     store.work(case)
+
+
+async def speed_of(desk: Desk, now: float) -> Speed:
+    found = await desk.ledger.ask(lambda conn: speeds_of(conn, [desk.campaign_id], now))
+    return found[desk.campaign_id]
 
 
 def test_balance_of_a_history(store: Store) -> None:

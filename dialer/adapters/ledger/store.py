@@ -32,7 +32,6 @@ from dialer.ports import (
     Finish,
     IntakeCounts,
     NothingDue,
-    Speed,
 )
 
 OPERATIONS_MAX = 512
@@ -161,10 +160,6 @@ class SqlLedger:
     async def campaigns(self) -> dict[str, CampaignId]:
         """Every campaign's name and number, oldest first."""
         return await self._read(reads.campaigns)
-
-    async def speed(self, campaign_id: CampaignId, now: float) -> Speed:
-        """How fast the campaign went just before `now`."""
-        return await self._read(lambda conn: reads.speed(conn, campaign_id, now))
 
     async def balance(self, name: str, campaign_id: CampaignId) -> Balance:
         """What `dialer verify` adds up."""
