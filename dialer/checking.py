@@ -42,6 +42,10 @@ class CheckReport:
     rejected: Mapping[str, int]
     """Refused rows by reason code."""
     first_rejects: Sequence[RejectedRow]
+    encoding: str
+    """As which the list was read."""
+    is_told: bool
+    """The encoding was given; else it was found out."""
     unclear: Mapping[str, Looks]
     """Columns that are not understood and look like something that a rule should know."""
     forecast: Forecast
@@ -100,6 +104,8 @@ def check_leads(
         intake=reading.counts,
         rejected=dict(reading.rejected.most_common()),
         first_rejects=reading.first_rejects,
+        encoding=source.encoding or "utf-8",
+        is_told=settings.intake.encoding is not None,
         unclear=source.unclear,
         forecast=forecast,
         from_numbers=tuple(line.number for line in screen.pool),

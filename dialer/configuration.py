@@ -90,6 +90,7 @@ def csv_options(settings: Settings, screen: Screen | None = None) -> CsvOptions:
         default_timezone=settings.intake.timezone,
         check=ContentCheck(config),
         needed=settings.variables.by_name,
+        empty_words=frozenset(word.casefold() for word in settings.variables.empty_words),
         ignored=frozenset(map(fold, settings.intake.ignore_columns)),
         place_of=screen.place_of if screen is not None and screen.hours.is_on else None,
     )

@@ -89,6 +89,8 @@ def report_lines(report: "CheckReport") -> Lines:
     yield "leads", str(report.leads), "bold"
     yield "rows", f"{words.count(intake.rows)}, {words.count(intake.rejected)} rejected", ""
     yield "to call", words.count(report.people), ""
+    if report.encoding == "cp1252" and not report.is_told:
+        yield "encoding", "cp1252, by its letters: likely, not certain; --encoding decides", "yellow"
     for name, looks in report.unclear.items():
         yield "column", words.unclear_column(name, looks), "yellow"
     if report.hours_notice is not None:
@@ -183,6 +185,8 @@ def _as_dict(report: "CheckReport") -> dict[str, Any]:
         "rejected": report.intake.rejected,
         "rejected_by_code": dict(report.rejected),
         "first_rejected": first,
+        "encoding": report.encoding,
+        "encoding_found": not report.is_told,
         "columns_not_understood": {name: str(looks) for name, looks in report.unclear.items()},
         "hours": report.hours,
         "from_numbers": list(report.from_numbers),

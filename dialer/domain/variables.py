@@ -31,18 +31,22 @@ def check_variables(
     variables: Mapping[str, str],
     needed: Mapping[str, str | None],
     columns: Collection[str] | None = None,
+    empty_words: Collection[str] = (),
 ) -> Mapping[str, str] | BadVariable:
     """The variables to call with: as they are, or with the defaults put in; else why the row is refused.
 
     `needed`: name → default, None for a variable that has none; when nothing is needed nothing is checked.
     `columns`: the input's variable columns, where they are known; they tell a missing column from an empty
-    cell. A placeholder refuses the row in any value, since what is not needed is sent too.
+    cell. `empty_words`: what stands for nothing in a needed variable, in lower case. A placeholder refuses
+    the row in any value, since what is not needed is sent too.
     """
     if not needed:
         return variables
     defaults: dict[str, str] = {}
     for name, default in needed.items():
         value = variables.get(name)
+        if value and value.strip().casefold() in empty_words:
+            value = None
         if value and not value.isspace() and not _is_unresolved(value):
             continue
         if default is None:

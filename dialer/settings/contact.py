@@ -149,6 +149,11 @@ class Variables(Section):
     """Columns that no row may leave empty, spelt as in the header."""
     defaults: Annotated[dict[str, str], Field(examples=[{"company": "Acme"}])] = Field(default_factory=dict)
     """What a variable is where a row leaves it empty."""
+    empty_words: tuple[str, ...] = (
+        *("null", "<null>", "(null)", "nan", "none", "nil", "\\N", "undefined"),
+        *("n/a", "#n/a", "#value!", "#ref!", "#name?", "#div/0!", "-"),
+    )
+    """What databases, pandas and Excel write for nothing, in any case: empty in a variable that is needed."""
 
     @property
     def by_name(self) -> Mapping[str, str | None]:

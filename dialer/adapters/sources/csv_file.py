@@ -34,6 +34,8 @@ class CsvFile:
     def __init__(self, path: Path, options: CsvOptions | None = None) -> None:
         self._path = path
         self._options = options or CsvOptions()
+        self.encoding: str | None = None
+        """How the file is read; known once it was opened."""
         self.unclear: Mapping[str, Looks] = {}
         """Columns that are not understood and should perhaps be; known once the header was read."""
 
@@ -55,6 +57,7 @@ class CsvFile:
         has_rows = False
         batch: list[CallJob | RejectedRow] = []
         file = open_text(self._path, self._options.encoding)
+        self.encoding = file.encoding
         with file.stream:
             for steps, row in enumerate(self._rows(file), start=1):
                 if row is not None:

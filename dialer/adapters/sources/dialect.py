@@ -30,8 +30,11 @@ class TextFile:
     """Finds the characters that stand for bytes which are no text in this encoding."""
 
 
-def open_text(path: Path, encoding: str | None) -> TextFile:
-    """Open `path`; without an `encoding` it is detected. Raises `BadInput`, also for what is no text."""
+def open_text(path: Path, encoding: str | None, *, only_numbers: bool = False) -> TextFile:
+    """Open `path`; without an `encoding` it is detected. `only_numbers`: its letters do not matter.
+
+    Raises `BadInput`, also for what is no text.
+    """
     try:
         raw = path.open("rb", buffering=0)
     except OSError as error:
@@ -40,8 +43,10 @@ def open_text(path: Path, encoding: str | None) -> TextFile:
     buffered = io.BufferedReader(raw, SAMPLE_BYTES_MAX)
     try:
         sample = buffered.peek(SAMPLE_BYTES_MAX)
-        _check_is_text(path, sample)
-        return _decoded(cast(BinaryIO, buffered), encoding or detect_encoding(sample))
+        _check_is_text(path, sample, encoding)
+        return _decoded(
+            cast(BinaryIO, buffered), encoding or detect_encoding(sample, only_numbers=only_numbers)
+        )
     except LookupError as error:
         buffered.close()
         raise BadInput(
@@ -65,12 +70,13 @@ def _decoded(binary: BinaryIO, encoding: str) -> TextFile:
     return TextFile(stream, name, re.compile("[\ud800-\udfff]" if keeps_bytes else "[\ud800-\udfff\ufffd]"))
 
 
-def detect_encoding(sample: bytes) -> str:
+def detect_encoding(sample: bytes, *, only_numbers: bool = False) -> str:
     """The encoding, from a byte order mark or from what the bytes are. Pure.
 
     cp1252 gives a letter to nearly any byte, so it is only taken when the file has more bytes that are wrong
-    in UTF-8 than letters that are right in it, and nothing that looks damaged (control characters). A file
-    that is UTF-8 but for some rows stays UTF-8, and those rows are refused.
+    in UTF-8 than letters that are right in it, nothing that looks damaged (control characters), and reads as
+    Western European. A file that is UTF-8 but for some rows stays UTF-8, and so does one with two likely
+    readings (Chinese in cp1252, Polish in cp1252): those rows are refused until the encoding is told.
     """
     if sample.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
@@ -81,9 +87,27 @@ def detect_encoding(sample: bytes) -> str:
         return "utf-8"
     wrong = len(re.findall("[\udc80-\udcff]", text))
     right = sum(not char.isascii() for char in text) - wrong
-    if wrong > right and not _control_bytes(sample) and not re.search(rb"[\x81\x8d\x8f\x90\x9d]", sample):
+    damaged = _control_bytes(sample) or re.search(rb"[\x81\x8d\x8f\x90\x9d]", sample)
+    if wrong > right and not damaged and (only_numbers or _is_western(sample.decode("cp1252"))):
         return "cp1252"
     return "utf-8"
+
+
+_LETTERS = "A-Za-zÀ-ÖØ-öø-ÿŠŽšžŒœŸ"
+_HIGH = "[^\x00-\x7f]"
+_ODD = re.compile(
+    rf"{_HIGH}{{3,}}"  # no Western word has three such letters in a row, and all Chinese or Russian ones have
+    rf"|(?<![{_LETTERS}]){_HIGH}{{2}}(?![{_LETTERS}])"
+    "|[ƒ†‡ˆ‰‹›˜¤¥¦¨¬¯±¸×÷]"
+    f"|[£¢¹²³¼½¾µ¶](?=[a-zß-ÿ])|(?<=[a-z])[£¢¹³¼½¾µ¶¿¡]"
+)
+_MARKS = re.compile("[\u2010-\u2026\u20ac\u2122\xa0]+")
+"""Quotes, dashes, dots, the euro sign: beside letters in any text."""
+
+
+def _is_western(text: str) -> bool:
+    """Whether a text in cp1252 is likely one; else its bytes are perhaps those of another encoding."""
+    return _ODD.search(_MARKS.sub(" ", text)) is None
 
 
 _TEXT_BYTES = bytes({*range(0x20, 0x100), *b"\t\n\r\f\v"} - {0x7F})
@@ -99,18 +123,19 @@ def _control_bytes(sample: bytes) -> int:
     return len(sample.translate(None, _TEXT_BYTES))
 
 
-def _check_is_text(path: Path, sample: bytes) -> None:
-    """Raise `BadInput` for an empty file and for one that is no text."""
+def _check_is_text(path: Path, sample: bytes, encoding: str | None) -> None:
+    """Raise `BadInput` for an empty file and for one that is no text, in this encoding if it was told."""
     if not sample:
         raise BadInput(f"{path}: the file is empty: it needs a header line and one line for each person")
     for start, what in _KNOWN_FORMATS.items():
         if sample.startswith(start):
             raise BadInput(f"{path}: this is {what}, not text: save it as CSV (UTF-8)")
-    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    is_wide = encoding is not None and codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+    if is_wide or sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return
     if _control_bytes(sample) > CONTROL_SHARE_MAX * len(sample):
         raise BadInput(
-            f"{path}: this is no text file: save it as CSV (UTF-8), or set `intake.encoding` if it is UTF-16"
+            f"{path}: this is no text file: save it as CSV (UTF-8), or give --encoding if it is UTF-16"
         )
 
 

@@ -33,6 +33,8 @@ class JobOptions:
     place_of: Callable[[CallJob], object] | None = None
     """Asked for each job; if it raises `ValueError` the row is refused as `bad_place`, in its words."""
 
+    empty_words: frozenset[str] = frozenset()
+    """What stands for nothing in a needed variable, in lower case."""
     ignored: frozenset[str] = frozenset()
     """Folded names of columns and variables that are passed over."""
 

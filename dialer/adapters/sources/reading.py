@@ -93,7 +93,7 @@ def checked_content(
                 f"column {name!r} says neither yes nor no: write yes if the person must not be called",
             )
     if options.needed:
-        variables = check_variables(content.variables, options.needed, columns)
+        variables = check_variables(content.variables, options.needed, columns, options.empty_words)
         if isinstance(variables, BadVariable):
             raise BadCell(variables.code, variables.reason)
         if variables is not content.variables:

@@ -41,8 +41,8 @@ SWALLOWED = Fault(
 TOO_LONG = Fault(RowFault.ROW_TOO_LONG, f"the line is longer than {ROW_CHARS_MAX} characters")
 UNREADABLE = Fault(
     RowFault.BAD_ENCODING,
-    "holds bytes that are no text in the file's encoding: save the file as UTF-8, "
-    "or set `intake.encoding` if it has another",
+    "holds bytes that are no text in the file's encoding, or could be read in several ways: save "
+    "the file as UTF-8, or say with --encoding (`intake.encoding`) which it has, such as cp1252 or gb18030",
 )
 NUL = Fault(RowFault.NUL_CHARACTER, "holds a NUL character: this row is damaged")
 

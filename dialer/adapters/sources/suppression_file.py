@@ -175,7 +175,7 @@ class SuppressionFile:
         if version.size == 0:
             raise BadInput(f"{self._path}: the file is empty: if nobody is in it, say so in a # comment")
         try:
-            file = open_text(self._path, self._encoding)
+            file = open_text(self._path, self._encoding, only_numbers=True)
             with file.stream:
                 yield from self._numbers_in(Records(file.stream, file.unreadable), refuse)
         except (OSError, UnicodeError) as error:

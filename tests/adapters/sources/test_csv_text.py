@@ -13,6 +13,7 @@ from dialer.adapters.sources.records import ROW_CHARS_MAX, ROW_LINES_MAX
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
 from dialer.rehearsal.loop import run_virtual
+from dialer.settings.contact import Variables
 
 N = "+12125550100"
 
@@ -45,6 +46,61 @@ def test_a_file_of_utf8_with_a_bad_row_stays_utf8() -> None:
     assert detect_encoding(b"J\xfcrgen") == "cp1252"
     assert detect_encoding(b"J\xfcrgen \0") == "utf-8"
     assert detect_encoding("Núñez".encode()[:-3]) == "utf-8"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Jürgen Groß, Straße 5",
+        "João Conceição, 1º",
+        "Väänänen, Søren",
+        "¿Quién? “José” – 5 €",
+    ],
+)
+def test_western_letters_are_cp1252(text: str) -> None:
+    assert detect_encoding(text.encode("cp1252")) == "cp1252"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("张三,李娜", "gb18030"),
+        ("王,x", "gb18030"),
+        ("佐藤,鈴木", "shift_jis"),
+        ("陳大文", "big5"),
+        ("김철수", "euc_kr"),
+        ("Иван,Мария", "cp1251"),
+        ("Paweł,Łukasz", "cp1250"),
+    ],
+)
+def test_what_has_two_likely_readings_is_refused_until_the_encoding_is_told(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    content = f"phone;name\n{N};{text}\n+12125550101;Ann\n".encode(encoding)
+    rows = read_text(tmp_path, content)
+    assert (rejected(rows), accepted(rows)) == ({2: "bad_encoding"}, {3: "+12125550101"})
+    assert "--encoding" in refusal(rows[0]).reason
+    assert job(read_text(tmp_path, content, encoding=encoding)[0]).content.variables == {"name": text}
+    assert detect_encoding(content, only_numbers=True) in ("cp1252", "utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-le"])
+def test_the_encoding_that_is_told_is_what_is_read(tmp_path: Path, encoding: str) -> None:
+    rows = read_text(tmp_path, f"phone,name\n{N},Zoë\n".encode(encoding), encoding=encoding)
+    assert job(rows[0]).content.variables == {"name": "Zoë"}
+
+
+WORDS = ("NULL", "nan", "\\N", "None", "#N/A", "<null>", " null ")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_words_for_nothing_are_empty_where_a_variable_is_needed(tmp_path: Path, word: str) -> None:
+    text = f"phone,first_name,last_name\n{N},{word},Null\n"
+    empty = [each.casefold() for each in Variables().empty_words]
+    rows = read_text(tmp_path, text, needed={"first_name": None}, empty_words=frozenset(empty))
+    assert rejected(rows) == {2: "empty_variable"}
+    (row,) = read_text(tmp_path, text, needed={"first_name": "you"}, empty_words=frozenset(empty))
+    assert job(row).content.variables == {"first_name": "you", "last_name": "Null"}
 
 
 @pytest.mark.parametrize(
