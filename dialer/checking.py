@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.data_in_use import DataInUse
-from dialer.adapters.ledger.facts import numbers_facts
+from dialer.adapters.ledger.facts import moment, numbers_facts
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.app import open_ledger
@@ -166,7 +166,7 @@ class _Reading:
         known: Mapping[str, NumberFacts] = {}
         if ledger is not None:
             numbers = [job.to_number for job in jobs if job.to_number is not None]
-            known = await ledger.ask(lambda conn: numbers_facts(conn, numbers, now))
+            known = await ledger.ask(lambda conn: numbers_facts(conn, numbers, moment(now)))
         for job in jobs:
             self._forecast.add(job, known.get(job.to_number or "", UNHEARD_OF))
 

@@ -64,7 +64,7 @@ def agreement(conn: sa.Connection, campaign_id: CampaignId) -> tuple[list[str], 
     by_record, by_attempts = _Sum(), _Sum()
     since = None
     for at, told in _dialled(conn, campaign_id, problems):
-        since = at if since is None else since
+        since = at if since is None else min(since, at)  # workers' clocks differ
         if told is not None:
             by_record.add(told)
     earlier = 0

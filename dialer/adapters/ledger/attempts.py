@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.facts import numbers_facts
+from dialer.adapters.ledger.facts import moment, numbers_facts
 from dialer.adapters.ledger.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
 from dialer.adapters.ledger.tables import attempt, job
 from dialer.domain.calls import Attempt, CampaignId
@@ -46,7 +46,7 @@ def stored_attempts(conn: sa.Connection, wanted: sa.ColumnElement[bool]) -> list
 def _with_rings(conn: sa.Connection, attempts: Sequence[Attempt]) -> Iterator[Attempt]:
     """As they were claimed: with the times at which their numbers may have been rung before."""
     numbers = [each.job.job.to_number for each in attempts if each.job.job.to_number is not None]
-    known = numbers_facts(conn, numbers, 0.0)
+    known = numbers_facts(conn, numbers, moment(0.0))
     for each in attempts:
         rung_at = known.get(each.job.job.to_number or "", UNHEARD_OF).rung_at
         before = tuple(at for at in rung_at if at < each.claimed_at)

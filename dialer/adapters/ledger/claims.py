@@ -8,6 +8,7 @@ from typing import assert_never
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.desk import Desk
+from dialer.adapters.ledger.facts import moment
 from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.sharing import Places
@@ -140,7 +141,8 @@ class _Claim:
         self._now = max(request.now for request in requests)
         # under rules that another request of the group has newer, nobody is judged
         newest = max((request.screen for request in requests), key=lambda screen: screen.version)
-        self._desk = Desk(conn, campaign_id, newest, self._now)
+        live = moment(self._now) if places is None else places.live
+        self._desk = Desk(conn, campaign_id, newest, self._now, live)
         self._seen = 0
         self._held: Hold | Stop | None = None
         self.claimed: list[Attempt] = []

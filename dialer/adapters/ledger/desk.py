@@ -10,6 +10,7 @@ from dialer.adapters.ledger.decisions import Chain
 from dialer.adapters.ledger.facts import (
     ADD_LINE,
     CHANGE_LINE,
+    Moment,
     keep_money,
     line_values,
     lines_facts,
@@ -79,11 +80,15 @@ _AT_WORK = frozenset({LineRule.PACE, LineRule.SLOTS})
 class Desk:
     """One campaign's claim in one transaction."""
 
-    def __init__(self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float) -> None:
+    def __init__(
+        self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float, live: Moment
+    ) -> None:
+        """`live`: by which it is judged whether somebody is on the phone."""
         self._conn = conn
         self._id = campaign_id
         self._screen = screen
         self._now = now
+        self._live = live
         self._was = row = _Campaign(*_CAMPAIGN.run(conn, campaign_id)[0])
         self._canary_passed = bool(row.canary_passed)
         self._chain = Chain(campaign_id, row.decisions, row.decisions_hash)
@@ -135,7 +140,7 @@ class Desk:
     def look_at(self, candidates: Sequence[OpenJob]) -> None:
         """Read what is known of these people, before they are judged."""
         numbers = [each.job.to_number for each in candidates if each.job.to_number is not None]
-        self._numbers = numbers_facts(self._conn, numbers, self._now)
+        self._numbers = numbers_facts(self._conn, numbers, self._live)
         own = {each.job.from_number for each in candidates if each.job.from_number is not None}
         self._load_lines([number for number in own if number not in self._usage])
 
@@ -233,7 +238,7 @@ class Desk:
         return replace(facts, canary=canary, budget=budget, breaker=breaker, under_way=facts.under_way + 1)
 
     def _load_lines(self, numbers: Iterable[str]) -> None:
-        for known in lines_facts(self._conn, numbers, self._screen, self._now):
+        for known in lines_facts(self._conn, numbers, self._screen, self._now, self._live):
             number = known.number
             self._usage[number], self._breakers[number] = known.usage, known.breaker
             self._known_lines.add(number)

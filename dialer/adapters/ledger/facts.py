@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.statements import Statement, Values
-from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, campaign, line, money, suppressed
+from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, campaign, line, money, suppressed, worker
 from dialer.domain.breakers import BreakerRules, LineBreaker
 from dialer.domain.budget import BudgetFacts
 from dialer.domain.calls import Attempt, AttemptId, CampaignId
@@ -23,7 +23,8 @@ from dialer.domain.signs import Event, Sign
 from dialer.domain.suppression import Suppressed
 
 LIVE_MAX_S = 7500.0
-"""An attempt that nobody closed may be a live call for so long after its last request: longer than any call.
+"""An attempt that nobody closed may be a live call for so long after its last request, or for `call_max_s` of
+who asks, if that is longer. One that a living worker follows may be one as long as it is open.
 
 One that a process left open, in a campaign that is not run again, holds nothing beyond that."""
 
@@ -37,7 +38,9 @@ _ATTEMPTS = Statement(
         attempt.c.last_sent_at,
         attempt.c.placed_at,
         attempt.c.from_number,
+        worker.c.lease_until,
     )
+    .join_from(attempt, worker, worker.c.name == attempt.c.worker, isouter=True)
     .where(attempt.c.to_number.in_(_VALUES))
     .order_by(attempt.c.to_number, attempt.c.claimed_at),
     listed="values",
@@ -55,12 +58,21 @@ _LINES = Statement(
     listed="values",
 )
 _SINCE: sa.BindParameter[float] = sa.bindparam("since")
-_MAY_BE_LIVE = sa.and_(NOT_CLOSED, sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE))
+_AT: sa.BindParameter[float] = sa.bindparam("at", type_=sa.Float)
+_IS_FOLLOWED = sa.and_(
+    attempt.c.state.in_(sorted(state.value for state in OPEN_ATTEMPTS)),
+    sa.exists(sa.select(worker.c.name).where(worker.c.name == attempt.c.worker, worker.c.lease_until > _AT)),
+)
+MAY_BE_LIVE = sa.and_(
+    NOT_CLOSED,
+    sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE, _IS_FOLLOWED),
+)
+"""By `since` and `at`, as `Moment` has them. No step of a wall clock ends what a living worker follows."""
 _LIVE = Statement(
     sa.select(attempt.c.from_number, sa.func.count())
-    .where(_MAY_BE_LIVE, attempt.c.from_number.is_not(None))
+    .where(MAY_BE_LIVE, attempt.c.from_number.is_not(None))
     .group_by(attempt.c.from_number),
-    "since",
+    *("since", "at"),
 )
 _FIRST = Statement(
     sa.select(attempt.c.state, attempt.c.outcome)
@@ -105,34 +117,52 @@ _CALLS_SINCE = Statement(
     *("f", "since"),
 )
 _UNDECIDED = sa.select(attempt.c.id).where(
-    attempt.c.id == sa.bindparam("a"), _MAY_BE_LIVE, attempt.c.state != AttemptState.UNKNOWN.value
+    attempt.c.id == sa.bindparam("a"), MAY_BE_LIVE, attempt.c.state != AttemptState.UNKNOWN.value
 )
 
 
-def numbers_facts(conn: sa.Connection, numbers: Sequence[str], now: float) -> dict[str, NumberFacts]:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """By which it is judged whether an attempt that is open may be a live call."""
+
+    since: float
+    """A request that left before that, by the wall clock, made a call that is over."""
+    at: float
+    """The ledger's clock, by which workers are alive."""
+
+
+def moment(now: float, at: float | None = None, call_max_s: float = 0.0) -> Moment:
+    """`now`: the wall clock's; `at`: the ledger's, None: whoever dials has the ledger alone."""
+    return Moment(now - max(LIVE_MAX_S, call_max_s), float("inf") if at is None else at)
+
+
+def numbers_facts(conn: sa.Connection, numbers: Sequence[str], live: Moment) -> dict[str, NumberFacts]:
     """Of these numbers, those that were called before or may not be called."""
     said = {row[0]: Suppressed(*row) for row in _SUPPRESSED.run(conn, numbers)}
     called: dict[str, list[Any]] = defaultdict(list)
     for row in _ATTEMPTS.run(conn, numbers):
         called[row[0]].append(row)
     return {
-        number: _number_facts(called.get(number, ()), said.get(number), now) for number in {*called, *said}
+        number: _number_facts(called.get(number, ()), said.get(number), live) for number in {*called, *said}
     }
 
 
-def _number_facts(attempts: Sequence[Any], said: Suppressed | None, now: float) -> NumberFacts:
+def _number_facts(attempts: Sequence[Any], said: Suppressed | None, live: Moment) -> NumberFacts:
     # a request may leave long after its claim, held by a 429 or repeated: the phone rings then
     rang = sorted(
         (
-            (max(claimed, sent, placed or 0.0), state, from_number)
-            for _, claimed, state, sent, placed, from_number in attempts
+            (max(claimed, sent, placed or 0.0), state, from_number, (lease_until or 0.0) > live.at)
+            for _, claimed, state, sent, placed, from_number, lease_until in attempts
             if state not in _NEVER_RANG
         ),
         key=itemgetter(0),
     )
     return NumberFacts(
-        rung_at=tuple(at for at, _, _ in rang),
-        has_live_call=any(state in _NOT_OVER and at > now - LIVE_MAX_S for at, state, _ in rang),
+        rung_at=tuple(at for at, _, _, _ in rang),
+        has_live_call=any(
+            state in _NOT_OVER and (at > live.since or (is_followed and state != AttemptState.UNKNOWN))
+            for at, state, _, is_followed in rang
+        ),
         last_line=rang[-1][2] if rang else None,
         suppressed=said,
     )
@@ -150,13 +180,13 @@ class LineFacts:
 
 
 def lines_facts(
-    conn: sa.Connection, numbers: Iterable[str], screen: Screen, now: float
+    conn: sa.Connection, numbers: Iterable[str], screen: Screen, now: float, moment: Moment
 ) -> Iterator[LineFacts]:
     """What is known of these lines; one that was never used is left out."""
     rows = _LINES.run(conn, list(numbers))
     live: dict[str, int] = {}
     if rows and screen.counts_lines:
-        live = {row[0]: row[1] for row in _LIVE.run(conn, now - LIVE_MAX_S)}
+        live = {row[0]: row[1] for row in _LIVE.run(conn, moment.since, moment.at)}
     start = screen.day(now).start
     for number, day_start, calls, starts_text, text in rows:
         is_stale = day_start != start
@@ -164,17 +194,17 @@ def lines_facts(
             ((calls,),) = _CALLS_SINCE.run(conn, number, start)
         breaker = LineBreaker()
         if text is not None:
-            breaker = _without_lost_trials(conn, number, LineBreaker.from_text(text), screen, now)
+            breaker = _without_lost_trials(conn, number, LineBreaker.from_text(text), screen, now, moment)
         starts, rest = tuple(map(float, starts_text.split())), breaker.judge(screen.breakers, now)
         yield LineFacts(number, LineUsage(calls, live.get(number, 0), starts, rest), breaker, is_stale)
 
 
 def _without_lost_trials(
-    conn: sa.Connection, number: str, breaker: LineBreaker, screen: Screen, now: float
+    conn: sa.Connection, number: str, breaker: LineBreaker, screen: Screen, now: float, moment: Moment
 ) -> LineBreaker:
     """A trial call whose end nobody will tell, as its process ended and is not run again, is none."""
     for trial in {breaker.flagged.trial, breaker.provider.trial} - {None}:
-        known = conn.execute(_UNDECIDED, {"a": trial, "since": now - LIVE_MAX_S}).one_or_none()
+        known = conn.execute(_UNDECIDED, {"a": trial, "since": moment.since, "at": moment.at}).one_or_none()
         if known is None:
             lost = Event(Sign.NO_CALL, AttemptId(str(trial)), number, now, "")
             breaker = breaker.after(lost, screen.breakers, now)

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
+
 from dialer.adapters.ledger import campaigns, publishing, sharing
 from dialer.adapters.ledger.store import SqlLedger, serve, sqlite_writer
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
@@ -40,7 +42,8 @@ class SharedLedger(SqlLedger):
         return await self._call(lambda conn: sharing.lead(conn, post, worker, lease_s, at))
 
     async def live_calls(self, call_max_s: float, now: float) -> int:
-        return await self._read(lambda conn: sharing.live_calls(conn, call_max_s, now))
+        at = anyio.current_time()
+        return await self._read(lambda conn: sharing.live_calls(conn, call_max_s, now, at))
 
     async def placed_beside(self, known: Collection[AttemptId]) -> Sequence[Attempt]:
         return await self._read(lambda conn: sharing.placed_beside(conn, known))

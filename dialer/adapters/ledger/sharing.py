@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.attempts import stored_attempts
+from dialer.adapters.ledger.facts import MAY_BE_LIVE, moment
 from dialer.adapters.ledger.moved import IS_HERE
 from dialer.adapters.ledger.tables import IS_OPEN, NOT_CLOSED, allowance, attempt, campaign, job, worker
 from dialer.domain.allowance import Allowance
@@ -29,12 +30,7 @@ REFUSED_KEPT = 60
 FORGOTTEN_S = 86_400.0
 """A worker that is gone for so long is not listed any more."""
 
-_SINCE: sa.BindParameter[float] = sa.bindparam("since")
-_LIVE = (
-    sa.select(sa.func.count())
-    .select_from(attempt)
-    .where(NOT_CLOSED, sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE))
-)
+_LIVE = sa.select(sa.func.count()).select_from(attempt).where(MAY_BE_LIVE)
 _UNDER_WAY = (
     sa.select(sa.func.count())
     .select_from(attempt)
@@ -93,7 +89,8 @@ class Places:
         row = _row(conn, CREATES)
         self._held_s = _held_s(row.held_until, self._clock)
         self._creates = _seen(conn, CREATES, _creates(limits, row.taken), self._clock)
-        self._free = limits.slots - live_calls(conn, limits.call_max_s, now)
+        self.live = moment(now, self._clock, limits.call_max_s)
+        self._free = limits.slots - live_calls(conn, limits.call_max_s, now, at)
         self._refusals_wait_s = 0.0
         if limits.refused_max:
             self._look_at_refusals(now)
@@ -232,9 +229,10 @@ def adopt(conn: sa.Connection, who: str, at: float, rows_max: int) -> list[Attem
     return stored_attempts(conn, attempt.c.id.in_(ids))
 
 
-def live_calls(conn: sa.Connection, call_max_s: float, now: float) -> int:
-    """See `sharing.Sharing`."""
-    count: int = conn.execute(_LIVE, {"since": now - call_max_s}).scalar_one()
+def live_calls(conn: sa.Connection, call_max_s: float, now: float, at: float) -> int:
+    """See `sharing.Sharing`. `at`: the loop's time."""
+    alive_at = clock(conn, at)
+    count: int = conn.execute(_LIVE, {"since": now - call_max_s, "at": alive_at}).scalar_one()
     return count
 
 
