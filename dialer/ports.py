@@ -301,6 +301,14 @@ class Ledger(Protocol):
         """Close an attempt. Raises `IllegalTransition` if it is closed already."""
         ...
 
+    async def contradict(self, news: CallNews, why: str, at: float) -> Attempt | None:
+        """A call, or a ring, was shown of an attempt that was closed as one without it: put that on record.
+
+        Gives the attempt, placed again and its job busy, if its job still waits for another one: the call is
+        to be followed. None: the job has gone on, or nothing contradicts what is in the ledger.
+        """
+        ...
+
     async def analysed(self, heard: Sequence[CallNews], at: float) -> Sequence[CampaignId]:
         """Write a result line for each analysis of a closed attempt's call that has none yet.
 

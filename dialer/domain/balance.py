@@ -20,6 +20,8 @@ class Balance:
     rejected: int
     jobs: Mapping[JobState, int]
     closed_attempts: int
+    reopened_attempts: int
+    """Attempts that were closed without a call, and followed when a call was shown after all."""
     attempt_lines: int
     final_jobs: int
     job_lines: int
@@ -49,7 +51,11 @@ class Balance:
             ),
             ("busy jobs = attempts under way", self.jobs.get(JobState.BUSY, 0), self.busy_attempts),
             ("unknown jobs = unknown attempts", self.jobs.get(JobState.UNKNOWN, 0), self.unknown_attempts),
-            ("closed attempts = their lines in the results", self.closed_attempts, self.attempt_lines),
+            (
+                "closed attempts + those that were followed again = their lines in the results",
+                self.closed_attempts + self.reopened_attempts,
+                self.attempt_lines,
+            ),
             ("final jobs = their lines in the results", self.final_jobs, self.job_lines),
             ("last sequence number = lines in the results", self.last_seq, self.lines),
             ("last sequence number = highest one", self.last_seq, self.highest_seq),

@@ -11,7 +11,7 @@ CLAIMED on a call may exist, and only these facts change that:
 
 A restarted process finds CLAIMED and cannot tell whether the request left: it treats the attempt as
 UNCERTAIN. Closed states (ENDED, UNSPENT, REFUSED) are final: nothing leaves them, so an attempt can be
-reported once only.
+reported once only. The one exception is evidence that contradicts them (`WITHOUT_A_RING`), which is recorded.
 """
 
 from collections.abc import Mapping
@@ -109,6 +109,9 @@ JOB_TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
 OPEN_ATTEMPTS = frozenset({AttemptState.CLAIMED, AttemptState.UNCERTAIN, AttemptState.PLACED})
 """States in which a process has to go on with the attempt. UNKNOWN is only looked for."""
 CLOSED_ATTEMPTS = frozenset(state for state, ways in ATTEMPT_TRANSITIONS.items() if not ways)
+WITHOUT_A_RING = frozenset({AttemptState.UNSPENT, AttemptState.REFUSED})
+"""Closed because nothing showed that anybody was rung. If something shows it later, the attempt is PLACED
+again, or ENDED where its job has gone on; nothing else ever leaves a closed state."""
 FINAL_JOBS = frozenset(state for state, ways in JOB_TRANSITIONS.items() if not ways)
 
 

@@ -12,8 +12,9 @@ from typing import assert_never
 
 import anyio
 
-from dialer.domain.calls import Attempt, CallNews, JobKind
+from dialer.domain.calls import Attempt, CallId, CallNews, JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
+from dialer.domain.evidence import RUNG, NobodyRung, NoCall
 from dialer.domain.lifecycle import AttemptState, CallTaken, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
 from dialer.domain.records import record
@@ -22,6 +23,7 @@ from dialer.domain.results import analysis_line, attempt_line, job_line
 from dialer.domain.screening import Screen
 from dialer.domain.suppression import Suppressed
 from dialer.engine.events import (
+    AttemptClaimed,
     AttemptClosed,
     AttemptParked,
     AttemptTakenOver,
@@ -36,10 +38,33 @@ from dialer.ports import AttemptUpdate, Clock, Finish, Ledger
 
 
 @record
+class _Ended:
+    """The call is over, or is settled by having been created; the person may have been rung."""
+
+    state = AttemptState.ENDED
+
+
+@record
+class _Unspent:
+    """Nobody was rung; the attempt does not count."""
+
+    proof: NoCall | NobodyRung
+    state = AttemptState.UNSPENT
+
+
+@record
+class _Refused:
+    """The API will never take the request."""
+
+    proof: NoCall
+    state = AttemptState.REFUSED
+
+
+@record
 class _Close:
     """How an attempt is to be closed, decided before anything is written."""
 
-    state: AttemptState
+    how: _Ended | _Unspent | _Refused
     outcome: Outcome
     after: Again | Final
     counts: bool
@@ -95,12 +120,12 @@ class Lives:
         """
         with self._follow(attempt) as followed:
             try:
-                placement = await self._send(attempt)
+                placement = await self._send(attempt, followed)
             finally:
                 sent()
             if isinstance(placement, CallUncertain):
                 return await self._uncertain(attempt, followed, str(placement))
-            return await self._take(attempt, followed, placement)
+            return await self._take_fresh(attempt, followed, placement)
 
     async def resume(self, attempt: Attempt) -> Attempt | None:
         """Live an attempt that was found open: whether its request left is not known. As `begin`."""
@@ -134,41 +159,61 @@ class Lives:
                     self._observe(AttemptUncertain(attempt, why))
                     self._observe(AttemptTakenOver(attempt, why, closed=True))  # else it would count as live
 
-    async def _send(self, attempt: Attempt) -> Placement | CallUncertain:
+    async def _send(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         try:
-            return await self._placer.send(attempt)
+            return await self._placer.send(attempt, followed)
         except PaceStopped:
             return PutBack("stopped before the request left", at_once=True)
         except AccountBlocked as error:
             await self._on_blocked(error)
             return PutBack(str(error), at_once=True)
 
-    async def _take(self, attempt: Attempt, followed: Followed, placement: Placement) -> Attempt | None:
+    async def _take_fresh(self, attempt: Attempt, followed: Followed, placement: Placement) -> Attempt | None:
+        """What the answers to a fresh attempt's request come to, beside what else was heard of its call."""
+        if isinstance(placement, Placed | Parked):
+            return await self._take(attempt, followed, placement)
+        if isinstance(placement, PutBack) and placement.account_full:
+            self._on_full()
+        proof = followed.evidence.no_call()
+        if proof is not None:
+            await self._close(attempt, self._without_a_call(attempt, placement, proof))
+        if followed.evidence.news is None:
+            return None
+        news = followed.evidence.news
+        why = f"the answer said that no call was made ({placement.why}), but call {news.call_id} was heard of"
+        self._observe(AttemptUncertain(attempt, why))
+        if proof is None:
+            return await self._placed(attempt, followed, Placed(news, adopted=True))
+        reopened = await self._ledger.contradict(news, why, self._clock.now())  # heard while that was written
+        return None if reopened is None else await self._again(reopened, followed)
+
+    async def _again(self, reopened: Attempt, followed: Followed) -> Attempt | None:
+        """Follow a call that was heard of after its attempt had been closed as one without a call."""
+        self._observe(AttemptClaimed(reopened, resumed=True))
+        if followed.call_id is None and reopened.call_id is not None:
+            self._tracker.placed(followed, reopened.call_id)
+        return await self._track(reopened, followed)
+
+    def _without_a_call(self, attempt: Attempt, placement: PutBack | Refused, proof: NoCall) -> _Close:
+        now, job = self._clock.now(), attempt.job
+        match placement:
+            case PutBack(why, _, at_once):
+                after = Again(now) if at_once else self._redial.put_back(job.claims, job.history, now)
+                return _Close(_Unspent(proof), Outcome.NOT_RUNG, after, counts=False, error=why)
+            case Refused(why):
+                final = Final(JobState.FAILED)
+                return _Close(_Refused(proof), Outcome.REFUSED, final, counts=True, error=why)
+            case _:
+                assert_never(placement)
+
+    async def _take(self, attempt: Attempt, followed: Followed, placement: Placed | Parked) -> Attempt | None:
         match placement:
             case Placed():
                 return await self._placed(attempt, followed, placement)
-            case PutBack(why, account_full, at_once):
-                if account_full:
-                    self._on_full()
-                now = self._clock.now()
-                after = (
-                    Again(now)
-                    if at_once
-                    else self._redial.put_back(attempt.job.claims, attempt.job.history, now)
-                )
-                await self._close(
-                    attempt, _Close(AttemptState.UNSPENT, Outcome.NOT_RUNG, after, counts=False, error=why)
-                )
-            case Refused(why):
-                final = Final(JobState.FAILED)
-                await self._close(
-                    attempt, _Close(AttemptState.REFUSED, Outcome.REFUSED, final, counts=True, error=why)
-                )
             case Parked(why):
                 return await self._park(attempt, why)
             case _:
                 assert_never(placement)
-        return None
 
     async def _uncertain(self, attempt: Attempt, followed: Followed, why: str) -> Attempt | None:
         now = self._clock.now()
@@ -209,9 +254,7 @@ class Lives:
         self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
         if attempt.job.job.kind is not JobKind.PHONE_CALL:
             done = Final(JobState.DONE)
-            await self._close(
-                attempt, _Close(AttemptState.ENDED, Outcome.CREATED, done, counts=True, news=news)
-            )
+            await self._close(attempt, _Close(_Ended(), Outcome.CREATED, done, counts=True, news=news))
             return None
         if followed.call_id is None:
             self._tracker.placed(followed, news.call_id)
@@ -237,32 +280,38 @@ class Lives:
         if followed.lost:
             return await self._park(attempt, "the API does not know the call id any more")
         if followed.news is not None and followed.news.is_over:
-            await self._ended(attempt, followed.news, followed.analysed)
+            await self._ended(attempt, followed, followed.news)
         return None  # else a stop let it go: the next process follows it
 
-    async def _ended(self, attempt: Attempt, news: CallNews, analysed: CallNews | None) -> None:
+    async def _ended(self, attempt: Attempt, followed: Followed, news: CallNews) -> None:
         meaning = classify(news.status, news.reason)
-        match meaning.effect:
-            case Effect.PUT_BACK:
-                self._on_full()
-                nobody_rung = True
-            case Effect.STOP_ACCOUNT | Effect.STOP_CONFIGURATION:
-                nobody_rung = True
-            case Effect.NONE | Effect.SUPPRESS | Effect.REST_LINE:
-                nobody_rung = False
-            case effect:
-                assert_never(effect)
+        if meaning.effect is Effect.PUT_BACK:
+            self._on_full()
+        proof = None
+        if meaning.effect not in RUNG:
+            proof = await self._nobody_rung(followed, news.call_id)
         now, job = self._clock.now(), attempt.job
-        after: Again | Final
-        if nobody_rung:
-            after = self._redial.put_back(job.claims, job.history, now)
-        else:
+        if proof is not None:
+            after: Again | Final = self._redial.put_back(job.claims, job.history, now)
+            how: _Unspent | _Ended = _Unspent(proof)
+            close = _Close(how, meaning.outcome, after, counts=False, news=news)
+        elif meaning.effect in RUNG:
             after = self._decide(meaning.outcome, attempt, news, now)
-        state = AttemptState.UNSPENT if nobody_rung else AttemptState.ENDED
-        close = _Close(state, meaning.outcome, after, not nobody_rung, news, analysed=analysed)
-        await self._close(attempt, close)
+            close = _Close(_Ended(), meaning.outcome, after, counts=True, news=news)
+        else:
+            outcome = Outcome.PLATFORM_FAULT
+            after = self._decide(outcome, attempt, news, now)
+            why = f"{news.reason} says that nobody was rung, but the call has a start, a length or a cost"
+            close = _Close(_Ended(), outcome, after, counts=True, news=news, error=why)
+        await self._close(attempt, replace(close, analysed=followed.analysed))
         if meaning.effect is not Effect.NONE:
             await self._on_effect(meaning.effect, news.reason or news.status)
+
+    async def _nobody_rung(self, followed: Followed, call_id: CallId) -> NobodyRung | None:
+        """The proof that nobody was, if it can be had; the API is asked once more before it is believed."""
+        if not followed.evidence.shows_ring:
+            await self._tracker.ask(followed, call_id)
+        return followed.evidence.nobody_rung()
 
     def _decide(self, outcome: Outcome, attempt: Attempt, news: CallNews, now: float) -> Again | Final:
         job, zone = attempt.job, None
@@ -299,7 +348,7 @@ class Lives:
 
     async def _close(self, attempt: Attempt, close: _Close) -> None:
         now, job = self._clock.now(), attempt.job
-        lines = [attempt_line(attempt, close.state, close.outcome, now, close.news, close.error)]
+        lines = [attempt_line(attempt, close.how.state, close.outcome, now, close.news, close.error)]
         call_id = close.news.call_id if close.news else attempt.call_id
         job_state = JobState.OPEN
         due_at: float | None = None
@@ -317,7 +366,7 @@ class Lives:
         await self._ledger.finish(
             Finish(
                 attempt,
-                close.state,
+                close.how.state,
                 close.outcome,
                 now,
                 job_state,
@@ -333,7 +382,7 @@ class Lives:
         )
         self._observe(
             AttemptClosed(
-                attempt, close.state, close.outcome, job_state, due_at, close.news, close.error, now
+                attempt, close.how.state, close.outcome, job_state, due_at, close.news, close.error, now
             )
         )
 

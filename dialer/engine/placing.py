@@ -134,31 +134,32 @@ class Placer:
         self._screen = screen
         self._leave = leave
 
-    async def send(self, attempt: Attempt) -> Placement | CallUncertain:
-        """Send a fresh attempt's request, again while that surely made no call.
+    async def send(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
+        """Send a fresh attempt's request, again while that surely made no call and none is heard of.
 
-        Raises `AccountBlocked`, `PaceStopped`: no call was made.
+        Raises `AccountBlocked`, `PaceStopped`: the API, or we, made no call as far as the request goes. What
+        else was heard of the attempt meanwhile goes before that.
         """
         try:
-            return await self._try(attempt)
+            return await self._try(attempt, followed)
         except CallNotStarted as error:
             if error.limit is Limit.CONCURRENCY:
                 return self._put_back(error)
             self._pace.hold(str(error), self._backoff_s(error, 1))
             if self._config.tries_max <= 1:
                 return self._put_back(error)
-            return await self._try_again(attempt)
+            return await self._try_again(attempt, followed)
 
-    async def _try(self, attempt: Attempt) -> Placement | CallUncertain:
+    async def _try(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         while True:
             try:
-                return await self._try_once(attempt)
+                return await self._try_once(attempt, followed)
             except CallNotStarted as error:
                 if error.limit is not Limit.SHARED:
                     raise  # else the rules are asked again, and it waits on: it has its turn, not its time
                 attempt = _placeless(attempt)
 
-    async def _try_once(self, attempt: Attempt) -> Placement | CallUncertain:
+    async def _try_once(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         learnt: Wait | Drop | None = None
 
         async def passes() -> bool:
@@ -169,6 +170,8 @@ class Placer:
         await self._gate(attempt, passes)
         if self._leave is not None and learnt is None:
             learnt = await self._learnt(attempt)
+        if followed.evidence.news is not None:  # an answer said "no call", and then the call was heard of
+            return Placed(followed.evidence.news, adopted=True)
         objection = learnt or self._objection(attempt, self._screen(False))
         if objection is not None:
             return PutBack(f"not sent after all: {_why(objection)}", at_once=True)
@@ -187,7 +190,7 @@ class Placer:
             raise CallUncertain(f"the answer shows call {news.call_id}, which is another attempt's")
         return news
 
-    async def _try_again(self, attempt: Attempt) -> Placement | CallUncertain:
+    async def _try_again(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         """Entered only after a first failure: the retry machinery costs more than a request."""
 
         def wait_s(state: RetryCallState) -> float:
@@ -207,7 +210,7 @@ class Placer:
             reraise=True,
         )
         try:
-            return await retrying(self._try, _placeless(attempt))
+            return await retrying(self._try, _placeless(attempt), followed)
         except CallNotStarted as error:
             return self._put_back(error)
 
@@ -279,6 +282,8 @@ class Placer:
         now = self._clock.now()
         again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
         await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
+        if followed.evidence.news is not None:  # while that was written
+            return Placed(followed.evidence.news, adopted=True)
         try:
             return Placed(await self._create(_placeless(attempt)), adopted=False)
         except CallNotStarted as error:

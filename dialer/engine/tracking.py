@@ -6,12 +6,13 @@ word that a call is over wins; everything after it changes nothing.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews
 from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
+from dialer.domain.evidence import Evidence
 from dialer.engine.loop_time import loop_time
 from dialer.ports import CallApi
 
@@ -44,6 +45,8 @@ class Followed:
     """The loop's time."""
     call_id: CallId | None = None
     news: CallNews | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+    """All that was heard, also what came after the first word that the call is over."""
     analysed: CallNews | None = None
     """The first news with the call's analysis, which may come before the call's end is told."""
     is_over: bool = False
@@ -84,7 +87,8 @@ class Followed:
             await self._found.wait()
 
     def tell(self, news: CallNews) -> None:
-        """Take news in, unless it was over before."""
+        """Take news in; it changes nothing but the evidence if the call was over before."""
+        self.evidence.add(news)
         if self.is_over:
             return
         self.news = news
@@ -198,6 +202,15 @@ class Tracker:
             if followed.news is None and followed.look_error is not None:
                 raise followed.look_error
         return followed.news
+
+    async def ask(self, followed: Followed, call_id: CallId) -> None:
+        """Ask once for the call by its id, and take in what is said; that nobody answers is no news."""
+        try:
+            news = await self._api.get(call_id)
+        except CallError:
+            return
+        if news is not None:
+            followed.evidence.add(news)
 
     async def run(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
         """Sweep for ever."""

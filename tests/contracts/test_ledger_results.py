@@ -136,6 +136,7 @@ def test_balance_of_a_history(store: Store) -> None:
             rejected=2,
             jobs=balance.jobs,
             closed_attempts=3,
+            reopened_attempts=0,
             attempt_lines=3,
             final_jobs=4,
             job_lines=4,

@@ -70,6 +70,10 @@ class Line:
         said = Suppressed(str(job().to_number), "operator", "asked for it", EPOCH)
         await self.desk.operate(partial(campaigns.suppress, said=said, by=Operation("someone", EPOCH)))
 
+    async def send(self, attempt: Attempt) -> object:
+        with self.tracker.follow(attempt) as followed:
+            return await self.placer.send(attempt, followed)
+
     async def settle(self) -> Placed | Parked:
         """As after an answer that nobody could read."""
         await self.desk.move(self.attempt, AttemptState.UNCERTAIN)
@@ -128,7 +132,7 @@ async def line(
 async def test_it_waits_for_room_spends_no_try_and_holds_nobody() -> None:
     room = Room([NO_ROOM, NO_ROOM, NO_ROOM, None])
     async with world(relayed=True) as w, line(w, room, tries_max=1) as made:
-        assert isinstance(await made.placer.send(made.attempt), Placed)
+        assert isinstance(await made.send(made.attempt), Placed)
         assert room.asked == [(pytest.approx(n, abs=0.1), made.attempt.id) for n in range(4)]
         (sent,) = relay_of(w).creates()
         assert sent.at == pytest.approx(3.0, abs=0.1)
@@ -145,7 +149,7 @@ async def test_the_rules_are_asked_again_while_it_waits_for_room() -> None:
 
         tasks.start_soon(later)
         why = "not sent after all: on the do-not-call list: asked for it (operator)"
-        assert await made.placer.send(made.attempt) == PutBack(why, at_once=True)
+        assert await made.send(made.attempt) == PutBack(why, at_once=True)
         assert anyio.current_time() == pytest.approx(3.0, abs=0.1)
         assert relay_of(w).creates() == []
 
@@ -154,7 +158,7 @@ async def test_the_rules_are_asked_again_while_it_waits_for_room() -> None:
 async def test_an_attempt_that_is_another_workers_by_now_is_not_sent() -> None:
     async with world(relayed=True) as w, line(w, Room([TakenOver("another's")])) as made:
         with pytest.raises(TakenOver):
-            await made.placer.send(made.attempt)
+            await made.send(made.attempt)
         assert relay_of(w).creates() == []
 
 
@@ -164,7 +168,7 @@ async def test_for_a_second_what_the_claim_knew_is_good_enough(age_s: float, goe
     async with world(relayed=True) as w, line(w, Room([None])) as made:
         await made.suppress()
         w.clock.step_s = made.attempt.claimed_at - w.clock.now() + age_s
-        placed = await made.placer.send(made.attempt)
+        placed = await made.send(made.attempt)
         assert isinstance(placed, Placed if goes else PutBack)
         assert len(relay_of(w).creates()) == int(goes)
 
@@ -174,11 +178,11 @@ async def test_for_a_second_what_the_claim_knew_is_good_enough(age_s: float, goe
 async def test_a_first_request_goes_by_the_rules_of_first_requests(age_s: float) -> None:
     async with world(relayed=True) as w, line(w, Room([None]), (PLAIN, LISTED)) as made:
         w.clock.step_s = age_s
-        assert isinstance(await made.placer.send(made.attempt), Placed)
+        assert isinstance(await made.send(made.attempt), Placed)
     async with world(relayed=True) as w, line(w, None, (LISTED, PLAIN)) as made:
         w.clock.step_s = age_s
         why = "not sent after all: on the do-not-call list dnc.txt"
-        assert await made.placer.send(made.attempt) == PutBack(why, at_once=True)
+        assert await made.send(made.attempt) == PutBack(why, at_once=True)
 
 
 @in_virtual_time
@@ -278,7 +282,7 @@ async def test_what_waits_while_its_line_is_flagged_does_not_leave(
         news = CallNews(CallId("call_other"), "not_connected", reason="marked_as_spam")
         await made.desk.end(other, Outcome.SPAM_BLOCKED, news=news, breakers=BreakerRules())
         w.clock.step_s = 60.0
-        placed = await made.placer.send(made.attempt)
+        placed = await made.send(made.attempt)
         if goes:
             assert isinstance(placed, Placed)
         else:
@@ -291,7 +295,7 @@ async def test_what_is_heard_while_it_waits_at_the_gate_counts() -> None:
         made.pace.hold("429", 5.0)
         await made.suppress()
         why = "not sent after all: on the do-not-call list: asked for it (operator)"
-        assert await made.placer.send(made.attempt) == PutBack(why, at_once=True)
+        assert await made.send(made.attempt) == PutBack(why, at_once=True)
         assert anyio.current_time() == pytest.approx(5.0, abs=0.1)
 
 
@@ -300,7 +304,7 @@ async def test_a_line_keeps_its_own_pace_by_the_rules_of_first_requests() -> Non
     slow = replace(PLAIN, lines=(Number(CALLER, cps=0.1), Number("+13055550190")))
     async with world(relayed=True) as w, line(w, None, (slow, PLAIN)) as made:
         for _ in range(3):
-            assert isinstance(await made.placer.send(made.attempt), Placed)
+            assert isinstance(await made.send(made.attempt), Placed)
         times = [seen.at for seen in relay_of(w).creates()]
         assert times == [pytest.approx(at, abs=0.1) for at in (0, 10, 20)]
 
@@ -310,7 +314,7 @@ async def test_a_rows_own_number_has_no_pace_of_its_own() -> None:
     row = job(from_number="+13055550191")
     async with world(relayed=True) as w, line(w, None, row=row) as made:
         assert made.attempt.from_number == row.from_number
-        assert isinstance(await made.placer.send(made.attempt), Placed)
+        assert isinstance(await made.send(made.attempt), Placed)
 
 
 @in_virtual_time
@@ -336,5 +340,5 @@ async def test_only_the_first_request_goes_in_the_place_of_its_claim() -> None:
 
     async with world(relayed=True) as w, line(w, Watching([NO_ROOM, None])) as made:
         attempt = replace(made.attempt, leaves_by=9.0, place_at=1.0)
-        assert isinstance(await made.placer.send(attempt), Placed)
+        assert isinstance(await made.send(attempt), Placed)
     assert seen == [(9.0, 1.0), (None, None)]

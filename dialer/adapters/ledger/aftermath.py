@@ -41,6 +41,12 @@ _GIVE_BACK = Statement(
     .values(calls=line.c.calls - 1),
     *("f", "t"),
 )
+_TAKE_AGAIN = Statement(
+    sa.update(line)
+    .where(line.c.from_number == sa.bindparam("f"), line.c.day_start <= sa.bindparam("t"))
+    .values(calls=line.c.calls + 1),
+    *("f", "t"),
+)
 _TODAY = money.c.day_start <= sa.bindparam("t")
 _SPENT: sa.BindParameter[float] = sa.bindparam("s")
 _FREED: sa.BindParameter[float] = sa.bindparam("f")
@@ -85,6 +91,13 @@ def after_updates(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> None
         [(each, each.reserved_cents or 0.0, each.reserved_cents or 0.0, None) for each in parked]
         + [(each, -(each.reserved_cents or 0.0), -(each.reserved_cents or 0.0), None) for each in found],
     )
+
+
+def after_contradiction(conn: sa.Connection, closed: Attempt) -> None:
+    """An attempt that was closed without a call counts after all: for its line and its money."""
+    if closed.from_number is not None:
+        _TAKE_AGAIN.run_many(conn, [(closed.from_number, closed.claimed_at)])
+    _settle(conn, [(closed, -(closed.reserved_cents or 0.0), 0.0, None)])
 
 
 def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[AttemptId]) -> None:

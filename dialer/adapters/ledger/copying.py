@@ -18,14 +18,24 @@ from dialer.adapters.ledger.agreement import agreement
 from dialer.adapters.ledger.decisions import chain_problems
 from dialer.adapters.ledger.moved import paused_before
 from dialer.adapters.ledger.reads import balance
-from dialer.adapters.ledger.tables import attempt, campaign, decision, intake, job, money, published, result
+from dialer.adapters.ledger.tables import (
+    attempt,
+    campaign,
+    contradiction,
+    decision,
+    intake,
+    job,
+    money,
+    published,
+    result,
+)
 from dialer.domain.calls import CampaignId, JobId
 from dialer.domain.decisions import FIRST_HASH, Decision, Head, append, chain, decode
 from dialer.domain.errors import LedgerError
 
 BATCH_ROWS = 1000
 
-_OWN = (intake, job, attempt, result, money, published)
+_OWN = (intake, job, attempt, result, money, published, contradiction)
 """The tables whose rows are one campaign's alone, in the order of their keys."""
 
 

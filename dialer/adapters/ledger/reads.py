@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.contradictions import reopened
 from dialer.adapters.ledger.tables import attempt, campaign, intake, job, result
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
@@ -129,6 +130,7 @@ def balance(conn: sa.Connection, name: str, campaign_id: CampaignId) -> Balance:
         rejected=rejected,
         jobs=jobs,
         closed_attempts=_in_states(attempts, CLOSED_ATTEMPTS),
+        reopened_attempts=reopened(conn, campaign_id),
         attempt_lines=kinds.get(ResultKind.ATTEMPT, (0, 0))[0],
         final_jobs=sum(number for state, number in jobs.items() if state in FINAL_JOBS),
         job_lines=kinds.get(ResultKind.JOB, (0, 0))[0],

@@ -10,7 +10,17 @@ from typing import Any, TypeVar
 import anyio
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import analyses, attempts, campaigns, decisions, facts, intake, reads, resolving
+from dialer.adapters.ledger import (
+    analyses,
+    attempts,
+    campaigns,
+    contradictions,
+    decisions,
+    facts,
+    intake,
+    reads,
+    resolving,
+)
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.own_thread import OwnThread
@@ -107,6 +117,9 @@ class SqlLedger:
     async def analysed(self, heard: Sequence[CallNews], at: float) -> Sequence[CampaignId]:
         # behind every `finish` that was asked for before
         return await self._call(lambda conn: analyses.write_analyses(conn, heard, at))
+
+    async def contradict(self, news: CallNews, why: str, at: float) -> Attempt | None:
+        return await self._call(lambda conn: contradictions.contradict(conn, news, why, at))
 
     async def open_attempts(
         self, campaign_id: CampaignId, states: frozenset[AttemptState]

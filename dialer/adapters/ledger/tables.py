@@ -186,6 +186,18 @@ suppressed = sa.Table(
 )
 """Numbers that nobody may call, in any campaign."""
 
+contradiction = sa.Table(
+    "contradiction",
+    metadata,
+    sa.Column("attempt_id", sa.Text, primary_key=True),
+    sa.Column("call_id", sa.Text, primary_key=True),
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("followed", sa.Boolean, nullable=False),
+)
+"""Calls that were heard of after their attempts had been closed without one. Only ever added to."""
+
 operation = sa.Table(
     "operation",
     metadata,

@@ -1,0 +1,80 @@
+"""A call, or a ring, is shown of an attempt that was closed as one without it.
+
+The attempt counts from then on. If its job still waits for another attempt the call is followed instead, so
+that the person is not rung again; else only the record can be put right.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from dialer.adapters.ledger.aftermath import after_contradiction
+from dialer.adapters.ledger.attempts import stored_attempts
+from dialer.adapters.ledger.tables import attempt, contradiction, job
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews, CampaignId
+from dialer.domain.evidence import shows_ring
+from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState, JobState, check_job
+from dialer.domain.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """What was put on record of one attempt."""
+
+    attempt_id: AttemptId
+    call_id: CallId
+    at: float
+    why: str
+
+
+def contradict(conn: sa.Connection, news: CallNews, why: str, at: float) -> Attempt | None:
+    """See `ports.Ledger.contradict`."""
+    closed = _closed_without(conn, news)
+    if closed is None:
+        return None
+    state, claims = _job_of(conn, closed)
+    is_followed = state is JobState.OPEN and claims == closed.number
+    record = {"attempt_id": closed.id, "call_id": news.call_id, "campaign_id": closed.job.campaign_id}
+    conn.execute(sa.insert(contradiction).values(**record, at=at, why=why, followed=is_followed))
+    after_contradiction(conn, closed)
+    shown = sa.update(attempt).where(attempt.c.id == closed.id).values(call_id=news.call_id, error=why)
+    if not is_followed:
+        ended = {"state": AttemptState.ENDED.value, "outcome": Outcome.PLATFORM_FAULT.value}
+        conn.execute(shown.values(**ended))
+        return None
+    check_job(state, JobState.BUSY)
+    placed = {"state": AttemptState.PLACED.value, "placed_at": at, "closed_at": None, "outcome": None}
+    conn.execute(shown.values(**placed))
+    conn.execute(sa.update(job).where(job.c.id == closed.job.id).values(state=JobState.BUSY.value))
+    return next(iter(stored_attempts(conn, attempt.c.id == closed.id)))
+
+
+def reopened(conn: sa.Connection, campaign_id: CampaignId) -> int:
+    """Attempts that were placed again: the results have a line of their first end, too."""
+    wanted = sa.select(sa.func.count()).select_from(contradiction)
+    of_it = sa.and_(contradiction.c.campaign_id == campaign_id, contradiction.c.followed)
+    return int(conn.execute(wanted.where(of_it)).scalar_one())
+
+
+def contradictions(conn: sa.Connection, campaign_id: CampaignId) -> Sequence[Contradiction]:
+    """What is on record of the campaign, oldest first."""
+    wanted = sa.select(
+        contradiction.c.attempt_id, contradiction.c.call_id, contradiction.c.at, contradiction.c.why
+    ).where(contradiction.c.campaign_id == campaign_id)
+    return [Contradiction(*row) for row in conn.execute(wanted.order_by(contradiction.c.at))]
+
+
+def _closed_without(conn: sa.Connection, news: CallNews) -> Attempt | None:
+    """The attempt that the news is of, if what it says is not in the ledger: a call, or the call's ring."""
+    states = [state.value for state in WITHOUT_A_RING]
+    has_none = sa.and_(attempt.c.id == news.attempt_id, attempt.c.call_id.is_(None))
+    rang_nobody = attempt.c.call_id == news.call_id
+    wanted = sa.or_(has_none, rang_nobody) if shows_ring(news) else has_none
+    found = stored_attempts(conn, sa.and_(attempt.c.state.in_(states), wanted))
+    return found[0] if found else None
+
+
+def _job_of(conn: sa.Connection, of: Attempt) -> tuple[JobState, int]:
+    state, claims = conn.execute(sa.select(job.c.state, job.c.claims).where(job.c.id == of.job.id)).one()
+    return JobState(state), claims
