@@ -170,8 +170,11 @@ class Placer:
         await self._gate(attempt, passes)
         if self._leave is not None and learnt is None:
             learnt = await self._learnt(attempt)
-        if followed.evidence.news is not None:  # an answer said "no call", and then the call was heard of
-            return Placed(followed.evidence.news, adopted=True)
+        heard = followed.evidence.news
+        if heard is not None:
+            why = f"an answer said that no call was made, but call {heard.call_id} was heard of"
+            self._observe(AttemptUncertain(attempt, why))
+            return Placed(heard, adopted=True)
         objection = learnt or self._objection(attempt, self._screen(False))
         if objection is not None:
             return PutBack(f"not sent after all: {_why(objection)}", at_once=True)

@@ -9,9 +9,11 @@
     other 3xx                                     CallUncertain                 CallNotStarted (connection)
     401 403                                       AccountBlocked (key)          AccountBlocked (key)
     402                                           AccountBlocked (payment)      AccountBlocked (payment)
+    408 409 425 499                               CallUncertain                 CallNotStarted (connection)
+    4xx about the idempotency key                 CallUncertain                 as without
+    4xx but 429 that is HTML                      CallNotStarted (connection)   CallNotStarted (connection)
     4xx whose message speaks of concurrency       CallNotStarted (concurrency)  CallNotStarted (concurrency)
     429                                           CallNotStarted (rate)         CallNotStarted (rate)
-    408 409                                       CallUncertain                 CallNotStarted (connection)
     other 4xx                                     CallRefused                   CallNotStarted (connection)
     5xx, and whatever else                        CallUncertain                 CallNotStarted (connection)
 
@@ -20,7 +22,10 @@ elsewhere, so no call was made, and every further request would be answered alik
 302 or 303 is also what a server answers when it *has* done the work and shows the way to the result.
 
 Why 409 is uncertain: with an idempotency key it is the usual answer while the first request with that key
-is still being worked on. The API's pages are silent.
+is still being worked on. The API's pages are silent. The same holds for every 4xx that speaks of the key.
+
+Why an HTML page made no call: the API answers in JSON. A page is the word of a proxy, a firewall or a captive
+portal, which answered 4xx instead of passing the request on. It says nothing of our key or account either.
 """
 
 import math
@@ -38,6 +43,12 @@ CHECK_KEY = "check RETELL_API_KEY: it is missing, wrong, or may not do this"
 ADD_PAYMENT = "add a payment method or credit in the Retell dashboard, then resume the campaign"
 CHECK_ADDRESS = "check the API's base_url: its server sends us to another address"
 
+MAY_HAVE_MADE_IT = frozenset({408, 409, 425, 499})
+"""4xx that do not say that the request was not carried out: it timed out, or collides with itself."""
+_NO_ROOM = re.compile(r"\bconcurrency\b|\bconcurrent (?:phone |web |outbound )?calls?\b", re.IGNORECASE)
+"""The account has no room for another call. Retell's docs say "concurrency"; they list no texts."""
+_SAME_KEY = re.compile(r"idempoten", re.IGNORECASE)
+"""It is about the key, so about a request that came before with it: that one may have made the call."""
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 """In the URL of a proxy."""
 _NUMBER_LIKE = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}")
@@ -50,6 +61,11 @@ class AnswerTooLong(Exception):
 def from_status(status: int, headers: Mapping[str, str], message: str, *, creates: bool) -> CallError:
     """The error that an answer means. `message` is the API's own, made plain. Never for a readable 2xx."""
     text = f"HTTP {status}" + (f": {message}" if message else "")
+    if creates and (status in MAY_HAVE_MADE_IT or _SAME_KEY.search(message)):
+        return CallUncertain(text)
+    if 400 <= status < 500 and status != 429 and "html" in headers.get("Content-Type", "").lower():
+        said = f"{text}: an HTML page, not the API's answer: a proxy or firewall on the way said so"
+        return CallNotStarted(said, limit=Limit.CONNECTION, retry_after_s=retry_after_s(headers))
     match status:
         case 401:
             return AccountBlocked(text, way_out=CHECK_KEY)
@@ -57,7 +73,7 @@ def from_status(status: int, headers: Mapping[str, str], message: str, *, create
             return AccountBlocked(text, way_out=ADD_PAYMENT)
         case 301 | 307 | 308:
             return AccountBlocked(text, way_out=CHECK_ADDRESS)
-        case _ if 400 <= status < 500 and "concurren" in message.lower():
+        case _ if 400 <= status < 500 and _NO_ROOM.search(message):
             return CallNotStarted(text, limit=Limit.CONCURRENCY, retry_after_s=retry_after_s(headers))
         case 403:
             return AccountBlocked(text, way_out=CHECK_KEY)
@@ -65,8 +81,6 @@ def from_status(status: int, headers: Mapping[str, str], message: str, *, create
             return CallNotStarted(text, limit=Limit.RATE, retry_after_s=retry_after_s(headers))
         case _ if not creates:
             return CallNotStarted(text, limit=Limit.CONNECTION)
-        case 408 | 409:
-            return CallUncertain(text)
         case _ if 400 <= status < 500:
             return CallRefused(text)
         case _:

@@ -116,6 +116,36 @@ def test_a_4xx_that_speaks_of_concurrency_finds_the_account_full(status: str) ->
 
 
 @pytest.mark.parametrize(
+    "status", ["400 Bad Request", "409 Conflict", "422 Unprocessable", "423 Locked", "429 Too Many"]
+)
+def test_a_request_that_collides_with_itself_may_have_made_the_call(status: str) -> None:
+    text = "A concurrent request with the same idempotency key is still being processed"
+    assert type(_error_of(answer(status, _says(text)))) is CallUncertain
+
+
+@pytest.mark.parametrize("status", ["408 Timeout", "409 Conflict", "425 Too Early", "499 Closed"])
+def test_no_room_is_not_read_into_an_answer_that_may_have_made_the_call(status: str) -> None:
+    assert type(_error_of(answer(status, _says("concurrency limit reached")))) is CallUncertain
+
+
+@pytest.mark.parametrize("text", ["a concurrent update of the agent", "concurrently deleted"])
+def test_not_every_word_of_concurrency_is_about_room(text: str) -> None:
+    assert type(_error_of(answer("400 Bad Request", _says(text)))) is CallRefused
+
+
+@pytest.mark.parametrize(
+    "status", ["400 Bad", "401 Unauthorized", "402 Payment", "403 Forbidden", "404 Not Found"]
+)
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_proxys_page_is_nobodys_refusal(status: str, creates: bool) -> None:
+    page = answer(status, b"<html>blocked</html>", "Content-Type: text/html; charset=utf-8")
+    error = _error_of(page, creates=creates)
+    assert isinstance(error, CallNotStarted)
+    assert error.limit is Limit.CONNECTION
+    assert "HTML page" in str(error)
+
+
+@pytest.mark.parametrize(
     ("status", "way_out"), [("401 Unauthorized", "RETELL_API_KEY"), ("402 Payment Required", "payment")]
 )
 def test_a_blocked_account_says_the_way_out(status: str, way_out: str) -> None:
