@@ -52,7 +52,7 @@ class Balance:
             ("busy jobs = attempts under way", self.jobs.get(JobState.BUSY, 0), self.busy_attempts),
             ("unknown jobs = unknown attempts", self.jobs.get(JobState.UNKNOWN, 0), self.unknown_attempts),
             (
-                "closed attempts + those that were followed again = their lines in the results",
+                "closed attempts + reopened = their result lines",
                 self.closed_attempts + self.reopened_attempts,
                 self.attempt_lines,
             ),

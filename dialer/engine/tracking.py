@@ -79,6 +79,7 @@ class Followed:
     def forget(self) -> None:
         """Nothing that was heard was of its call."""
         self.call_id = self.news = self.analysed = None
+        self.evidence = Evidence()
 
     async def until_found(self) -> None:
         """Wait for the first news: the call exists."""

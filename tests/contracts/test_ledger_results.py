@@ -166,7 +166,7 @@ BROKEN = {
     ),
     "busy jobs = attempts under way": "UPDATE attempt SET state = 'ended' WHERE state = 'placed'",
     "unknown jobs = unknown attempts": "UPDATE attempt SET state = 'placed' WHERE state = 'unknown'",
-    "closed attempts = their lines in the results": "UPDATE result SET kind = 'job' WHERE seq = 1",
+    "closed attempts + reopened = their result lines": "UPDATE result SET kind = 'job' WHERE seq = 1",
     "final jobs = their lines in the results": "UPDATE job SET state = 'open' WHERE state = 'done'",
     "last sequence number = lines in the results": "DELETE FROM result WHERE seq = 3",
     "last sequence number = highest one": "UPDATE result SET seq = 99 WHERE seq = 3",
