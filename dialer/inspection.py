@@ -139,7 +139,8 @@ async def _compare_log(
                     behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
                     return [], [behind]
                 if logged[:-1] != line.line:
-                    return [f"{path}, line {line.seq}: is not what the ledger holds"], []
+                    wrong = f"{path}, line {line.seq}: is not what the ledger holds"
+                    return [f"{wrong}. Move it away: the next run writes it again from the ledger"], []
         if log.read(1):
             return [f"{path}: holds more lines than the ledger's {last_seq}"], []
     return [], []

@@ -108,6 +108,17 @@ def test_a_results_log_that_was_changed_does_not_verify(tmp_path: Path) -> None:
     assert shown[0]["closes"] is False
 
 
+def test_a_results_log_whose_beginning_was_cut_says_how_it_is_mended(tmp_path: Path) -> None:
+    """As logrotate's copytruncate leaves it."""
+    leads(tmp_path, range(3))
+    run(tmp_path, *KEPT)
+    log = tmp_path / "results" / "leads.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[2:]))
+    ended = dialer("verify", "leads", *KEPT, "--json", cwd=tmp_path)
+    assert ended.code == exits.NOT_BALANCED
+    assert "Move it away: the next run writes it again" in ended.out
+
+
 def test_the_same_seed_gives_the_same_day(tmp_path: Path) -> None:
     leads(tmp_path, range(60))
     options = ("--seed", "3", "--start", "2025-11-24T09:00", "--faults", "rate_limited=0.2", "--cps", "5")
