@@ -1,6 +1,6 @@
 """`dialer resolve`: an operator settles what nobody could tell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,11 +35,18 @@ AllBefore = Annotated[
 ]
 
 
+Force = Annotated[
+    bool,
+    typer.Option("--force", metavar="", help="Believe --not-called without asking the API; it is recorded."),
+]
+
+
 def resolve(
     attempt: AttemptArgument = None,
     called: Called = None,
     not_called: NotCalled = False,
     all_not_called_before: AllBefore = None,
+    force: Force = False,
     by: By = None,
     ledger: flags.Ledger = None,
     config: flags.Config = None,
@@ -48,7 +55,8 @@ def resolve(
     """Say of an unknown attempt whether it made a call, after looking in the Retell dashboard.
 
     An attempt is unknown when its request left, no clear answer came, and the call could not be found. It is
-    never repeated by itself. Who decided, and when, is written to the results.
+    never repeated by itself. Who decided, and when, is written to the results. Before it is believed that no
+    call was made the API is asked for it; a call that is found is followed by the next run.
 
     Examples
 
@@ -69,23 +77,33 @@ def resolve(
         if attempt or called or not_called:
             raise BadInput("--all-not-called-before stands alone: leave the attempt and the other flags out")
         unknown = resolving.list_unknown(loaded, _time(all_not_called_before))
-        resolving.resolve_not_called(loaded, [each.id for each in unknown], who)
-        words.echo(f"{len(unknown)} resolved: no call was made, they are due again")
+        found = resolving.resolve_not_called(loaded, [each.id for each in unknown], who, force=force)
+        _show_found(found)
+        words.echo(f"{len(unknown) - len(found)} resolved: no call was made, they are due again")
     elif attempt is not None:
         if bool(called) == not_called:
             raise BadInput("say either --called CALL_ID or --not-called")
-        _resolve_one(loaded, AttemptId(attempt), CallId(called) if called else None, who)
+        _resolve_one(loaded, AttemptId(attempt), CallId(called) if called else None, who, force=force)
 
 
-def _resolve_one(loaded: "Loaded", attempt_id: AttemptId, called: CallId | None, who: str) -> None:
+def _resolve_one(
+    loaded: "Loaded", attempt_id: AttemptId, called: CallId | None, who: str, force: bool
+) -> None:
     from dialer import resolving
 
     if called is not None:
         resolving.resolve_called(loaded, attempt_id, called, who)
         words.echo(f"resolved: call {called} was made; the next run follows it to its end")
     else:
-        resolving.resolve_not_called(loaded, [attempt_id], who)
-        words.echo("resolved: no call was made; the job is due again")
+        found = resolving.resolve_not_called(loaded, [attempt_id], who, force=force)
+        _show_found(found)
+        if not found:
+            words.echo("resolved: no call was made; the job is due again")
+
+
+def _show_found(found: Mapping[AttemptId, CallId]) -> None:
+    for attempt_id, call_id in found.items():
+        words.echo(f"attempt {attempt_id} made call {call_id}, says the API: the next run follows it")
 
 
 def _time(text: str) -> float:
