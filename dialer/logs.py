@@ -25,6 +25,7 @@ from dialer.engine.events import (
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
+    CampaignFailing,
     CampaignHeld,
     CampaignStopping,
     Event,
@@ -231,6 +232,10 @@ class LogObserver:
                 log.info("campaign.released")
             case CampaignHeld(why=why):
                 log.warning("campaign.held", why=why)
+            case CampaignFailing(part=part, why=None):
+                log.info("campaign.works_again", part=part.value)
+            case CampaignFailing(part=part, why=why):
+                log.error("campaign.failing", part=part.value, why=why)
             case CampaignChanged(changes=changes):
                 log.info("campaign.changed", **{name.replace(".", "_"): to for name, to in changes.items()})
             case CampaignStopping(why=why, way_out=way_out, account=account):

@@ -24,10 +24,10 @@ from dialer.api_service import api_served
 from dialer.app import open_ledger
 from dialer.configuration import campaign_config, publisher_config, retell_config
 from dialer.domain.calls import CampaignId
-from dialer.domain.errors import BadInput
+from dialer.domain.errors import BadInput, DialerError
 from dialer.engine.campaign import Campaign
 from dialer.engine.crew import Crew, CrewConfig
-from dialer.engine.events import CampaignStopping, Event, Observe
+from dialer.engine.events import CampaignFailing, CampaignPart, CampaignStopping, Event, Observe
 from dialer.engine.outlet import Outlet
 from dialer.engine.service import Service
 from dialer.engine.submissions import Submissions
@@ -108,7 +108,15 @@ class _Serving:
             self._api = await stack.enter_async_context(self._open_api())
             self._crew = Crew(self._ledger, self._api, self._clock, self._crew_config(), self._tell_account)
             ledger, grace_s = self._ledger, settings.shutdown.grace_s
-            self._service = Service(ledger, ledger, self._crew, self._clock, self._campaign, grace_s=grace_s)
+            self._service = Service(
+                ledger,
+                ledger,
+                self._crew,
+                self._clock,
+                self._campaign,
+                grace_s=grace_s,
+                failing=self._campaign_failing,
+            )
             self._traced = stack.enter_context(tracing(settings))
             await stack.enter_async_context(self._watched())
             self._tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -199,7 +207,17 @@ class _Serving:
                 tasks.cancel_scope.cancel()
         finally:
             del self._rulebooks[name]
+            self._close(name, sink)
+
+    def _close(self, name: str, sink: SharedLog) -> None:
+        """Its lines are in the ledger: what the file may have lost comes again."""
+        try:
             sink.close()
+        except DialerError as error:
+            self._tell(name)(CampaignFailing(CampaignPart.RESULTS_LOG, str(error)))
+
+    def _campaign_failing(self, name: str, why: str | None) -> None:
+        self._tell(name)(CampaignFailing(CampaignPart.CAMPAIGN, why))
 
     def _tell(self, name: str) -> Observe:
         observers = (

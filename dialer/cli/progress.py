@@ -22,6 +22,7 @@ from dialer.engine.events import (
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
+    CampaignFailing,
     CampaignHeld,
     CampaignStopping,
     Event,
@@ -113,6 +114,8 @@ class ProgressView:
             ):
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed() | WebhookRefused():
+                pass
+            case CampaignFailing():
                 pass
             case _:
                 assert_never(event)

@@ -28,7 +28,9 @@ from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
     AttemptClosed,
     CampaignChanged,
+    CampaignFailing,
     CampaignHeld,
+    CampaignPart,
     CampaignStopping,
     Event,
     Observe,
@@ -107,7 +109,7 @@ class Campaign:
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
         self.tracker = Tracker(api, config.tracking) if crew is None else crew.tracker
-        self.reporter = Reporter(ledger, sink)
+        self.reporter = Reporter(ledger, sink, None if crew is None else self._on_log)
         self.analyses = Analyses(ledger, clock, lambda _: self.reporter.tell())
         self.operators = Operators(
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
@@ -298,6 +300,9 @@ class Campaign:
         if isinstance(event, AttemptClosed) and event.due_at is not None:
             self._due.at(event.due_at)
         self._observers(event)
+
+    def _on_log(self, why: str | None) -> None:
+        self._observe(CampaignFailing(CampaignPart.RESULTS_LOG, why))
 
     def _idle(self, next_due_at: float | None) -> bool:
         """Nothing is due: is the work finished?"""

@@ -105,6 +105,11 @@ class Crew:
         self.tracker = Tracker(api, config.tracking, self._lists)
 
     @property
+    def worker(self) -> str:
+        """The name of this process."""
+        return self._config.worker
+
+    @property
     def beaten_at(self) -> float | None:
         """When the ledger last took a sign of life, by the loop's clock; None: it has not yet."""
         return None if self._beaten_at == -inf else self._beaten_at

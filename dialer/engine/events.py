@@ -122,6 +122,23 @@ class CampaignStopping:
     account: bool
 
 
+class CampaignPart(StrEnum):
+    """What of one campaign can fail while the others go on."""
+
+    RESULTS_LOG = "results_log"
+    CAMPAIGN = "campaign"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFailing:
+    """A part of one campaign fails, and is tried again. `why` is None: it works again.
+
+    Calls go on without the results log: it is a copy, and catches up. Without the campaign they do not."""
+
+    part: CampaignPart
+    why: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class QueueReached:
     """Messages are taken from a queue, for the first time or again. `where`: its URL without secrets."""
@@ -181,6 +198,7 @@ Event = (
     | SlotsChanged
     | CampaignHeld
     | CampaignChanged
+    | CampaignFailing
     | CampaignStopping
     | QueueReached
     | QueueLost

@@ -8,7 +8,8 @@ import anyio.abc
 import anyio.lowlevel
 
 from dialer.domain.calls import Attempt, CallNews, CampaignId
-from dialer.domain.errors import AccountBlocked, CallError
+from dialer.domain.errors import AccountBlocked, CallError, DialerError, LedgerError
+from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.engine.analyses import Analyses
 from dialer.engine.campaign import Campaign
 from dialer.engine.crew import Crew
@@ -27,7 +28,12 @@ NOTHING_TO_DO = "there is nothing to do"
 STRANGERS_MAX = 10_000
 """Ends of calls that others placed, waiting to be written; what comes beyond is found by the sweep."""
 
+FAULT_REST_S = 30.0
+"""A campaign that failed is left alone for so long; the others go on."""
+
 Make = Callable[[str, CampaignId], AbstractAsyncContextManager[Campaign]]
+Failing = Callable[[str, str | None], None]
+"""Told a campaign's name, and why nobody of it can be called now; None: they can again."""
 
 
 class Service:
@@ -43,10 +49,13 @@ class Service:
         *,
         grace_s: float = 12.0,
         control_s: float = 0.5,
+        failing: Failing = lambda name, why: None,
     ) -> None:
         """`ledger` and `sharing`: the same one. `make`: a campaign to be served, with its own rules.
         `grace_s`: after a stop, for requests under way to answer. `control_s`: between two looks what
-        operators want."""
+        operators want. `failing`: told why a campaign cannot be worked on, and None once it can again."""
+        self._failing = failing
+        self._failed_at: dict[CampaignId, float] = {}
         self._grace_s = grace_s
         self._control_s = control_s
         self._ledger = ledger
@@ -179,7 +188,8 @@ class Service:
         self._crew.tracker.heard(news)
 
     async def _campaign_of(self, attempt: Attempt) -> Campaign | None:
-        """The one that is at work, made if there is none. None: this process is ending."""
+        """The one that is at work, made if there is none. None: this process is ending, or the campaign has
+        failed; then it goes on with all that is this worker's when it is made again."""
         campaign_id = attempt.job.campaign_id
         while not self._stopped.is_set():
             known = self._campaigns.get(campaign_id)
@@ -210,13 +220,17 @@ class Service:
             elif now - self._idle_since.setdefault(campaign_id, now) >= IDLE_S:
                 campaign.stop(NOTHING_TO_DO)
 
-    async def _start(self, name: str, campaign_id: CampaignId) -> Campaign:
+    async def _start(self, name: str, campaign_id: CampaignId) -> Campaign | None:
+        """None: it has failed, and rests."""
         async with self._starting:
             known = self._campaigns.get(campaign_id)
             if known is not None:
                 return known
+            failed_at = self._failed_at.get(campaign_id)
+            if failed_at is not None and anyio.current_time() - failed_at < FAULT_REST_S:
+                return None
             assert self._serving is not None  # noqa: S101 - set by run
-            campaign: Campaign = await self._serving.start(self._serve, name, campaign_id)
+            campaign: Campaign | None = await self._serving.start(self._serve, name, campaign_id)
             return campaign
 
     async def _serve(
@@ -224,14 +238,37 @@ class Service:
         name: str,
         campaign_id: CampaignId,
         *,
-        task_status: anyio.abc.TaskStatus[Campaign] = anyio.TASK_STATUS_IGNORED,
+        task_status: anyio.abc.TaskStatus[Campaign | None] = anyio.TASK_STATUS_IGNORED,
     ) -> None:
+        """A fault of the campaign is its own: it is told, and the campaign is made again after a rest."""
+        is_started = False
+
+        def started(campaign: Campaign) -> None:
+            nonlocal is_started
+            is_started = True
+            task_status.started(campaign)
+
+        try:
+            await self._work_on(name, campaign_id, started)
+        except Exception as error:
+            why = _fault(error)
+            if why is None:  # it is the ledger's, which all campaigns share
+                raise
+            self._failed_at[campaign_id] = anyio.current_time()
+            self._failing(name, why)
+            if not is_started:
+                task_status.started(None)
+
+    async def _work_on(self, name: str, campaign_id: CampaignId, started: Callable[[Campaign], None]) -> None:
         async with self._make(name, campaign_id) as campaign:
             campaign.operators.take(await self._ledger.control(campaign_id))
             self._campaigns[campaign_id] = campaign
             if self._stopped.is_set():
                 campaign.stop(self.why_stopped or "")
-            task_status.started(campaign)
+            started(campaign)
+            if self._failed_at.pop(campaign_id, None) is not None:
+                self._failing(name, None)
+                await self._take_up(campaign, campaign_id)
             try:
                 await campaign.serve(campaign_id)
             finally:
@@ -241,6 +278,23 @@ class Service:
         if why is not None and why.account:  # it is the others', too
             self.stop(why.why, way_out=why.way_out, account=True)
 
+    async def _take_up(self, campaign: Campaign, campaign_id: CampaignId) -> None:
+        """What was this worker's when the campaign failed."""
+        for states in (OPEN_ATTEMPTS, frozenset({AttemptState.UNKNOWN})):
+            for attempt in await self._ledger.open_attempts(campaign_id, states):
+                if attempt.worker == self._crew.worker:
+                    campaign.under_way.take_over(attempt)
+
     async def _on_blocked(self, error: CallError) -> None:
         way_out = error.way_out if isinstance(error, AccountBlocked) else ""
         self.stop(str(error), way_out=way_out, account=True)
+
+
+def _fault(error: Exception) -> str | None:
+    """What is wrong with one campaign alone; None: the ledger is at fault."""
+    if isinstance(error, LedgerError):
+        return None
+    if not isinstance(error, ExceptionGroup):
+        return str(error) if isinstance(error, DialerError) else repr(error)
+    of_all, of_one = error.split(LedgerError)
+    return None if of_all is not None or of_one is None else _fault(of_one.exceptions[0])

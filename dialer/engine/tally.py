@@ -15,6 +15,7 @@ from dialer.engine.events import (
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
+    CampaignFailing,
     CampaignHeld,
     CampaignStopping,
     Event,
@@ -122,7 +123,7 @@ class Tally:
                 self.refused[code] += 1
             case MessageFailed():
                 self.messages_failed += 1
-            case WebhookRefused():
+            case WebhookRefused() | CampaignFailing():
                 pass
             case _:
                 assert_never(event)

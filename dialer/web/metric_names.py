@@ -65,6 +65,11 @@ OLDEST_DUE = _gauge(
     "oldest_due_job_age_seconds", "For how long the oldest due job has been due; 0 if none is."
 )
 CAMPAIGN_HELD = _gauge("campaign_held", "1 while nobody may be called, whoever it is.")
+CAMPAIGN_FAILING = _gauge(
+    "campaign_failing",
+    "1 while this part of one campaign fails and is tried again; the others go on.",
+    "part",
+)
 CAMPAIGN_PAUSED = _gauge("campaign_paused", "1 while an operator has the campaign paused.")
 CAMPAIGN_STOPPING = _gauge("campaign_stopping", "1 once no further job is claimed.")
 ACCOUNT_REFUSED = _gauge("account_refused", "1 once the API refused the account.")

@@ -24,7 +24,9 @@ from dialer.engine.events import (
     AttemptUncertain,
     CallPlaced,
     CampaignChanged,
+    CampaignFailing,
     CampaignHeld,
+    CampaignPart,
     CampaignStopping,
     Event,
     IntakeProgressed,
@@ -119,6 +121,7 @@ class Metrics(Collector):
     _lines: set[str] = field(default_factory=set)
     _freed: deque[float] = field(default_factory=lambda: deque(maxlen=FREED_MAX))
     _slots_why: str = "configured"
+    _failing: dict[CampaignPart, bool] = field(default_factory=lambda: dict.fromkeys(CampaignPart, False))
 
     def observe(self, event: Event) -> None:
         """Take one event."""
@@ -140,6 +143,8 @@ class Metrics(Collector):
                 self.budget_usd = changes.get("budget.per_campaign_usd", self.budget_usd)
             case AttemptUncertain() | AttemptParked() | AttemptTakenOver() | IntakeProgressed():
                 pass
+            case CampaignFailing(part=part, why=why):
+                self._failing[part] = why is not None
             case CampaignHeld() | CampaignStopping():
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
@@ -196,6 +201,7 @@ class Metrics(Collector):
         known[names.SLOTS_INFO] = {(self._slots_why,): 1}
         known[names.CAMPAIGN_STOPPING] = {(): tally.stopping is not None}
         known[names.ACCOUNT_REFUSED] = {(): tally.stopping is not None and tally.stopping.account}
+        known[names.CAMPAIGN_FAILING] = {(part.value,): fails for part, fails in self._failing.items()}
         known[names.WEBHOOKS] = {(result,): count for result, count in self.webhooks.items()}
         known[names.BUDGET] = _by_label(self.budget_usd)
         known[names.BUILD] = {(__version__,): 1}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from dialer.engine.events import CampaignStopping, Event
+from dialer.engine.events import CampaignFailing, CampaignStopping, Event
 from dialer.web import metric_names as names
 from dialer.web.metrics import Metrics, families
 
@@ -39,7 +39,10 @@ class ServiceMetrics(Collector):
     def observe(self, campaign: str, event: Event) -> None:
         """Take one event of a campaign."""
         self._of(campaign).observe(event)
-        is_its_own = isinstance(event, CampaignStopping) and not event.account  # the others go on
+        # the others go on
+        is_its_own = isinstance(event, CampaignFailing) or (
+            isinstance(event, CampaignStopping) and not event.account
+        )
         if not is_its_own:
             self.account.observe(event)
 

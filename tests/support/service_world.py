@@ -83,7 +83,13 @@ class Worker:
         )
         self.crew = Crew(w.ledger, self.api, w.clock, crew, lambda event: self.events.append(("", event)))
         self.service = Service(
-            w.ledger, w.ledger, self.crew, w.clock, self._campaign, control_s=made.control_s
+            w.ledger,
+            w.ledger,
+            self.crew,
+            w.clock,
+            self._campaign,
+            control_s=made.control_s,
+            failing=lambda name, why: w.failing.append((name, why)),
         )
 
     @asynccontextmanager
@@ -97,6 +103,8 @@ class Worker:
         def changed(_: Control) -> CampaignConfig:
             return self.made
 
+        if name in w.faults:
+            raise w.faults[name]
         log = w.logs.setdefault(name, Log())
         self.opened += 1
         chance = Random(f"{w.seed}/{self.name}/{name}/{self.opened}")
@@ -136,6 +144,10 @@ class ServiceWorld:
     logs: dict[str, Log] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
     takes_webhooks: bool = True
+    faults: dict[str, Exception] = field(default_factory=dict)
+    """Why a campaign cannot be made, by its name."""
+    failing: list[tuple[str, str | None]] = field(default_factory=list)
+    """As a service tells it."""
 
     def __post_init__(self) -> None:
         self.submissions = Submissions(self.ledger, self.ledger, self.clock, "queue", self._tell)

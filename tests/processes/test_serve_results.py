@@ -1,0 +1,36 @@
+"""A results log cannot be written: its campaign's calls go on, other campaigns too, and it catches up."""
+
+import signal
+from pathlib import Path
+
+from tests.processes.places import numbers
+from tests.processes.programs import wait_for
+from tests.processes.test_serve import STOPPED_S_MAX, all_done, fill, serve, served, settings
+
+PEOPLE = numbers(12)
+DONE_S_MAX = 60.0
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_bytes().splitlines()) if path.is_file() else 0
+
+
+def test_a_directory_or_a_full_disk_in_its_place(tmp_path: Path) -> None:
+    with served(tmp_path) as (account, place, url):
+        settings(place)
+        logs = place.root / "results"
+        (logs / "a-folder.jsonl").mkdir(parents=True)
+        (logs / "full.jsonl").symlink_to("/dev/full")
+        for at, name in enumerate(("a-folder", "full", "sound")):
+            fill(url, PEOPLE[4 * at : 4 * at + 4], name)
+        with serve(place, "one") as worker:
+            wait_for(lambda: all_done(url, PEOPLE), "all are called", DONE_S_MAX)
+            wait_for(lambda: lines_of(logs / "sound.jsonl") >= 8, "the sound log is written", DONE_S_MAX)
+            assert {each["campaign"] for each in worker.until("campaign.failing", 2)} == {"a-folder", "full"}
+            (logs / "a-folder.jsonl").rmdir()
+            wait_for(lambda: lines_of(logs / "a-folder.jsonl") >= 8, "it caught up", DONE_S_MAX)
+            assert worker.until("campaign.works_again")[0]["campaign"] == "a-folder"
+            worker.signal(signal.SIGTERM)
+            assert worker.ended(STOPPED_S_MAX).code == 0
+        report = account.report()
+        assert (report["doubled_calls"], report["calls_per_number"]) == (0, {"1": len(PEOPLE)})
