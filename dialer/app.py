@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 
 from dialer.adapters.clock import LoopClock, SystemClock
+from dialer.adapters.ledger.reads import readings_in_part
 from dialer.adapters.ledger.server import is_server
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.retell.client import RetellApi, open_api
@@ -86,6 +87,10 @@ class Summary:
     way_out: str
     account_refused: bool
     interrupted: bool
+    read_in_part: bool = False
+    """The leads were not read to their end."""
+    unread: int | None = None
+    """Rows that were not read; None: nobody knows how many."""
     unclear: Mapping[str, str] = field(default_factory=dict)
     """Columns of the leads that are not understood, and what each looks like."""
     hours_notice: str | None = None
@@ -171,7 +176,11 @@ async def _run(
         with rare_collections():
             await campaign.run(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
-        summary = replace(summary, unclear=leads.unclear)
+        summary = replace(summary, unclear=leads.unclear, read_in_part=not intake.complete)
+        if not intake.complete and (rows := leads.count_rows()) is not None:
+            # the batch that was being written when the reading was stopped is in, too
+            in_part = await parts.ledger.ask(lambda conn: readings_in_part(conn, parts.campaign_id))
+            summary = replace(summary, unread=max(0, rows - in_part.get(leads.name, 0)))
         background.cancel_scope.cancel()
     return summary
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from dialer.adapters.ledger.agreement import agreement, doubled_calls
+from dialer.adapters.ledger.reads import readings_in_part
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.app import open_ledger
@@ -63,7 +64,12 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
         problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
         differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
         doubled = await ledger.ask(lambda conn: doubled_calls(conn, campaign_id))
-        return Verdict(balance, [*problems, *differing, *doubled], [*notes, *silent])
+        in_part = await ledger.ask(lambda conn: readings_in_part(conn, campaign_id))
+        unread = [
+            f"{source} was not read to its end, {rows:,} rows of it are in: run the same command again"
+            for source, rows in in_part.items()
+        ]
+        return Verdict(balance, [*problems, *differing, *doubled], [*unread, *notes, *silent])
 
     return _for_each(loaded, name, judge)
 

@@ -26,6 +26,8 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "campaign": summary.campaign,
         "rows": intake.rows,
         "rejected": intake.rejected,
+        "read_to_end": not summary.read_in_part,
+        "rows_not_read": summary.unread,
         "jobs": {state.value: counts.jobs.get(state, 0) for state in JobState},
         "outcomes": dict(counts.outcomes),
         "attempts": counts.attempts,
@@ -85,6 +87,9 @@ def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str
 
     `begins_anew`: the same command would not go on with this campaign; see `simulation.has_own_ledger`.
     """
+    if summary.read_in_part:
+        how_many = "an unknown number of" if summary.unread is None else words.count(summary.unread)
+        yield f"{how_many} rows not read yet: run the same command again"
     jobs = summary.counts.jobs
     still_open = jobs.get(JobState.OPEN, 0) + jobs.get(JobState.BUSY, 0)
     if summary.stopped and not summary.interrupted and summary.way_out:

@@ -55,6 +55,22 @@ _INTAKE = sa.select(
 ).where(intake.c.campaign_id == _C)
 
 
+def readings_in_part(conn: sa.Connection, campaign_id: CampaignId) -> dict[str, int]:
+    """Lists whose last reading did not come to its end, each with the rows that it read."""
+    last: dict[str, tuple[bool, int]] = {}
+    asked = sa.select(intake.c.source, intake.c.complete, intake.c.rows).where(
+        intake.c.campaign_id == campaign_id
+    )
+    for source, complete, rows in conn.execute(asked.order_by(intake.c.id)):
+        last[source] = bool(complete), rows
+    streams = ("http", "queue ")  # they have no end
+    return {
+        source: rows
+        for source, (complete, rows) in last.items()
+        if not complete and not source.startswith(streams)
+    }
+
+
 def results_after(conn: sa.Connection, campaign_id: CampaignId, seq: int, rows_max: int) -> list[ResultLine]:
     """The next result lines behind `seq`."""
     rows = conn.execute(

@@ -88,6 +88,17 @@ class CsvFile:
         except (OSError, UnicodeError) as error:
             raise BadInput(f"{self._path}: cannot be read on: {error}") from error
 
+    def count_rows(self) -> int | None:
+        """How many rows it has, refused ones included; None if it can be read only once."""
+        if not self._path.is_file():
+            return None
+        file = open_text(self._path, self._options.encoding)
+        with file.stream:
+            records = Records(file.stream, file.unreadable)
+            reader, delimiter = self._start(records)
+            found = records.read(delimiter, reader.is_lead)
+            return sum(fault is not None or not _is_blank(cells) for _, cells, fault in found)
+
     def _start(self, records: Records) -> tuple[RowReader, str]:
         """Read the header."""
         while (lines := records.peek(HEADER_LINES_MAX)) and not lines[0].strip(_BLANK):
