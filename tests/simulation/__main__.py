@@ -6,9 +6,11 @@ import time
 from collections import Counter
 
 from tests.simulation.batch import COUNTED, PROMISED, Summary, reproduce, say, summaries
+from tests.simulation.broken_rules import BROKEN
 from tests.simulation.checks import violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.plan import draw
+from tests.simulation.process import Parts
 from tests.simulation.run import run
 
 PROGRESS_EVERY_S = 10.0
@@ -25,11 +27,26 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="this one run only")
     parser.add_argument("--trace", action="store_true", help="with --seed: everything that happened")
     parser.add_argument("--hash", action="store_true", help="a hash of each run's trace")
+    parser.add_argument(
+        "--broken", choices=sorted(BROKEN), help="an engine that lacks this rule, until it is found"
+    )
     options = parser.parse_args()
     if options.seed is not None and options.trace:
-        return _trace(options.seed)
+        return _trace(options.seed, options.broken)
     seeds = range(options.first, options.first + options.seeds)
+    if options.broken is not None and options.seed is None:
+        return _find(options.broken, seeds, options.jobs)
     return _many(range(options.seed, options.seed + 1) if options.seed is not None else seeds, options)
+
+
+def _find(broken: str, seeds: range, jobs: int) -> int:
+    """The exit code: 1 if none of the seeds shows that the rule is missing."""
+    for nth, one in enumerate(summaries(seeds, jobs, broken), start=1):
+        if one.broken:
+            say(f"{broken}: found by seed {one.seed}, the {nth}th: {one.broken[0]}")
+            return 0
+    say(f"{broken}: NOT found in {len(seeds)} seeds")
+    return 1
 
 
 def _many(seeds: range, options: argparse.Namespace) -> int:
@@ -62,9 +79,9 @@ def _show(one: Summary) -> None:
     say(f"  {reproduce(one.seed)}")
 
 
-def _trace(seed: int) -> int:
+def _trace(seed: int, broken: str | None) -> int:
     plan = draw(seed)
-    seen = run(plan)
+    seen = run(plan, Parts() if broken is None else BROKEN[broken].parts)
     say(f"account {plan.account}\nfaults {plan.faults}\nconfig {plan.config}\ntimeout {plan.timeout_s} s")
     for line in _lines(seen):
         say(line)

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 from dialer.domain.lifecycle import AttemptState
 from dialer.engine.events import AttemptUncertain, CallPlaced
+from tests.simulation.broken_rules import BROKEN
 from tests.simulation.checks import one_final_result_each, violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.plan import draw
+from tests.simulation.process import Parts
 from tests.simulation.run import run
 
 RUN_MAX_S = 120
@@ -37,8 +40,9 @@ class StuckError(BaseException):
     """The run does not end in real time. Nothing in the engine may catch it."""
 
 
-def summarize(seed: int) -> Summary:
-    """Run one seed and judge it."""
+def summarize(seed: int, broken: str | None = None) -> Summary:
+    """Run one seed and judge it. `broken`: with the engine that lacks this rule."""
+    parts = Parts() if broken is None else BROKEN[broken].parts
 
     def stuck(number: int, frame: FrameType | None) -> None:
         raise StuckError
@@ -46,11 +50,11 @@ def summarize(seed: int) -> Summary:
     before = signal.signal(signal.SIGALRM, stuck)
     signal.alarm(RUN_MAX_S)
     try:
-        seen = run(draw(seed))
+        seen = run(draw(seed), parts)
         return Summary(seed, violations(seen), _totals(seen), seen.hours, seen.trace())
     except StuckError:
-        broken = [("it_ends", f"no end after {RUN_MAX_S} real seconds")]
-        return Summary(seed, broken, Counter(runs=1), 0.0, "")
+        stuck_for = [("it_ends", f"no end after {RUN_MAX_S} real seconds")]
+        return Summary(seed, stuck_for, Counter(runs=1), 0.0, "")
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
@@ -74,13 +78,14 @@ def _totals(seen: Evidence) -> Counter[str]:
     )
 
 
-def summaries(seeds: Iterable[int], jobs: int) -> Iterator[Summary]:
+def summaries(seeds: Iterable[int], jobs: int, broken: str | None = None) -> Iterator[Summary]:
     """Each seed's, in their order."""
+    one = partial(summarize, broken=broken)
     if jobs == 1:
-        yield from map(summarize, seeds)
+        yield from map(one, seeds)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(summarize, seeds, chunksize=4)
+        yield from pool.map(one, seeds, chunksize=4)
 
 
 def reproduce(seed: int) -> str:

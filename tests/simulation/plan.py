@@ -7,7 +7,6 @@ Anything else is a set-up in which no client could keep the promises.
 
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.outcomes import Outcome
@@ -19,10 +18,12 @@ from dialer.engine.placing import PlacingConfig
 from dialer.engine.tracking import TrackingConfig
 from dialer.simulator.account import Account, ConcurrencyRefusal, RateRefusal
 from dialer.simulator.faults import Faults
+from tests.simulation import troubles
 from tests.simulation.acts import Act, draw_acts
 from tests.simulation.crash import Crash, Moment
 from tests.simulation.rows import Rows, draw_readings
-from tests.simulation.wire import Ways, Weather
+from tests.simulation.troubles import NEAR, Change
+from tests.simulation.wire import Ways
 
 EPOCH_S = 1_800_000_000.0
 FROM_NUMBERS = ("+12125550199", "+13125550199")
@@ -31,12 +32,8 @@ QUICK_BREAKERS = BreakerRules(
     provider=RestRule(after=3, first_s=10.0, max_s=120.0),
 )
 LIVES_MAX = 5
-NEAR = Ways()
 KEY_SLACK_S = 5.0
 """The account forgets a key so long after the engine no longer trusts it."""
-SLOW_CONNECTIONS = False
-"""Whether connections cost time: what is counted before its connection exists breaks its promise then."""
-STEPS_S = (3600.0, -3600.0, 900.0, 40.0, 3.0, -3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +46,6 @@ class Life:
     down_s: float = 1.0
     step_s: float = 0.0
     """How far the wall clock steps while nobody runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """At this time of the loop the network, the faults or the account become so."""
-
-    at: float
-    weather: Weather | None = None
-    faults: Faults | None = None
-    account: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +83,12 @@ def draw(seed: int) -> Plan:
     slots = chance.choice((1, 2, 4, 8, 16, 30))
     account = _account(chance, slots, settle_s, honoured)
     config = _config(chance, slots, settle_s, account, honoured)
-    faults = _faults(chance, settle_s - account.listing_lag_s, honoured)
+    faults = troubles.draw_faults(chance, settle_s - account.listing_lag_s, honoured)
     lives = tuple(_life(chance, slots) for _ in range(chance.randint(1, LIVES_MAX)))
     horizon_s = chance.choice((60.0, 300.0, 1500.0))
     readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
-    changes = _changes(chance, account, faults, horizon_s, honoured)
-    key_life_s = config.placing.key_lifetime_s + _held_s(changes, faults) + KEY_SLACK_S
+    changes = troubles.draw_changes(chance, account, faults, horizon_s, honoured)
+    key_life_s = config.placing.key_lifetime_s + troubles.held_s(changes, faults) + KEY_SLACK_S
     account = replace(account, key_life_s=key_life_s)
     acts: tuple[Act, ...] = ()
     if chance.random() < 0.4:
@@ -115,7 +102,7 @@ def draw(seed: int) -> Plan:
         faults,
         lives,
         changes,
-        _steps(chance, horizon_s),
+        troubles.draw_steps(chance, horizon_s),
         config,
         timeout_s=chance.choice((10.0, 30.0, 120.0)),
         keepalive=chance.random() < 0.9,
@@ -124,32 +111,10 @@ def draw(seed: int) -> Plan:
         batch_rows=chance.choice((7, 25, 200)),
         in_file=chance.random() < 0.05,
         torn_bytes=chance.choice((0, 0, 1, 40, 700)),
-        ways=_ways(chance),
+        ways=troubles.draw_ways(chance),
         acts=acts,
     )
     return plan if config.placing.api_honours_key else _with_a_bound_on_the_lag(chance, plan)
-
-
-def _ways(chance: Random) -> Ways:
-    """In most runs the network costs nothing; in few it is far away."""
-    if not SLOW_CONNECTIONS or chance.random() < 0.6:
-        return NEAR
-    return Ways(
-        name_s=chance.choice((0.0, 0.02, 0.5)),
-        trip_s=chance.choice((0.01, 0.05, 0.3)),
-        jitter=chance.choice((0.0, 1.0, 5.0)),
-        resets=chance.choice((0.0, 0.0, 0.1)),
-    )
-
-
-def _held_s(changes: tuple[Change, ...], faults: Faults) -> float:
-    """How much later than it was sent a request may be looked at, at most."""
-    longest = 0.0
-    for nth, change in enumerate(changes):
-        if change.weather is Weather.HOLDS:
-            ends = [later.at for later in changes[nth + 1 :] if later.weather is not None]
-            longest = max(longest, max(ends, default=change.at) - change.at)
-    return longest + (faults.made_late_s if faults.made_late else 0.0)
 
 
 def _with_a_bound_on_the_lag(chance: Random, plan: Plan) -> Plan:
@@ -238,32 +203,6 @@ def _redial(chance: Random) -> RedialPolicy:
     )
 
 
-def _faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
-    """`slack_s`: how late a call may be made and still be listed within the settle time."""
-    create: tuple[str, ...] = (
-        "rate_limited",
-        "error_before",
-        "drop_before",
-        "concurrency_refused",
-        "error_after",
-    )
-    create += ("drop_after", "unreadable", "stall", "made_late")
-    other = ("read_error", "read_dropped", "analysis_missing", "webhook_reordered")
-    webhook = ("webhook_lost", "webhook_doubled", "webhook_late")
-    chosen = [name for name in (*create, *other, *webhook) if chance.random() < 0.4]
-    ratio = chance.choice((0.0, 0.02, 0.05, 0.1))
-    values: dict[str, Any] = dict.fromkeys(chosen, ratio)
-    if honoured and chance.random() < 0.3:
-        values["listing_late"] = ratio
-    return Faults(
-        **values,
-        stall_s=chance.choice((1.0, 15.0, 150.0)),
-        made_late_s=chance.choice((1.0, 12.0, 200.0)) if honoured else min(5.0, slack_s * 0.8),
-        listing_late_s=chance.choice((40.0, 400.0)),
-        webhook_late_s=chance.choice((5.0, 90.0)),
-    )
-
-
 def _life(chance: Random, slots: int) -> Life:
     crash, stop_after_s = None, None
     how = chance.random()
@@ -281,47 +220,5 @@ def _life(chance: Random, slots: int) -> Life:
         crash=crash,
         stop_after_s=stop_after_s,
         down_s=chance.choice((0.01, 0.5, 3.0, 45.0, 900.0, 4000.0, 9000.0)),
-        step_s=chance.choice(STEPS_S) if chance.random() < 0.15 else 0.0,
+        step_s=chance.choice(troubles.STEPS_S) if chance.random() < 0.15 else 0.0,
     )
-
-
-def _changes(
-    chance: Random, account: Account, faults: Faults, horizon_s: float, honoured: bool
-) -> tuple[Change, ...]:
-    changes: list[Change] = []
-    for _ in range(chance.choice((0, 0, 1, 2, 4))):
-        at = chance.uniform(0.0, horizon_s)
-        end = at + chance.choice((0.5, 10.0, 90.0, 700.0))
-        worse, better = _trouble(chance, account, faults, honoured)
-        changes += [replace(worse, at=at), replace(better, at=end)]
-    return tuple(sorted(changes, key=lambda change: change.at))
-
-
-def _trouble(chance: Random, account: Account, faults: Faults, honoured: bool) -> tuple[Change, Change]:
-    """How it begins and how it ends."""
-    calm = Change(0.0, faults=faults)
-    limit = account.concurrency_limit
-    troubles = [
-        (Change(0.0, weather=Weather.REFUSES), Change(0.0, weather=Weather.FINE)),
-        (Change(0.0, faults=Faults(drop_before=1.0, read_dropped=1.0)), calm),
-        (Change(0.0, faults=Faults(error_after=1.0, read_error=1.0)), calm),
-        (Change(0.0, faults=Faults(drop_after=1.0)), calm),
-        (Change(0.0, faults=Faults(rate_limited=1.0)), calm),
-        (Change(0.0, faults=Faults(concurrency_refused=1.0)), calm),
-        (
-            Change(0.0, account=(("concurrency_limit", max(1, limit // 2)),)),
-            Change(0.0, account=(("concurrency_limit", limit),)),
-        ),
-        (Change(0.0, account=(("used_by_others", limit),)), Change(0.0, account=(("used_by_others", 0),))),
-        (Change(0.0, account=(("paid", False),)), Change(0.0, account=(("paid", True),))),
-    ]
-    if honoured:  # what is held may arrive later than any settle time
-        troubles.append((Change(0.0, weather=Weather.HOLDS), Change(0.0, weather=Weather.FINE)))
-    return chance.choice(troubles)
-
-
-def _steps(chance: Random, horizon_s: float) -> tuple[tuple[float, float], ...]:
-    if chance.random() < 0.6:
-        return ()
-    times = sorted(chance.uniform(0.0, horizon_s) for _ in range(chance.choice((1, 3, 12))))
-    return tuple((at, chance.choice(STEPS_S)) for at in times)

@@ -18,9 +18,10 @@ from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator
 from tests.simulation.acts import Act, What, carry_out
 from tests.simulation.evidence import Evidence, Heard, Lived, ledger_tables
-from tests.simulation.plan import EPOCH_S, Change, Life, Plan
+from tests.simulation.plan import EPOCH_S, Life, Plan
 from tests.simulation.process import NAME, Parts, World, live
 from tests.simulation.rows import Rows
+from tests.simulation.troubles import Change
 from tests.simulation.wire import Weather, WireLoop
 
 LAST_LIVES_MAX = 40

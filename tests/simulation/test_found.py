@@ -7,9 +7,10 @@ from dialer.simulator.faults import Faults
 from tests.simulation.broken import bounded_rows, calm_plan
 from tests.simulation.checks import violations
 from tests.simulation.crash import Crash, Moment
-from tests.simulation.plan import Change, Life, Plan
+from tests.simulation.plan import Life, Plan
 from tests.simulation.rows import Rows
 from tests.simulation.run import run
+from tests.simulation.troubles import Change
 
 
 def crash_after(seconds: float) -> Crash:

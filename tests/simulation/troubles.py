@@ -1,0 +1,125 @@
+"""What goes wrong in a run, drawn in swarms: in most runs whole classes are off, in few they are high."""
+
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+from dialer.simulator.account import Account
+from dialer.simulator.faults import CreateFault, Faults, WebhookFault
+from tests.simulation.wire import Ways, Weather
+
+STEPS_S = (3600.0, -3600.0, 900.0, 40.0, -40.0, 3.0, -3.0)
+SLOW_CONNECTIONS = False
+"""Whether connections cost time: what is counted before its connection exists breaks its promise then."""
+NEAR = Ways()
+TOGETHER = (
+    ("drop_after", "listing_late"),
+    ("drop_after", "rate_limited", "listing_late"),
+    ("error_after", "rate_limited"),
+    ("drop_before", "rate_limited"),
+)
+"""An answer is lost, and what would find its call again comes late or is refused."""
+OTHER = ("read_error", "read_dropped", "analysis_missing", "webhook_reordered")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """At this time of the loop the network, the faults or the account become so."""
+
+    at: float
+    weather: Weather | None = None
+    faults: Faults | None = None
+    account: tuple[tuple[str, Any], ...] = ()
+
+
+def draw_faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
+    """`slack_s`: how late a call may be made and still be listed within the settle time."""
+    values: dict[str, Any] = {}
+    swarm = chance.random()
+    late = ("listing_late",) if honoured else ()  # else a repeat may be a second call
+    if swarm < 0.5:  # a little of many
+        chosen = [name for name in (*CreateFault, *OTHER, *WebhookFault, *late) if chance.random() < 0.4]
+        values = dict.fromkeys(chosen, chance.choice((0.02, 0.05, 0.1)))
+    elif swarm < 0.65:  # what only together puts a rule to the test
+        for name in chance.choice(TOGETHER):
+            if name != "listing_late" or honoured:
+                values[name] = chance.choice((0.2, 0.4))
+    elif swarm < 0.85:  # much of few
+        for name in chance.sample((*CreateFault, *OTHER, *WebhookFault, *late), chance.randint(1, 3)):
+            values[name] = chance.choice((0.1, 0.3, 0.6))
+        for group in (CreateFault, WebhookFault):
+            total = sum(values.get(name, 0.0) for name in group)
+            values |= {name: values[name] * 0.9 / total for name in group if name in values and total > 0.9}
+    return Faults(
+        **values,
+        stall_s=chance.choice((1.0, 15.0, 150.0)),
+        made_late_s=chance.choice((1.0, 12.0, 200.0)) if honoured else min(5.0, slack_s * 0.8),
+        listing_late_s=chance.choice((40.0, 400.0)),
+        webhook_late_s=chance.choice((5.0, 90.0)),
+    )
+
+
+def draw_changes(
+    chance: Random, account: Account, faults: Faults, horizon_s: float, honoured: bool
+) -> tuple[Change, ...]:
+    changes: list[Change] = []
+    for _ in range(chance.choice((0, 0, 1, 2, 4))):
+        at = chance.uniform(0.0, horizon_s)
+        end = at + chance.choice((0.5, 10.0, 90.0, 700.0))
+        worse, better = draw_trouble(chance, account, faults, honoured)
+        changes += [replace(worse, at=at), replace(better, at=end)]
+    return tuple(sorted(changes, key=lambda change: change.at))
+
+
+def draw_trouble(chance: Random, account: Account, faults: Faults, honoured: bool) -> tuple[Change, Change]:
+    """How it begins and how it ends."""
+    calm = Change(0.0, faults=faults)
+    limit = account.concurrency_limit
+    troubles = [
+        (Change(0.0, weather=Weather.REFUSES), Change(0.0, weather=Weather.FINE)),
+        (Change(0.0, faults=Faults(drop_before=1.0, read_dropped=1.0)), calm),
+        (Change(0.0, faults=Faults(error_after=1.0, read_error=1.0)), calm),
+        (Change(0.0, faults=Faults(drop_after=1.0)), calm),
+        (Change(0.0, faults=Faults(rate_limited=1.0)), calm),
+        (Change(0.0, faults=Faults(concurrency_refused=1.0)), calm),
+        (
+            Change(0.0, account=(("concurrency_limit", max(1, limit // 2)),)),
+            Change(0.0, account=(("concurrency_limit", limit),)),
+        ),
+        (Change(0.0, account=(("used_by_others", limit),)), Change(0.0, account=(("used_by_others", 0),))),
+        (Change(0.0, account=(("paid", False),)), Change(0.0, account=(("paid", True),))),
+    ]
+    if SLOW_CONNECTIONS:
+        troubles.append((Change(0.0, weather=Weather.STALLS), Change(0.0, weather=Weather.FINE)))
+    if honoured:  # what is held may arrive later than any settle time
+        troubles.append((Change(0.0, weather=Weather.HOLDS), Change(0.0, weather=Weather.FINE)))
+    return chance.choice(troubles)
+
+
+def draw_steps(chance: Random, horizon_s: float) -> tuple[tuple[float, float], ...]:
+    if chance.random() < 0.6:
+        return ()
+    times = sorted(chance.uniform(0.0, horizon_s) for _ in range(chance.choice((1, 3, 12))))
+    return tuple((at, chance.choice(STEPS_S)) for at in times)
+
+
+def draw_ways(chance: Random) -> Ways:
+    """In most runs the network costs nothing; in few it is far away."""
+    if not SLOW_CONNECTIONS or chance.random() < 0.6:
+        return NEAR
+    return Ways(
+        name_s=chance.choice((0.0, 0.02, 0.5)),
+        trip_s=chance.choice((0.01, 0.05, 0.3)),
+        jitter=chance.choice((0.0, 1.0, 5.0)),
+        resets=chance.choice((0.0, 0.0, 0.1)),
+    )
+
+
+def held_s(changes: tuple[Change, ...], faults: Faults) -> float:
+    """How much later than it was sent a request may be looked at, at most."""
+    longest = 0.0
+    for nth, change in enumerate(changes):
+        if change.weather is Weather.HOLDS:
+            ends = [later.at for later in changes[nth + 1 :] if later.weather is not None]
+            longest = max(longest, max(ends, default=change.at) - change.at)
+    return longest + (faults.made_late_s if faults.made_late else 0.0)
