@@ -120,7 +120,9 @@ class Api:
 
     async def _before_call(self, fault: CreateFault) -> None:
         if fault is CreateFault.RATE_LIMITED:
-            raise self._world.over_limit("fault", self._world.account.creates_per_10s, 1.0)
+            raise self._world.over_limit(
+                "fault", self._world.account.creates_per_10s, self._world.faults.rate_limited_s
+            )
         if fault is CreateFault.ERROR_BEFORE:
             raise _server_error()
         if fault is CreateFault.DROP_BEFORE:

@@ -51,6 +51,8 @@ class Faults:
 
     rate_limited: float = 0.0
     """Create: 429, no call."""
+    rate_limited_s: float = 1.0
+    """So long it tells to wait."""
     error_before: float = 0.0
     """Create: 500, no call."""
     drop_before: float = 0.0

@@ -11,6 +11,7 @@ from tests.simulation.checks import violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.plan import draw
 from tests.simulation.process import Parts
+from tests.simulation.reached import BATCH_MIN, expected
 from tests.simulation.run import run
 
 PROGRESS_EVERY_S = 10.0
@@ -52,10 +53,12 @@ def _find(broken: str, seeds: range, jobs: int) -> int:
 def _many(seeds: range, options: argparse.Namespace) -> int:
     totals: Counter[str] = Counter()
     hours, broken = 0.0, 0
+    times: Counter[str] = Counter()
     began = told = time.perf_counter()
     for nth, one in enumerate(summaries(seeds, min(options.jobs, len(seeds))), start=1):
         totals += one.totals
         hours += one.hours
+        times.update(one.reached)
         if options.hash:
             say(f"{one.seed} {one.trace}")
         if one.broken:
@@ -69,7 +72,10 @@ def _many(seeds: range, options: argparse.Namespace) -> int:
     say(f"{numbers}, {hours:.0f} virtual hours in {time.perf_counter() - began:.0f} s")
     say(", ".join(f"{totals[name]} {name}" for name in PROMISED))
     say(f"{broken} runs broke a promise" if broken else "every promise held")
-    return 1 if broken else 0
+    missing = sorted(expected() - times.keys()) if len(seeds) >= BATCH_MIN else []
+    if missing:
+        say(f"never happened in {len(seeds)} runs: {'; '.join(missing)}")
+    return 1 if broken or missing else 0
 
 
 def _show(one: Summary) -> None:

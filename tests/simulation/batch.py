@@ -16,6 +16,7 @@ from tests.simulation.checks import one_final_result_each, violations
 from tests.simulation.evidence import Evidence
 from tests.simulation.plan import draw
 from tests.simulation.process import Parts
+from tests.simulation.reached import reached
 from tests.simulation.run import run
 
 RUN_MAX_S = 120
@@ -34,6 +35,8 @@ class Summary:
     totals: Counter[str]
     hours: float
     trace: str
+    reached: frozenset[str] = frozenset()
+    """What of `reached.expected` happened."""
 
 
 class StuckError(BaseException):
@@ -51,7 +54,9 @@ def summarize(seed: int, broken: str | None = None) -> Summary:
     signal.alarm(RUN_MAX_S)
     try:
         seen = run(draw(seed), parts)
-        return Summary(seed, violations(seen), _totals(seen), seen.hours, seen.trace())
+        return Summary(
+            seed, violations(seen), _totals(seen), seen.hours, seen.trace(), frozenset(reached(seen))
+        )
     except StuckError:
         stuck_for = [("it_ends", f"no end after {RUN_MAX_S} real seconds")]
         return Summary(seed, stuck_for, Counter(runs=1), 0.0, "")

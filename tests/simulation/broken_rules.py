@@ -19,10 +19,11 @@ from tests.simulation.process import Parts
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An engine that lacks a rule, and the first seeds that are known to show it."""
+    """An engine that lacks a rule, and a seed that is known to show it."""
 
     parts: Parts
-    seed: int
+    seed: int | None
+    """None: only `--broken NAME` looks for it."""
 
 
 def ignores_webhooks_without_a_known_id(campaign: Campaign) -> None:
@@ -94,10 +95,10 @@ class WritesNoRepeat(CrashingLedger):
 
 
 BROKEN: Mapping[str, Broken] = {
-    "webhook-without-id": Broken(Parts(alter=ignores_webhooks_without_a_known_id), 0),
-    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 0),
-    "429-of-a-repeat": Broken(Parts(alter=takes_a_repeats_429_for_no_call), 0),
-    "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 0),
-    "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 0),
-    "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), 0),
+    "webhook-without-id": Broken(Parts(alter=ignores_webhooks_without_a_known_id), None),
+    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 1),
+    "429-of-a-repeat": Broken(Parts(alter=takes_a_repeats_429_for_no_call), 16),
+    "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 34),
+    "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 5),
+    "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), None),
 }

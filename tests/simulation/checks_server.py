@@ -54,8 +54,16 @@ def keys_are_known(seen: Evidence) -> list[str]:
     for arrival in seen.heard.arrivals:
         known = first.setdefault(arrival.attempt_id, arrival)
         if (age_s := arrival.due_at - known.at) >= life_s and _is_uncertain(seen, arrival):
+            if _nobody_knows(seen, known.left_at, arrival.left_at):
+                continue
             problems.append(f"{arrival.attempt_id} was repeated at {arrival.at:.3f}, after {age_s:.0f} s")
     return problems
+
+
+def _nobody_knows(seen: Evidence, since: float, until: float) -> bool:
+    """Whether the clock went back and the process ended meanwhile: then nothing knows the key's age."""
+    went_back = any(since < at < until and by < 0.0 for at, by in seen.steps)
+    return went_back and any(since < life.ended < until for life in seen.heard.lives)
 
 
 def _is_uncertain(seen: Evidence, arrival: Arrival) -> bool:

@@ -88,12 +88,15 @@ def draw(seed: int) -> Plan:
     horizon_s = chance.choice((60.0, 300.0, 1500.0))
     readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
     changes = troubles.draw_changes(chance, account, faults, horizon_s, honoured)
+    acts: tuple[Act, ...] = ()
+    numbers = [row.to_number for row in readings[0].jobs if row.to_number]
+    if (swarm := chance.random()) < 0.12:
+        faults, changes, acts = troubles.draw_held(chance, numbers)
+        config = replace(config, placing=replace(config.placing, tries_max=5, key_lifetime_s=60.0))
+    elif swarm < 0.45:
+        acts, config = draw_acts(chance, numbers, horizon_s, slots), replace(config, control_s=2.0)
     key_life_s = config.placing.key_lifetime_s + troubles.held_s(changes, faults) + KEY_SLACK_S
     account = replace(account, key_life_s=key_life_s)
-    acts: tuple[Act, ...] = ()
-    if chance.random() < 0.4:
-        numbers = [row.to_number for row in readings[0].jobs if row.to_number]
-        acts, config = draw_acts(chance, numbers, horizon_s, slots), replace(config, control_s=2.0)
     dnc = frozenset(row.to_number for row in readings[0].jobs if row.to_number and chance.random() < 0.03)
     plan = Plan(
         seed,

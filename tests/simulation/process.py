@@ -151,7 +151,8 @@ def _written(heard: Heard, what: AttemptUpdate | Finish) -> None:
 
 
 def _changed(config: CampaignConfig, control: Control) -> CampaignConfig:
-    return replace(config, **control.changes)
+    changes = {**control.changes}
+    return replace(config, **changes | {"slots": min(config.slots, changes.get("slots", config.slots))})
 
 
 async def _call_later(after_s: float, step: Callable[[], None]) -> None:

@@ -1,17 +1,25 @@
 """What goes wrong in a run, drawn in swarms: in most runs whole classes are off, in few they are high."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from dialer.simulator.account import Account
 from dialer.simulator.faults import CreateFault, Faults, WebhookFault
+from tests.simulation.acts import Act, What
 from tests.simulation.wire import Ways, Weather
 
 STEPS_S = (3600.0, -3600.0, 900.0, 40.0, -40.0, 3.0, -3.0)
 SLOW_CONNECTIONS = False
 """Whether connections cost time: what is counted before its connection exists breaks its promise then."""
 NEAR = Ways()
+CREATE = (
+    *(CreateFault.RATE_LIMITED, CreateFault.ERROR_BEFORE, CreateFault.DROP_BEFORE),
+    *(CreateFault.CONCURRENCY_REFUSED, CreateFault.ERROR_AFTER, CreateFault.DROP_AFTER),
+    *(CreateFault.UNREADABLE, CreateFault.STALL, CreateFault.MADE_LATE),
+)
+"""Those after which the API means what it says."""
 TOGETHER = (
     ("drop_after", "listing_late"),
     ("drop_after", "rate_limited", "listing_late"),
@@ -38,25 +46,36 @@ def draw_faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
     swarm = chance.random()
     late = ("listing_late",) if honoured else ()  # else a repeat may be a second call
     if swarm < 0.5:  # a little of many
-        chosen = [name for name in (*CreateFault, *OTHER, *WebhookFault, *late) if chance.random() < 0.4]
+        chosen = [name for name in (*CREATE, *OTHER, *WebhookFault, *late) if chance.random() < 0.4]
         values = dict.fromkeys(chosen, chance.choice((0.02, 0.05, 0.1)))
     elif swarm < 0.65:  # what only together puts a rule to the test
         for name in chance.choice(TOGETHER):
             if name != "listing_late" or honoured:
                 values[name] = chance.choice((0.2, 0.4))
     elif swarm < 0.85:  # much of few
-        for name in chance.sample((*CreateFault, *OTHER, *WebhookFault, *late), chance.randint(1, 3)):
+        for name in chance.sample((*CREATE, *OTHER, *WebhookFault, *late), chance.randint(1, 3)):
             values[name] = chance.choice((0.1, 0.3, 0.6))
-        for group in (CreateFault, WebhookFault):
+        for group in (CREATE, WebhookFault):
             total = sum(values.get(name, 0.0) for name in group)
             values |= {name: values[name] * 0.9 / total for name in group if name in values and total > 0.9}
     return Faults(
         **values,
+        rate_limited_s=chance.choice((1.0, 1.0, 20.0, 60.0)),
         stall_s=chance.choice((1.0, 15.0, 150.0)),
         made_late_s=chance.choice((1.0, 12.0, 200.0)) if honoured else min(5.0, slack_s * 0.8),
         listing_late_s=chance.choice((40.0, 400.0)),
         webhook_late_s=chance.choice((5.0, 90.0)),
     )
+
+
+def draw_held(chance: Random, numbers: Sequence[str]) -> tuple[Faults, tuple[Change, ...], tuple[Act, ...]]:
+    """The line is held for long while answers are lost, keys grow old and people refuse to be called."""
+    before = Faults(drop_before=chance.choice((0.0, 0.5)), drop_after=chance.choice((0.0, 0.3)))
+    at = chance.uniform(0.0, chance.choice((5.0, 60.0)))
+    holds = replace(before, rate_limited=0.2, rate_limited_s=chance.choice((20.0, 60.0)))
+    said = at + chance.uniform(1.0, 60.0)
+    acts = tuple(Act(said, What.SUPPRESS, number) for number in numbers if chance.random() < 0.4)
+    return before, (Change(at, faults=holds), Change(at + 300.0, faults=before)), acts
 
 
 def draw_changes(
@@ -80,7 +99,7 @@ def draw_trouble(chance: Random, account: Account, faults: Faults, honoured: boo
         (Change(0.0, faults=Faults(drop_before=1.0, read_dropped=1.0)), calm),
         (Change(0.0, faults=Faults(error_after=1.0, read_error=1.0)), calm),
         (Change(0.0, faults=Faults(drop_after=1.0)), calm),
-        (Change(0.0, faults=Faults(rate_limited=1.0)), calm),
+        (Change(0.0, faults=Faults(rate_limited=1.0, rate_limited_s=chance.choice((1.0, 30.0)))), calm),
         (Change(0.0, faults=Faults(concurrency_refused=1.0)), calm),
         (
             Change(0.0, account=(("concurrency_limit", max(1, limit // 2)),)),

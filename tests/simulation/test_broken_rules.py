@@ -1,0 +1,14 @@
+"""Drawn campaigns find an engine that lacks a rule. `python -m tests.simulation --broken NAME` looks for a seed."""
+
+import pytest
+
+from tests.simulation.batch import summarize
+from tests.simulation.broken_rules import BROKEN
+
+KNOWN = {name: broken.seed for name, broken in BROKEN.items() if broken.seed is not None}
+
+
+@pytest.mark.parametrize(("name", "seed"), KNOWN.items())
+def test_a_missing_rule_is_found_by_a_drawn_campaign(name: str, seed: int) -> None:
+    assert summarize(seed).broken == [], "the engine itself keeps every promise"
+    assert summarize(seed, name).broken
