@@ -1,4 +1,4 @@
-"""Drawn campaigns find an engine that lacks a rule. `python -m tests.simulation --broken NAME` looks for a seed."""
+"""Drawn campaigns find an engine that lacks a rule. `--broken NAME` looks for a seed that shows it."""
 
 import pytest
 
