@@ -96,7 +96,7 @@ class WritesNoRepeat(CrashingLedger):
 
 BROKEN: Mapping[str, Broken] = {
     "webhook-without-id": Broken(Parts(alter=ignores_webhooks_without_a_known_id), None),
-    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 1),
+    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 34),
     "429-of-a-repeat": Broken(Parts(alter=takes_a_repeats_429_for_no_call), 16),
     "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 34),
     "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 5),
