@@ -9,13 +9,14 @@ import anyio.lowlevel
 from dialer import acting
 from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.histories import jobs_of_key
+from dialer.adapters.ledger.moved import is_moved
 from dialer.adapters.ledger.sharing import open_jobs
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.rules_file import SHIPPED
 from dialer.adapters.sources.reject_codes import MessageFault
 from dialer.campaign_status import document_of, statuses_of
 from dialer.domain.calls import CallJob, CampaignId, Submitted
-from dialer.domain.errors import BadInput, BadMessage
+from dialer.domain.errors import BadInput, BadMessage, MovedAway
 from dialer.job_documents import job_document, masked
 from dialer.ports import Added, AddedAs, Operation
 from dialer.settings import Settings
@@ -32,6 +33,8 @@ ROOM_AFTER_S = 30.0
 """After so many seconds a full ledger may have room again."""
 CANCEL_S_MAX = 20.0
 """Seconds of closing open jobs before an answer; nobody claims what is left, and asking again closes it."""
+
+MOVED = "the campaign was moved to another ledger: ask the service that works on that one"
 
 Read = Callable[[Mapping[str, Any]], Submitted]
 """As `sources.messages.read_message`. Raises `BadMessage`."""
@@ -113,7 +116,7 @@ class LedgerDesk:
                     campaign=campaign,
                     job_id=job.job_id,
                     code=MessageFault.BAD_CAMPAIGN,
-                    reason=str(error),
+                    reason=_said(error),
                 )
                 for index, job in jobs.items()
             }
@@ -159,7 +162,7 @@ class LedgerDesk:
         try:
             await acting.pause(self._orders, it, _by(who, reason))
         except BadInput as error:
-            raise NotAsItStands(str(error)) from None
+            raise NotAsItStands(_said(error)) from None
         return await self._acted("pause", name, it)
 
     async def resume(self, name: str, who: str, reason: str) -> documents.Acted:
@@ -167,12 +170,15 @@ class LedgerDesk:
         try:
             await acting.resume(self._orders, it, _by(who, reason))
         except BadInput as error:
-            raise NotAsItStands(str(error)) from None
+            raise NotAsItStands(_said(error)) from None
         return await self._acted("resume", name, it)
 
     async def cancel(self, name: str, who: str, reason: str) -> documents.Acted:
         it = await self._known(name)
-        closed = await acting.cancel(self._orders, it, _by(who, reason), seconds_max=CANCEL_S_MAX)
+        try:
+            closed = await acting.cancel(self._orders, it, _by(who, reason), seconds_max=CANCEL_S_MAX)
+        except MovedAway as error:
+            raise NotAsItStands(_said(error)) from None
         return await self._acted("cancel", name, it, closed)
 
     async def change(self, name: str, changes: Mapping[str, Any], who: str, reason: str) -> documents.Acted:
@@ -182,6 +188,8 @@ class LedgerDesk:
             if (await self._orders.control(it)).cancelled:
                 raise NotAsItStands("the campaign was cancelled: begin another one")
             await acting.change(self._orders, settings, it, changes, _by(who, reason))
+        except MovedAway as error:
+            raise NotAsItStands(_said(error)) from None
         except BadInput as error:
             raise NotAcceptable(str(error)) from None
         return await self._acted("set", name, it)
@@ -210,12 +218,20 @@ class LedgerDesk:
 
 
 def _shown(campaign: documents.Campaign, *, shows_numbers: bool) -> documents.Campaign:
+    if campaign.paused is not None and is_moved(campaign.paused.reason):
+        paused = campaign.paused.model_copy(update={"reason": MOVED})
+        campaign = campaign.model_copy(update={"paused": paused})
     if shows_numbers:
         return campaign
     plain = {key: masked(value) for key, value in campaign.model_dump(mode="json").items()}
     plain["campaign"] = campaign.campaign
     plain["breakers"]["lines"] = None  # two lines may be one once their last digits are hidden
     return documents.Campaign.model_validate(plain)
+
+
+def _said(error: BadInput) -> str:
+    """What may be told over HTTP: not where the database is."""
+    return MOVED if isinstance(error, MovedAway) else str(error)
 
 
 def _check(changes: Mapping[str, Any], settings: Settings) -> None:

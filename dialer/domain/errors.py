@@ -8,6 +8,7 @@ CallError
 
 DialerError           the user's mistake or the machine's: a message for people and an exit code
  ├── BadInput         2: the leads, the settings, the command line
+ │    └── MovedAway   2: the campaign is in another ledger
  └── LedgerError      1: the ledger cannot be read or written
       └── LedgerLost   1: its server does not answer
 
@@ -69,6 +70,10 @@ class BadInput(DialerError):
     """The leads, a setting or the command line: names the file, line, column or setting."""
 
     exit_code = 2
+
+
+class MovedAway(BadInput):
+    """What is asked for is in another ledger. The message says where, which is for operators alone."""
 
 
 class LedgerError(DialerError):

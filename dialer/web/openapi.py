@@ -145,7 +145,7 @@ ENDPOINTS: Sequence[Endpoint] = (
     ),
     _order("pause", "Start no further call until it is resumed; calls under way go on to their end.", 409),
     _order("resume", "Take a pause back, or what a rule stopped it for.", 409),
-    _order("cancel", "Call nobody any more, for good: open jobs are closed, calls under way go on."),
+    _order("cancel", "Call nobody any more, for good: open jobs are closed, calls under way go on.", 409),
     _order("set", "Change settings for this campaign, from now on.", 409, takes=Changes),
 )
 

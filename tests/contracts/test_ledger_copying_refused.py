@@ -13,12 +13,20 @@ from ledger_contract import NOW, Desk, Store, a_job
 from moving_kit import BY, dumped, moved, opened
 
 from dialer import copying
+from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.copying import Copied
 from dialer.adapters.ledger.database import dispatcher_lock
 from dialer.adapters.ledger.moved import seal
+from dialer.adapters.ledger.shared import open_shared_sqlite
 from dialer.adapters.ledger.tables import SCHEMA_VERSION
+from dialer.adapters.sources.messages import read_message
+from dialer.adapters.sources.options import JobOptions
 from dialer.copying import copy_campaigns
-from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.errors import BadInput, LedgerError, MovedAway
+from dialer.engine.submissions import Submissions
+from dialer.front_desk import LedgerDesk
+from dialer.settings import Settings
+from dialer.web.front_desk import NotAsItStands
 from tests.support.cut import At, Way, a_way
 from tests.support.postgres import sql
 
@@ -61,6 +69,51 @@ def test_a_name_that_no_campaign_can_have_stays_where_it_is(file: Store, moving:
     refused(moving, "campaign '../autumn' is no campaign's name.*name the others with --campaign", BadInput)
     assert emptied(url)
     assert [each.name for each in moved(moving, "spring")] == ["spring"]
+
+
+def test_a_file_that_all_was_moved_out_of_takes_no_new_campaign(
+    file: Store, moving: tuple[Path, str]
+) -> None:
+    path, _ = moving
+
+    async def begin(name: str) -> str:
+        async with open_shared_sqlite(path, on_thread=False) as ledger:
+            try:
+                await ledger.campaign_named(name, NOW)
+            except MovedAway as error:
+                return str(error)
+        return "begun"
+
+    moved(moving, "spring")
+    assert anyio.run(begin, "summer") == "begun"  # autumn is still dialled from here
+    moved(moving)
+    assert "all campaigns of this ledger were moved to" in anyio.run(begin, "winter")
+    assert "campaign summer of this ledger was moved to" in anyio.run(begin, "summer")
+
+
+def test_over_http_nobody_hears_where_it_went(file: Store, moving: tuple[Path, str]) -> None:
+    path, _ = moving
+    moved(moving)
+    said: list[object] = []
+
+    async def ask() -> None:
+        async with open_shared_sqlite(path, on_thread=False) as ledger:
+            read = partial(read_message, options=JobOptions())
+            submit = Submissions(ledger, ledger, SystemClock(), "http").submit
+            desk = LedgerDesk(ledger, ledger, Settings, read, submit)
+            given = [{"campaign": name, "to_number": "+12125550100"} for name in ("spring", "new")]
+            said.extend(await desk.submit(given))
+            for order in (desk.pause, desk.resume, desk.cancel):
+                with pytest.raises(NotAsItStands) as refusal:
+                    await order("spring", "ann", "")
+                said.append(refusal.value)
+            with pytest.raises(NotAsItStands) as refusal:
+                await desk.change("spring", {"pace.cps": 1.0}, "ann", "")
+            said.extend([refusal.value, await desk.campaign("spring", shows_numbers=True)])
+
+    anyio.run(ask)
+    assert all("moved to another ledger" in str(each) for each in said)
+    assert not any(part in str(said) for part in ("postgresql", "127.0.0.1", "schema "))
 
 
 def refused(moving: tuple[Path, str], says: str, kind: type[Exception], *names: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.claims import close_jobs
-from dialer.adapters.ledger.moved import refuse_moved
+from dialer.adapters.ledger.moved import refuse_all_moved, refuse_moved
 from dialer.adapters.ledger.rows import JOB_COLUMNS, open_job
 from dialer.adapters.ledger.tables import IS_OPEN, campaign, job, operation, suppressed
 from dialer.domain.breakers import CampaignBreaker
@@ -40,7 +40,7 @@ def open_campaign(conn: sa.Connection, name: str, now: float, *, simulated: bool
     """The campaign of this name, created if there is none. What stopped it before is forgotten.
 
     Raises `BadInput` if no campaign can have this name, if it is there but simulated when this one is not, or
-    the other way round, or if it was moved to another ledger.
+    the other way round, or if it or all that there was is in another ledger by now (`MovedAway`).
     """
     campaign_id = campaign_named(conn, name, now, simulated=simulated)
     _forget_stop(conn, campaign_id)
@@ -56,6 +56,7 @@ def campaign_named(conn: sa.Connection, name: str, now: float, *, simulated: boo
         fault = campaign_fault(name)
         if fault is not None:
             raise BadInput(f"campaign {printable(name)!r} {fault}")
+        refuse_all_moved(conn)
         values = {"name": name, "created_at": now, "simulated": simulated}
         insert = sa.insert(campaign).values(**values).returning(campaign.c.id)
         return CampaignId(conn.execute(insert).scalar_one())

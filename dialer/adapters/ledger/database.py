@@ -14,6 +14,7 @@ import filelock
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.schema import READS_ONLY, no_ledger, prepare
+from dialer.adapters.private_files import FILE_MODE, close_to_others, make_private
 from dialer.domain.errors import LedgerError
 
 BUSY_TIMEOUT_S = 30.0
@@ -31,6 +32,8 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
         raise LedgerError(no_ledger(path))
     if path is not None:
         _check_place(path)
+        if dispatches:
+            _make_private(path)
     engine = bare_engine(path)
     try:
         with engine.connect() as conn:
@@ -46,6 +49,16 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
         engine.dispose()
         raise
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """SQLite gives its -wal and -shm the rights of the file itself. Raises `LedgerError`."""
+    try:
+        make_private(path)
+        for end in ("-wal", "-shm", ".lock"):
+            close_to_others(path.with_name(path.name + end))
+    except OSError as error:
+        raise LedgerError(_words(path, error.strerror or str(error))) from error
 
 
 def bare_engine(path: Path | None, *, busy_s: float = BUSY_TIMEOUT_S) -> sa.Engine:
@@ -120,7 +133,7 @@ def dispatcher_lock(path: Path) -> Iterator[None]:
     """
     _check_place(path)
     # never a lock that would outlive a kill
-    lock = filelock.FileLock(f"{path.resolve()}.lock", fallback_to_soft=False)
+    lock = filelock.FileLock(f"{path.resolve()}.lock", mode=FILE_MODE, fallback_to_soft=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.tables import campaign, operation
 from dialer.domain.calls import CampaignId
-from dialer.domain.errors import BadInput
+from dialer.domain.errors import MovedAway
 from dialer.ports import Operation
 
 COMMAND = "ledger copy"
@@ -40,10 +40,19 @@ def moved_to(conn: sa.Connection, campaign_id: CampaignId) -> str | None:
 
 
 def refuse_moved(conn: sa.Connection, campaign_id: CampaignId) -> None:
-    """Raise `BadInput` if it is somewhere else."""
+    """Raise `MovedAway` if it is somewhere else."""
     name, paused = conn.execute(_PAUSED, {"c": campaign_id}).one()
     if paused is not None and is_moved(paused):
-        raise BadInput(f"campaign {name} of this ledger was {paused}: name that ledger with --ledger")
+        raise MovedAway(f"campaign {name} of this ledger was {paused}: name that ledger with --ledger")
+
+
+def refuse_all_moved(conn: sa.Connection) -> None:
+    """Raise `MovedAway` if all that the ledger had is in another one: a new campaign would be left behind."""
+    real = sa.select(campaign.c.paused).where(campaign.c.simulated.is_(sa.false()))
+    paused = conn.scalars(real).all()
+    places = [each for each in paused if each is not None and is_moved(each)]
+    if places and len(places) == len(paused):
+        raise MovedAway(f"all campaigns of this ledger were {places[-1]}: name that ledger with --ledger")
 
 
 def seal(conn: sa.Connection, campaign_id: CampaignId, place: str, by: Operation) -> None:

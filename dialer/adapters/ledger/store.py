@@ -25,6 +25,7 @@ from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
 from dialer.adapters.ledger.own_thread import OwnThread
 from dialer.adapters.ledger.tables import intake as intake_table
+from dialer.adapters.private_files import make_folder
 from dialer.domain.balance import Balance
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, IntakeId
@@ -323,6 +324,6 @@ async def inline(conn: sa.Connection, operations: list[Operation]) -> None:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as error:
         raise LedgerError(f"ledger {path}: its folder cannot be made: {error.strerror}") from error

@@ -19,6 +19,7 @@ from typing import Any, Self, TextIO
 
 import orjson
 
+from dialer.adapters.private_files import FILE_MODE, make_folder
 from dialer.domain.calls import RejectedRow
 from dialer.domain.errors import BadInput, DialerError
 
@@ -32,8 +33,6 @@ FIXED_COLUMNS = (
 REJECTS_COLUMNS = ("line", "code", "reason", "row")
 """`row` is the first of the row's own cells; the others follow it."""
 _REJECTS_START = codecs.BOM_UTF8 + ",".join(REJECTS_COLUMNS).encode()
-MODE = 0o600
-"""The lines hold people's names and numbers."""
 
 
 def variable_names(lines: Iterable[bytes]) -> list[str]:
@@ -124,9 +123,9 @@ class RejectsFile:
             self.path.unlink(missing_ok=True)
 
     def _create(self) -> TextIO:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         self.path.unlink(missing_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         # The mark lets Excel see UTF-8; escaped bytes go back as they came; each line goes out at once.
         self._file = open(  # noqa: SIM115 - closed by close()
             descriptor, "w", buffering=1, encoding="utf-8-sig", errors="surrogateescape", newline=""

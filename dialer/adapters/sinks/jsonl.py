@@ -21,6 +21,7 @@ from typing import Self
 
 import orjson
 
+from dialer.adapters.private_files import FILE_MODE, make_folder
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
 
@@ -28,8 +29,6 @@ SYNC_BYTES = 1024 * 1024
 """At most so many bytes, and one append, are not synced."""
 TAIL_BYTES = 8 * SYNC_BYTES
 """How much of the end is checked at the opening; more than can be unsynced."""
-MODE = 0o600
-"""The lines hold people's names and numbers."""
 
 
 class JsonlLog:
@@ -38,8 +37,8 @@ class JsonlLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, MODE)
+            make_folder(path.parent)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
             raise BadInput(f"{path}: the results log cannot be opened: {error.strerror or error}") from error
         try:

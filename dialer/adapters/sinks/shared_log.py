@@ -5,6 +5,7 @@ from pathlib import Path
 
 import filelock
 
+from dialer.adapters.private_files import FILE_MODE, make_folder
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.domain.errors import BadInput
 from dialer.domain.results import ResultLine
@@ -21,8 +22,8 @@ class ResultsFolder:
         """Raises `BadInput` if it cannot be made or written."""
         self.path = path
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = filelock.FileLock(path / ".writer.lock", fallback_to_soft=False)
+            make_folder(path)
+            self._lock = filelock.FileLock(path / ".writer.lock", mode=FILE_MODE, fallback_to_soft=False)
             self.is_ours()
         except OSError as error:
             raise BadInput(f"results.dir {path}: cannot be written: {error.strerror or error}") from error
