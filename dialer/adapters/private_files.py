@@ -19,9 +19,15 @@ def make_folder(path: Path) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Make the file if it is not there; take others' rights away if it is ours. Raises `OSError`."""
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
-    close_to_others(path)
+    """Make the file if it is not there; take others' rights away if it is ours. Raises `OSError`.
+
+    One that is there is not opened: closing it would give back the locks that this process has on it.
+    """
+    if path.exists():
+        close_to_others(path)
+    else:
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
 
 
 def close_to_others(path: Path) -> None:

@@ -19,8 +19,6 @@ from dialer.domain.errors import LedgerError
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's short transaction on the same SQLite file."""
-FILE_MODE = 0o644
-"""As SQLite makes files; the umask takes from it."""
 
 
 def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
