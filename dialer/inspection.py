@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, TextIO, TypeVar
 
 from dialer.adapters.ledger.agreement import agreement, doubled_calls
+from dialer.adapters.ledger.contradictions import contradictions
 from dialer.adapters.ledger.reads import readings_in_part
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
@@ -69,7 +70,14 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
             f"{source} was not read to its end, {rows:,} rows of it are in: run the same command again"
             for source, rows in in_part.items()
         ]
-        return Verdict(balance, [*problems, *differing, *doubled], [*unread, *notes, *silent])
+        shown = await ledger.ask(lambda conn: contradictions(conn, campaign_id))
+        denied = [f"attempt {each.attempt_id}: {each.why}" for each in shown if not each.is_followed]
+        followed = [
+            f"attempt {each.attempt_id}: {each.why}, and was followed" for each in shown if each.is_followed
+        ]
+        return Verdict(
+            balance, [*problems, *differing, *doubled, *denied], [*unread, *notes, *silent, *followed]
+        )
 
     return _for_each(loaded, name, judge)
 

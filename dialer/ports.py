@@ -179,6 +179,15 @@ class Finish:
     """What the breakers go by, where they are to hear of it."""
 
 
+@record
+class Contradicted:
+    """An attempt that was closed as one without a call, or without a ring, and had one."""
+
+    attempt: Attempt
+    is_followed: bool
+    """It is placed again and its job busy: the call is to be followed. Else the job has gone on."""
+
+
 @dataclass(frozen=True, slots=True)
 class IntakeCounts:
     """Rows of one reading of one source."""
@@ -301,11 +310,10 @@ class Ledger(Protocol):
         """Close an attempt. Raises `IllegalTransition` if it is closed already."""
         ...
 
-    async def contradict(self, news: CallNews, why: str, at: float) -> Attempt | None:
+    async def contradict(self, news: CallNews, why: str, at: float) -> Contradicted | None:
         """A call, or a ring, was shown of an attempt that was closed as one without it: put that on record.
 
-        Gives the attempt, placed again and its job busy, if its job still waits for another one: the call is
-        to be followed. None: the job has gone on, or nothing contradicts what is in the ledger.
+        None: nothing contradicts what is in the ledger, or it is on record already.
         """
         ...
 

@@ -184,8 +184,8 @@ class Lives:
         self._observe(AttemptUncertain(attempt, why))
         if proof is None:
             return await self._placed(attempt, followed, Placed(news, adopted=True))
-        reopened = await self._ledger.contradict(news, why, self._clock.now())  # heard while that was written
-        return None if reopened is None else await self._again(reopened, followed)
+        shown = await self._ledger.contradict(news, why, self._clock.now())  # heard while that was written
+        return await self._again(shown.attempt, followed) if shown and shown.is_followed else None
 
     async def _again(self, reopened: Attempt, followed: Followed) -> Attempt | None:
         """Follow a call that was heard of after its attempt had been closed as one without a call."""

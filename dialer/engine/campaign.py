@@ -27,6 +27,7 @@ from dialer.engine.crew import ENDS, Crew
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
     AttemptClosed,
+    AttemptUncertain,
     CampaignChanged,
     CampaignFailing,
     CampaignHeld,
@@ -259,6 +260,10 @@ class Campaign:
     def is_leaving(self) -> bool:
         """It takes nothing up any more: it was stopped, or it has come to the end of a drain."""
         return self._stops or (self.stopping is not None and self.is_idle)
+
+    def contradicted(self, attempt: Attempt, why: str) -> None:
+        """What was said of a closed attempt was not so."""
+        self._observe(AttemptUncertain(attempt, why))
 
     def news(self) -> None:
         """Another worker or an intake wrote something: jobs may be due, a slot may be free."""

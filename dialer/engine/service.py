@@ -59,6 +59,7 @@ class Service:
         self._grace_s = grace_s
         self._control_s = control_s
         self._ledger = ledger
+        self._clock = clock
         self._sharing = sharing
         self._crew = crew
         self._make = make
@@ -128,7 +129,8 @@ class Service:
         """Take in what a webhook says of a call, whichever worker placed it."""
         self.analyses.heard(news)
         is_ours = self._crew.tracker.heard(news, by_webhook=True)
-        if not is_ours and news.is_over and len(self._strangers) < STRANGERS_MAX:
+        is_worth_a_look = news.is_over or news.attempt_id is not None
+        if not is_ours and is_worth_a_look and len(self._strangers) < STRANGERS_MAX:
             self._strangers.append(news)
             self._met.set()
 
@@ -182,10 +184,23 @@ class Service:
 
     async def _meet(self, news: CallNews) -> None:
         attempt = await self._sharing.placed_call(news.call_id)
+        if attempt is None:
+            attempt = await self._contradicted(news)
         if attempt is not None and attempt.id not in self._crew.tracker.known():
             await self.attend([attempt])
             await anyio.lowlevel.checkpoint()  # its life begins
         self._crew.tracker.heard(news)
+
+    async def _contradicted(self, news: CallNews) -> Attempt | None:
+        """The attempt to be followed again, if this shows a call or a ring that a closed attempt denies."""
+        why = f"call {news.call_id} was heard of after the attempt had been closed as one that rang nobody"
+        shown = await self._ledger.contradict(news, why, self._clock.now())
+        if shown is None:
+            return None
+        campaign = await self._campaign_of(shown.attempt)
+        if campaign is not None:
+            campaign.contradicted(shown.attempt, why)
+        return shown.attempt if shown.is_followed else None
 
     async def _campaign_of(self, attempt: Attempt) -> Campaign | None:
         """The one that is at work, made if there is none. None: this process is ending, or the campaign has

@@ -16,6 +16,7 @@ from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews, CampaignId
 from dialer.domain.evidence import shows_ring
 from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState, JobState, check_job
 from dialer.domain.outcomes import Outcome
+from dialer.ports import Contradicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,15 @@ class Contradiction:
     call_id: CallId
     at: float
     why: str
+    is_followed: bool
 
 
-def contradict(conn: sa.Connection, news: CallNews, why: str, at: float) -> Attempt | None:
+def is_contradicted(conn: sa.Connection, news: CallNews) -> bool:
+    """Whether `contradict` would put anything on record."""
+    return _closed_without(conn, news) is not None
+
+
+def contradict(conn: sa.Connection, news: CallNews, why: str, at: float) -> Contradicted | None:
     """See `ports.Ledger.contradict`."""
     closed = _closed_without(conn, news)
     if closed is None:
@@ -42,12 +49,12 @@ def contradict(conn: sa.Connection, news: CallNews, why: str, at: float) -> Atte
     if not is_followed:
         ended = {"state": AttemptState.ENDED.value, "outcome": Outcome.PLATFORM_FAULT.value}
         conn.execute(shown.values(**ended))
-        return None
+        return Contradicted(closed, is_followed=False)
     check_job(state, JobState.BUSY)
     placed = {"state": AttemptState.PLACED.value, "placed_at": at, "closed_at": None, "outcome": None}
     conn.execute(shown.values(**placed))
     conn.execute(sa.update(job).where(job.c.id == closed.job.id).values(state=JobState.BUSY.value))
-    return next(iter(stored_attempts(conn, attempt.c.id == closed.id)))
+    return Contradicted(stored_attempts(conn, attempt.c.id == closed.id)[0], is_followed=True)
 
 
 def reopened(conn: sa.Connection, campaign_id: CampaignId) -> int:
@@ -60,7 +67,11 @@ def reopened(conn: sa.Connection, campaign_id: CampaignId) -> int:
 def contradictions(conn: sa.Connection, campaign_id: CampaignId) -> Sequence[Contradiction]:
     """What is on record of the campaign, oldest first."""
     wanted = sa.select(
-        contradiction.c.attempt_id, contradiction.c.call_id, contradiction.c.at, contradiction.c.why
+        contradiction.c.attempt_id,
+        contradiction.c.call_id,
+        contradiction.c.at,
+        contradiction.c.why,
+        contradiction.c.followed,
     ).where(contradiction.c.campaign_id == campaign_id)
     return [Contradiction(*row) for row in conn.execute(wanted.order_by(contradiction.c.at))]
 

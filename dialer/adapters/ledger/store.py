@@ -39,6 +39,7 @@ from dialer.ports import (
     AttemptUpdate,
     CampaignCounts,
     ClaimRequest,
+    Contradicted,
     Control,
     Finish,
     IntakeCounts,
@@ -119,7 +120,9 @@ class SqlLedger:
         # behind every `finish` that was asked for before
         return await self._call(lambda conn: analyses.write_analyses(conn, heard, at))
 
-    async def contradict(self, news: CallNews, why: str, at: float) -> Attempt | None:
+    async def contradict(self, news: CallNews, why: str, at: float) -> Contradicted | None:
+        if not await self._read(lambda conn: contradictions.is_contradicted(conn, news)):
+            return None  # as nearly always: nothing is to be written
         return await self._call(lambda conn: contradictions.contradict(conn, news, why, at))
 
     async def open_attempts(

@@ -11,7 +11,7 @@
     402                                           AccountBlocked (payment)      AccountBlocked (payment)
     408 409 425 499                               CallUncertain                 CallNotStarted (connection)
     4xx about the idempotency key                 CallUncertain                 as without
-    4xx but 429 that is HTML                      CallNotStarted (connection)   CallNotStarted (connection)
+    4xx but 429 that is HTML                      CallUncertain                 CallNotStarted (connection)
     4xx whose message speaks of concurrency       CallNotStarted (concurrency)  CallNotStarted (concurrency)
     429                                           CallNotStarted (rate)         CallNotStarted (rate)
     other 4xx                                     CallRefused                   CallNotStarted (connection)
@@ -24,8 +24,9 @@ elsewhere, so no call was made, and every further request would be answered alik
 Why 409 is uncertain: with an idempotency key it is the usual answer while the first request with that key
 is still being worked on. The API's pages are silent. The same holds for every 4xx that speaks of the key.
 
-Why an HTML page made no call: the API answers in JSON. A page is the word of a proxy, a firewall or a captive
-portal, which answered 4xx instead of passing the request on. It says nothing of our key or account either.
+Why an HTML page is nobody's refusal: the API answers in JSON. A page is the word of a proxy, a firewall or a
+captive portal. It says nothing of our key, the account or the person, and whether the request was passed on
+before it nobody knows.
 """
 
 import math
@@ -65,7 +66,7 @@ def from_status(status: int, headers: Mapping[str, str], message: str, *, create
         return CallUncertain(text)
     if 400 <= status < 500 and status != 429 and "html" in headers.get("Content-Type", "").lower():
         said = f"{text}: an HTML page, not the API's answer: a proxy or firewall on the way said so"
-        return CallNotStarted(said, limit=Limit.CONNECTION, retry_after_s=retry_after_s(headers))
+        return CallUncertain(said) if creates else CallNotStarted(said, limit=Limit.CONNECTION)
     match status:
         case 401:
             return AccountBlocked(text, way_out=CHECK_KEY)
