@@ -27,6 +27,7 @@ from phonenumbers import CountryCodeSource, PhoneNumberFormat, PhoneNumberType, 
 
 from dialer.domain.north_america import area_code_regions
 from dialer.domain.records import record
+from dialer.domain.spellings import current_spelling
 
 TEXT_CHARS_MAX = 80
 """The longest cell that is looked at; the longest sensible spelling of a number has about 30."""
@@ -252,6 +253,8 @@ def _judge(
         return NotANumber(NumberFault.NOT_A_NUMBER, "has digits behind the number: keep the number alone")
     if phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
         return NotANumber(NumberFault.NO_AREA_CODE, "has no area code")
+    if (now := _as_of_today(number)) is not None:
+        return now
     if not phonenumbers.is_valid_number(number) and not _is_in_new_area(number, area_codes):
         return NotANumber(
             NumberFault.NOT_A_VALID_NUMBER,
@@ -273,6 +276,16 @@ def _judge(
                 f"may lack its area code or its first digits: in {region} a number begins with 0 or with +",
             )
     return PhoneNumber(phonenumbers.format_number(number, PhoneNumberFormat.E164), note)
+
+
+def _as_of_today(number: phonenumbers.PhoneNumber) -> PhoneNumber | None:
+    """What an invalid number is since its country changed its plan; None: nothing that is certain."""
+    if phonenumbers.is_valid_number(number):
+        return None
+    e164 = current_spelling(phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    if e164 is None or not phonenumbers.is_valid_number(phonenumbers.parse(e164)):
+        return None
+    return PhoneNumber(e164, "wrote an old number as its country's numbering plan has it now")
 
 
 def _is_in_new_area(number: phonenumbers.PhoneNumber, area_codes: Collection[str]) -> bool:

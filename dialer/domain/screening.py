@@ -262,7 +262,7 @@ class Screen:
             why = f"on the do-not-call list: {said.reason} ({said.source})"
             return Drop(JobState.SKIPPED, why, "do_not_call", facts)
         for file in self.do_not_call:
-            if to_number in file.numbers:
+            if file.numbers.covers(to_number):
                 why = f"on the do-not-call list {file.name}"
                 return Drop(JobState.SKIPPED, why, "do_not_call", {"source": file.name})
         for name in do_not_call_names(frozenset(job.content.variables)):

@@ -10,6 +10,7 @@ from itertools import groupby
 import phonenumbers
 
 from dialer.domain.phone import NotANumber, NumberFault, PhoneNumber, parse_number
+from dialer.domain.spellings import spellings
 
 COMMENT = "#"
 
@@ -52,6 +53,8 @@ def parse_suppressed_number(text: str, region: str | None) -> str | NotANumber:
         return number.e164
     if number.code not in _UNUSED or not _E164.fullmatch(text):
         return number
+    if len(spellings(text)) > 1:  # from before a change of the numbering plan
+        return text
     try:
         is_whole = phonenumbers.is_possible_number(phonenumbers.parse(text))
     except phonenumbers.NumberParseException:
@@ -71,6 +74,10 @@ class NumberSet:
         wanted = _as_int(number)
         index = bisect_left(self._numbers, wanted)
         return index < len(self._numbers) and self._numbers[index] == wanted
+
+    def covers(self, number: str) -> bool:
+        """Whether it holds the number, or what the same line was or is called in another numbering plan."""
+        return any(spelling in self for spelling in spellings(number))
 
     def __len__(self) -> int:
         return len(self._numbers)

@@ -329,3 +329,17 @@ def test_a_campaign_is_for_real_or_simulated_for_ever(store: Store) -> None:
         assert await desk.ledger.campaigns() == {"spring": desk.campaign_id, "autumn": other}
 
     store.work(case)
+
+
+@pieces
+@pytest.mark.parametrize("spelt", [("+541123456789", "+5491123456789"), ("+5511987654321", "+551187654321")])
+def test_one_person_under_two_spellings_is_one_job(store: Store, batch: int, spelt: tuple[str, str]) -> None:
+    async def case(desk: Desk) -> None:
+        rows = [replace(a_job(n, to_number=to), line=n) for n, to in enumerate((*spelt, spelt[0]), 1)]
+        for first in (AddedAs.NEW, AddedAs.SAME):
+            added = await desk.read(rows, batch)
+            assert how(added) == [first, AddedAs.DUPLICATE, AddedAs.DUPLICATE]
+            assert added[1].line == 1
+        assert await desk.claimed_keys() == ["job-1"]
+
+    store.work(case)

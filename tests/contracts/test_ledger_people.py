@@ -7,7 +7,7 @@ import pytest
 from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number, together
 
 from dialer.adapters.ledger import campaigns
-from dialer.adapters.ledger.facts import LIVE_MAX_S
+from dialer.adapters.ledger.facts import LIVE_MAX_S, moment, numbers_facts
 from dialer.domain.caps import LIVE_CALL_WAIT_S, Cap, CapsRule
 from dialer.domain.decisions import Ruling
 from dialer.domain.errors import BadInput
@@ -270,3 +270,33 @@ def test_what_was_claimed_before_a_restart_knows_when_its_number_was_rung(kept: 
 
     kept.work(before)
     kept.work(after)
+
+
+OLD, NEW = "+551187654321", "+5511987654321"
+
+
+@pytest.mark.parametrize(("listed", "called"), [(OLD, NEW), (NEW, OLD)])
+def test_a_suppressed_number_protects_its_other_spelling(store: Store, listed: str, called: str) -> None:
+    said = replace(SAID, number=listed)
+
+    async def case(desk: Desk) -> None:
+        assert await desk.operate(lambda conn: campaigns.suppress(conn, said, ANN)) is True
+        assert await desk.operate(lambda conn: campaigns.suppressed_number(conn, called)) == said
+        await desk.read([a_job(1, to_number=called), a_job(2)])
+        assert await desk.claimed_keys() == ["job-2"]
+        await desk.operate(lambda conn: campaigns.unsuppress(conn, called, ANN))
+        assert await desk.operate(lambda conn: campaigns.suppressed_number(conn, listed)) is None
+
+    store.work(case)
+
+
+@pytest.mark.parametrize(("first", "second"), [(OLD, NEW), (NEW, OLD)])
+def test_a_gap_holds_for_a_person_under_each_spelling(store: Store, first: str, second: str) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1, to_number=first)])
+        await desk.end(await desk.claim(), Outcome.NO_ANSWER)
+        facts = await desk.operate(lambda conn: numbers_facts(conn, [second, number(9)], moment(NOW)))
+        assert list(facts) == [second]
+        assert len(facts[second].rung_at) == 1
+
+    store.work(case)

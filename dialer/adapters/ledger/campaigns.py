@@ -15,6 +15,7 @@ from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState
 from dialer.domain.screening import Drop
+from dialer.domain.spellings import spellings
 from dialer.domain.suppression import Suppressed
 from dialer.domain.texts import campaign_fault, printable
 from dialer.ports import Control, Operation
@@ -144,13 +145,13 @@ def unsuppress(conn: sa.Connection, number: str, by: Operation) -> None:
     said = suppressed_number(conn, number)
     if said is None:
         raise BadInput("this number is not on the ledger's do-not-call list: `dialer dnc list` shows it")
-    conn.execute(sa.delete(suppressed).where(suppressed.c.number == number))
+    conn.execute(sa.delete(suppressed).where(suppressed.c.number.in_(spellings(number))))
     _record(conn, "dnc remove", by, number=number, detail=f"{said.source}: {said.reason}")
 
 
 def suppressed_number(conn: sa.Connection, number: str) -> Suppressed | None:
-    """What is known of a number on the list."""
-    row = conn.execute(sa.select(suppressed).where(suppressed.c.number == number)).one_or_none()
+    """What is known of a number on the list, or of what it was before its numbering plan changed."""
+    row = conn.execute(sa.select(suppressed).where(suppressed.c.number.in_(spellings(number)))).first()
     return None if row is None else Suppressed(row.number, row.source, row.reason, row.at)
 
 

@@ -20,6 +20,7 @@ from dialer.domain.lines import LineUsage
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import NumberFacts, Screen
 from dialer.domain.signs import Event, Sign
+from dialer.domain.spellings import spellings
 from dialer.domain.suppression import Suppressed
 
 LIVE_MAX_S = 7500.0
@@ -137,13 +138,21 @@ def moment(now: float, at: float | None = None, call_max_s: float = 0.0) -> Mome
 
 
 def numbers_facts(conn: sa.Connection, numbers: Sequence[str], live: Moment) -> dict[str, NumberFacts]:
-    """Of these numbers, those that were called before or may not be called."""
-    said = {row[0]: Suppressed(*row) for row in _SUPPRESSED.run(conn, numbers)}
+    """Of these numbers, those that were called before or may not be called, also under another spelling."""
+    spelt = {number: spellings(number) for number in dict.fromkeys(numbers)}
+    asked = list(dict.fromkeys(each for all_of_one in spelt.values() for each in all_of_one))
+    said = {row[0]: Suppressed(*row) for row in _SUPPRESSED.run(conn, asked)}
     called: dict[str, list[Any]] = defaultdict(list)
-    for row in _ATTEMPTS.run(conn, numbers):
+    for row in _ATTEMPTS.run(conn, asked):
         called[row[0]].append(row)
     return {
-        number: _number_facts(called.get(number, ()), said.get(number), live) for number in {*called, *said}
+        number: _number_facts(
+            [row for each in names for row in called.get(each, ())],
+            next((said[each] for each in names if each in said), None),
+            live,
+        )
+        for number, names in spelt.items()
+        if not called.keys().isdisjoint(names) or not said.keys().isdisjoint(names)
     }
 
 

@@ -11,6 +11,7 @@ from dialer.adapters.ledger.statements import Statement, Values
 from dialer.adapters.ledger.tables import attempt, intake, job
 from dialer.domain.calls import CallJob, CampaignId, IntakeId
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
+from dialer.domain.spellings import spellings
 from dialer.ports import Added, AddedAs, IntakeCounts
 
 _COMPARED = JOB_VALUES[JOB_VALUES.index("kind") :]
@@ -120,7 +121,7 @@ class _Batch:
         self._now = now
         keys = _BY_KEY.run(conn, campaign_id, [each.key for each in jobs])
         self._known = {row[0]: _Known._make((*row[:_OTHERS], tuple(row[_OTHERS:]))) for row in keys}
-        given = [each.to_number for each in jobs if each.to_number]
+        given = [spelling for each in jobs if each.to_number for spelling in spellings(each.to_number)]
         numbers = _BY_NUMBER.run(conn, campaign_id, given)
         self._numbers: dict[str, tuple[str, int | None]] = {
             number: (key, line if read_by == intake_id else None) for number, key, line, read_by in numbers
@@ -145,11 +146,12 @@ class _Batch:
         known = self._known.get(given.key)
         # a job that is not open keeps the number it was called on, whatever its row says now
         if known is None or known.state == JobState.OPEN:
-            key, line = self._numbers.get(given.to_number or "", (given.key, None))
-            if key != given.key and not self._is_stream:
-                return Added(AddedAs.DUPLICATE, line=line)
+            names = () if self._is_stream or not given.to_number else spellings(given.to_number)
+            for key, line in (self._numbers[name] for name in names if name in self._numbers):
+                if key != given.key:
+                    return Added(AddedAs.DUPLICATE, line=line)
             takes_over = known is None or known.to_number != given.to_number
-            if takes_over and self._claimed.get(given.to_number or "", set()) - {given.key}:
+            if takes_over and any(self._claimed.get(name, set()) - {given.key} for name in names):
                 return Added(AddedAs.DUPLICATE, line=None)  # the person was called for another job
             if known is not None and known.to_number != given.to_number:
                 self._numbers.pop(known.to_number or "", None)

@@ -88,7 +88,7 @@ class SuppressionFile:
 
     def find(self, number: str) -> Suppressed | None:
         """Why `number` (E.164) must not be called; None if it is not in the file."""
-        if self._version is None or number not in self._numbers:
+        if self._version is None or not self._numbers.covers(number):
             return None
         return Suppressed(number, self.name, "in the do-not-call file", self._version.mtime_ns / 1e9)
 
