@@ -89,7 +89,7 @@ CHANGES: tuple[PlanChange, ...] = (
         for old, new in _VIETNAM_PREFIXES.items()
     ),
 )
-"""Each with the authority that made it. A change may be added once its authority's text was seen."""
+"""Each with the authority that made it, as it was reported; the authorities' own texts were not at hand."""
 _CODES = tuple({f"+{change.country_code}" for change in CHANGES})
 
 
