@@ -106,6 +106,7 @@ class Sharing(Protocol):
         """What people call it."""
         ...
 
-    async def campaigns_at_work(self) -> Mapping[str, CampaignId]:
-        """Campaigns that have something to do: open jobs, or attempts that are not closed."""
+    async def campaigns_at_work(self, due_by: float) -> Mapping[str, CampaignId]:
+        """Campaigns that have something to do: open jobs that are due by then (Unix seconds), or attempts
+        that are not closed. Those whose jobs are all due later are asleep, and cost a look-up."""
         ...

@@ -16,8 +16,12 @@ from dialer.engine.crew import Crew
 from dialer.ports import Clock, Ledger
 from dialer.sharing import Sharing
 
-LOOK_S = 1.0
-"""Between two looks which campaigns have something to do."""
+LOOK_S = 5.0
+"""Between two looks which campaigns have something to do, where nobody told of any."""
+LOOK_SHARE = 20
+"""After a look there is a pause of so many times its length: many campaigns are looked at less often."""
+SOON_S = 60.0
+"""A campaign with a job that is due within so long is made, and one without is let go."""
 IDLE_S = 60.0
 """A campaign with nothing to do is kept at hand for so long."""
 LAST_S_MAX = 1.0
@@ -66,6 +70,7 @@ class Service:
         self._campaigns: dict[CampaignId, Campaign] = {}
         self._idle_since: dict[CampaignId, float] = {}
         self._serving: anyio.abc.TaskGroup | None = None
+        self._behind: set[CampaignId] = set()
         self._strangers: list[CallNews] = []
         self._met = anyio.Event()
         self._starting = anyio.Lock()
@@ -163,8 +168,21 @@ class Service:
                 campaign.under_way.attend(attempt)
 
     def _tell_reporters(self, of: Collection[CampaignId]) -> None:
-        for campaign_id in self._campaigns.keys() & of:
-            self._campaigns[campaign_id].reporter.tell()
+        for campaign_id in of:
+            campaign = self._campaigns.get(campaign_id)
+            if campaign is None:
+                self._behind.add(campaign_id)
+                self._unknown.set()
+            else:
+                campaign.reporter.tell()
+
+    async def _write_behind(self) -> None:
+        """An analysis came for a campaign that sleeps: it is made, for its results log."""
+        while self._behind:
+            campaign_id = self._behind.pop()
+            campaign = await self._start(await self._sharing.campaign_name(campaign_id), campaign_id)
+            if campaign is not None:
+                campaign.reporter.tell()
 
     async def _follow_operators(self) -> None:
         """One question for all campaigns, which may be hundreds."""
@@ -219,10 +237,14 @@ class Service:
 
     async def _look(self) -> None:
         while not self._stopped.is_set():
-            at_work = await self._sharing.campaigns_at_work()
+            began = anyio.current_time()
+            at_work = await self._sharing.campaigns_at_work(self._clock.now() + SOON_S)
             for name, campaign_id in at_work.items():
                 await self._start(name, campaign_id)
             self._retire(set(at_work.values()))
+            await self._write_behind()
+            with anyio.move_on_after(LOOK_SHARE * (anyio.current_time() - began)):
+                await self._stopped.wait()
             with anyio.move_on_after(LOOK_S):
                 await self._unknown.wait()
             self._unknown = anyio.Event()

@@ -88,7 +88,7 @@ def test_a_worker_takes_over_nothing_that_went(file: Store, moving: tuple[Path, 
     async def look(worker: str) -> None:
         async with open_shared_sqlite(moving[0], on_thread=False) as ledger:
             adopted = await ledger.adopt(worker, NOW + 60, 100)
-            found[worker] = len(adopted), list(await ledger.campaigns_at_work())
+            found[worker] = len(adopted), list(await ledger.campaigns_at_work(NOW + 60))
 
     file.run(partial(look, "before"))
     moved(moving, "spring")

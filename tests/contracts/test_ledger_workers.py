@@ -263,7 +263,7 @@ def test_published_never_goes_back(store: Store) -> None:
 def test_campaigns_with_something_to_do(store: Store) -> None:
     async def case(a: CrewDesk) -> None:
         async def at_work() -> list[str]:
-            return [*await a.shared.campaigns_at_work()]
+            return [*await a.shared.campaigns_at_work(a.now)]
 
         await a.shared.campaign_named("empty", a.now)
         assert await at_work() == []
@@ -285,11 +285,21 @@ def test_campaigns_with_something_to_do(store: Store) -> None:
     crew(store, case)
 
 
+def test_a_campaign_whose_jobs_are_all_due_later_is_asleep(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        later = [a_job(n, priority=n % 3, not_before=a.now + 100 - n) for n in range(1, 7)]
+        await a.read(later)
+        for waits_s, found in ((0.0, []), (93.9, []), (94.0, ["spring"]), (100.0, ["spring"])):
+            assert [*await a.shared.campaigns_at_work(a.now + waits_s)] == found
+
+    crew(store, case)
+
+
 def test_a_rehearsal_is_no_work_of_a_service(store: Store) -> None:
     async def case(a: CrewDesk) -> None:
         rehearsal = Desk(a.ledger, await a.ledger.open_campaign("try", a.now, simulated=True))
         await rehearsal.read([a_job(1)])
-        assert await a.shared.campaigns_at_work() == {}
+        assert await a.shared.campaigns_at_work(a.now) == {}
         with pytest.raises(BadInput, match="was simulated"):
             await a.shared.campaign_named("try", a.now)
 

@@ -57,8 +57,8 @@ class SharedLedger(SqlLedger):
     async def campaign_name(self, campaign_id: CampaignId) -> str:
         return await self._read(lambda conn: sharing.campaign_name(conn, campaign_id))
 
-    async def campaigns_at_work(self) -> Mapping[str, CampaignId]:
-        return await self._read(sharing.campaigns_at_work)
+    async def campaigns_at_work(self, due_by: float) -> Mapping[str, CampaignId]:
+        return await self._read(lambda conn: sharing.campaigns_at_work(conn, due_by))
 
     async def open_jobs(self) -> int:
         return await self._read(sharing.open_jobs)

@@ -63,6 +63,24 @@ _SERVED = sa.select(campaign.c.id).where(campaign.c.simulated.is_(sa.false()), I
 _PLACED = sa.select(attempt.c.id).where(
     NOT_CLOSED, attempt.c.state == AttemptState.PLACED.value, attempt.c.campaign_id.in_(_SERVED)
 )
+_IS_DUE = sa.text(
+    """(
+    WITH RECURSIVE step(priority) AS (
+        SELECT max(job.priority) FROM job WHERE job.campaign_id = campaign.id AND job.state = 'open'
+        UNION ALL
+        SELECT (
+            SELECT max(job.priority) FROM job
+            WHERE job.campaign_id = campaign.id AND job.state = 'open' AND job.priority < step.priority
+        ) FROM step WHERE step.priority IS NOT NULL
+    )
+    SELECT 1 FROM step WHERE EXISTS (
+        SELECT 1 FROM job WHERE job.campaign_id = campaign.id AND job.state = 'open'
+        AND job.priority = step.priority AND job.due_at <= :due_by
+    ) LIMIT 1
+) IS NOT NULL"""
+)
+"""A campaign has an open job that is due: it steps from one priority to the next lower one, as `claims` does,
+so that a campaign that sleeps costs a few look-ups, however many jobs it has."""
 _CLOSED = sa.select(attempt.c.id).where(attempt.c.id.in_(_IDS), attempt.c.closed_at.is_not(None))
 
 
@@ -255,18 +273,20 @@ def closed_of(conn: sa.Connection, attempt_ids: Collection[AttemptId]) -> set[At
     return {AttemptId(row[0]) for row in conn.execute(_CLOSED, {"ids": list(attempt_ids)})}
 
 
-def campaigns_at_work(conn: sa.Connection) -> dict[str, CampaignId]:
+def campaigns_at_work(conn: sa.Connection, due_by: float) -> dict[str, CampaignId]:
     """See `sharing.Sharing`."""
     mine = job.c.campaign_id == campaign.c.id
     has_jobs = sa.exists(sa.select(job.c.id).where(mine, IS_OPEN))
     has_attempts = sa.exists(
         sa.select(attempt.c.id).where(attempt.c.campaign_id == campaign.c.id, NOT_CLOSED)
     )
+    is_cancelled = campaign.c.cancelled_at.is_not(None)
     known = sa.select(campaign.c.name, campaign.c.id).where(
         campaign.c.id.in_(_SERVED),
-        sa.or_(has_jobs, sa.and_(has_attempts, campaign.c.cancelled_at.is_(None))),
+        sa.or_(_IS_DUE, sa.and_(has_jobs, is_cancelled), sa.and_(has_attempts, sa.not_(is_cancelled))),
     )
-    return {row[0]: CampaignId(row[1]) for row in conn.execute(known.order_by(campaign.c.id))}
+    rows = conn.execute(known.order_by(campaign.c.id), {"due_by": due_by})
+    return {row[0]: CampaignId(row[1]) for row in rows}
 
 
 def open_jobs(conn: sa.Connection) -> int:

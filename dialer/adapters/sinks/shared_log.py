@@ -1,16 +1,19 @@
 """The results logs of a service: where several workers name one directory, one of them writes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
 
 from dialer.adapters.private_files import FILE_MODE, make_folder
 from dialer.adapters.sinks.jsonl import JsonlLog
-from dialer.domain.errors import BadInput
+from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
 from dialer.domain.texts import campaign_fault
 
+OPEN_MAX = 16
+"""Files that are open at a time; the one that was written longest ago is closed for another."""
 NOTHING_TO_WRITE = 2**31 - 1
 """The highest number that a line may have."""
 
@@ -21,6 +24,7 @@ class ResultsFolder:
     def __init__(self, path: Path) -> None:
         """Raises `BadInput` if it cannot be made or written."""
         self.path = path
+        self._open: dict[str, SharedLog] = {}
         try:
             make_folder(path)
             self._lock = filelock.FileLock(path / ".writer.lock", mode=FILE_MODE, fallback_to_soft=False)
@@ -37,6 +41,19 @@ class ResultsFolder:
                 return False
         return True
 
+    def opened(self, log: "SharedLog") -> None:
+        """It is written now."""
+        self._open.pop(log.name, None)
+        self._open[log.name] = log
+        while len(self._open) > OPEN_MAX:
+            oldest = self._open.pop(next(iter(self._open)))
+            with suppress(DialerError):  # what may be lost is seen when it is opened again, and comes again
+                oldest.let_go()
+
+    def closed(self, log: "SharedLog") -> None:
+        """It is open no longer."""
+        self._open.pop(log.name, None)
+
     def close(self) -> None:
         """Let another one write."""
         self._lock.release()
@@ -46,26 +63,55 @@ class SharedLog:
     """Fulfils `ports.ResultSink` with one campaign's log, once this process is the one that writes it."""
 
     def __init__(self, folder: ResultsFolder, campaign: str) -> None:
+        self.name = campaign
         self._folder = folder
         self._path = folder.path / f"{campaign}.jsonl"
         self._is_named = campaign_fault(campaign) is None
         self._log: JsonlLog | None = None
+        self._seq: int | None = None
+        """Where it ended when it was closed for another one."""
 
     def last_seq(self) -> int:
         """As `JsonlLog`; while another process writes the log, there is nothing to write.
 
         Nor for a campaign whose name no file can have: an older program let it in, and it is held.
         """
+        if self._log is None and self._seq is not None:
+            return self._seq
         if self._log is None and self._is_named and self._folder.is_ours():
-            self._log = JsonlLog(self._path)
+            self._reopen()
         return NOTHING_TO_WRITE if self._log is None else self._log.last_seq()
 
     async def append(self, lines: Sequence[ResultLine]) -> None:
-        """As `JsonlLog`."""
+        """As `JsonlLog`. A file that was changed since it was closed is told of; then its own end counts."""
+        if self._log is None and self._seq is not None:
+            was, self._seq = self._seq, None
+            if self._reopen().last_seq() != was:
+                raise DialerError(
+                    f"{self._path}: it was changed: it goes on behind the last line that it has"
+                )
         if self._log is not None:
+            self._folder.opened(self)
             await self._log.append(lines)
+
+    def let_go(self) -> None:
+        """Close the file; it is opened again when there are lines. Raises `DialerError`."""
+        if self._log is not None:
+            log, self._log = self._log, None
+            self._seq = log.last_seq()
+            try:
+                log.close()
+            except DialerError:
+                self._seq = None
+                raise
 
     def close(self) -> None:
         """End the log, if it was begun here."""
+        self._folder.closed(self)
         if self._log is not None:
             self._log.close()
+
+    def _reopen(self) -> JsonlLog:
+        self._log = JsonlLog(self._path)
+        self._folder.opened(self)
+        return self._log
