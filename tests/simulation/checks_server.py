@@ -24,7 +24,7 @@ def no_faster(seen: Evidence) -> list[str]:
         most = ceil(cps)
         width_s = max(1.0, most / cps)
         for first, last in zip(sent, sent[most:], strict=False):
-            if last - first < width_s and cps >= _pace_in(seen, paces, first, last):
+            if last - first < width_s and _paces_in(seen, paces, first, last) == {cps}:
                 problems.append(f"{most + 1} requests came from {first:.4f} to {last:.4f}, at {cps} a second")
     return problems
 
@@ -35,13 +35,13 @@ def _paces(seen: Evidence) -> Iterator[tuple[float, float]]:
             yield at, dict(act.changes)["cps"]
 
 
-def _pace_in(seen: Evidence, paces: list[tuple[float, float]], first: float, last: float) -> float:
-    """The highest pace that held in that time, for any process: a new one begins with its own."""
+def _paces_in(seen: Evidence, paces: list[tuple[float, float]], first: float, last: float) -> set[float]:
+    """Those that may have held in that time: a change is seen within `control_s`, and so by a new process."""
     since = first - seen.plan.config.control_s - 1.0
-    before = [pace for at, pace in paces if at <= since][-1:]
-    return max(
-        [seen.plan.config.cps] * (len(paces) > 1) + before + [p for at, p in paces if since < at <= last]
-    )
+    found = {pace for at, pace in paces if since < at <= last}
+    found |= {pace for _, pace in [pace for pace in paces if pace[0] <= since][-1:]}
+    is_new = any(since < life.began <= last for life in seen.heard.lives)
+    return found | ({seen.plan.config.cps} if is_new else set())
 
 
 def keys_are_known(seen: Evidence) -> list[str]:

@@ -11,7 +11,7 @@ from tests.simulation.evidence import Evidence
 from tests.simulation.troubles import CREATE
 from tests.simulation.wire import Weather
 
-BATCH_MIN = 200
+BATCH_MIN = 1000
 """Runs in which all of it has to happen."""
 SELDOM = frozenset(
     {
