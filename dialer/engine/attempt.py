@@ -12,7 +12,7 @@ from typing import assert_never
 
 import anyio
 
-from dialer.domain.calls import Attempt, CallId, CallNews, JobKind
+from dialer.domain.calls import Attempt, CallNews, JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
 from dialer.domain.evidence import RUNG, NobodyRung, NoCall
 from dialer.domain.lifecycle import AttemptState, CallTaken, IllegalTransition, JobState
@@ -274,6 +274,7 @@ class Lives:
 
     async def _track(self, attempt: Attempt, followed: Followed) -> Attempt | None:
         await followed.until_over()
+        await self._doubt(followed)
         if followed.has_anothers_call:
             why = f"call {attempt.call_id}, which it was given, is another attempt's"
             return await self._park(replace(attempt, call_id=None), why)
@@ -287,9 +288,7 @@ class Lives:
         meaning = classify(news.status, news.reason)
         if meaning.effect is Effect.PUT_BACK:
             self._on_full()
-        proof = None
-        if meaning.effect not in RUNG:
-            proof = await self._nobody_rung(followed, news.call_id)
+        proof = None if meaning.effect in RUNG else followed.evidence.nobody_rung()
         now, job = self._clock.now(), attempt.job
         if proof is not None:
             after: Again | Final = self._redial.put_back(job.claims, job.history, now)
@@ -307,11 +306,11 @@ class Lives:
         if meaning.effect is not Effect.NONE:
             await self._on_effect(meaning.effect, news.reason or news.status)
 
-    async def _nobody_rung(self, followed: Followed, call_id: CallId) -> NobodyRung | None:
-        """The proof that nobody was, if it can be had; the API is asked once more before it is believed."""
-        if not followed.evidence.shows_ring:
-            await self._tracker.ask(followed, call_id)
-        return followed.evidence.nobody_rung()
+    async def _doubt(self, followed: Followed) -> None:
+        """Where nothing shows that the call rang, the API is asked once more before that is believed."""
+        news = followed.news
+        if news is not None and news.is_over and not followed.evidence.shows_ring:
+            await self._tracker.ask(followed, news.call_id)
 
     def _decide(self, outcome: Outcome, attempt: Attempt, news: CallNews, now: float) -> Again | Final:
         job, zone = attempt.job, None

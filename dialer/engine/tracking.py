@@ -210,8 +210,13 @@ class Tracker:
             news = await self._api.get(call_id)
         except CallError:
             return
-        if news is not None:
+        if news is None or news.call_id != call_id:
+            return
+        if news.attempt_id in (None, followed.attempt_id):
             followed.evidence.add(news)
+        else:
+            self._let_go_of_call(followed)
+            followed.has_anothers_call = True
 
     async def run(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
         """Sweep for ever."""

@@ -9,7 +9,7 @@ from dialer.domain.caps import Cap, CapsRule
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import Screen
-from dialer.engine.events import AttemptClosed, AttemptUncertain
+from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain
 from dialer.simulator.people import Behaviour
 from tests.engine.test_placing_limits import relay_of
 from tests.support.campaigns import in_virtual_time, world
@@ -127,3 +127,33 @@ async def test_where_nothing_shows_a_ring_the_person_goes_back() -> None:
             p.campaign.stop("enough seen")
         closed = p.of(AttemptClosed)[0]
         assert (closed.state, closed.job_state) == (AttemptState.UNSPENT, JobState.OPEN)
+
+
+@pytest.mark.parametrize("names", [{"metadata": {"attempt_id": "somebody_elses"}}, {"call_id": "another"}])
+@in_virtual_time
+async def test_what_get_call_says_of_another_call_is_not_ours(names: dict[str, object]) -> None:
+    """The listing says that nobody was rung; get-call answers with somebody else's, which was answered."""
+    async with world(relayed=True) as w:
+
+        def end() -> None:
+            (call,) = w.sim.calls
+            news = {
+                "call_id": call.call_id,
+                "call_status": "error",
+                "disconnection_reason": "concurrency_limit_reached",
+            }
+            body = json.dumps({"items": [news], "has_more": False}).encode()
+            relay_of(w).on("list-calls", Twist(passes=False, status=200, body=body))
+            whole = json.dumps({**news, "start_timestamp": 1_800_000_000_000, **names}).encode()
+            relay_of(w).on("get-call", Twist(passes=False, status=200, body=whole))
+
+        relay_of(w).on("create", Twist(then=end))
+        async with w.running([job()], slots=1) as p:
+            await anyio.sleep(5)
+            p.campaign.stop("enough seen")
+        if "metadata" in names:  # then the call is not ours, and nobody knows what became of ours
+            (parked,) = p.of(AttemptParked)
+            assert "is another attempt's" in parked.why
+            assert p.of(AttemptClosed) == []
+        else:
+            assert p.of(AttemptClosed)[0].state is AttemptState.UNSPENT
