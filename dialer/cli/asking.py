@@ -7,6 +7,8 @@ import sys
 
 import typer
 
+from dialer.cli import words
+
 
 def confirmed(question: str) -> bool:
     """Whether the person typed yes; the question goes to stderr. Raises `typer.Abort` on Ctrl-C and Ctrl-D.
@@ -16,7 +18,7 @@ def confirmed(question: str) -> bool:
     """
     try:
         while True:
-            typer.echo(f"{question} [y/N]: ", nl=False, err=True)
+            words.echo(f"{question} [y/N]: ", nl=False, err=True)
             _await_line()
             line = sys.stdin.readline()
             if not line:
@@ -26,7 +28,7 @@ def confirmed(question: str) -> bool:
                     return True
                 case "" | "n" | "no":
                     return False
-            typer.echo("type y or n", err=True)
+            words.echo("type y or n", err=True)
     except KeyboardInterrupt:
         raise typer.Abort from None
 
