@@ -152,12 +152,20 @@ class Lives:
                     await self._tracker.look(followed)
                 looked(followed.news is not None)
             if followed.news is not None:
-                try:
-                    await self._placed(attempt, followed, Placed(followed.news, adopted=True))
-                except IllegalTransition:
-                    why = f"call {followed.news.call_id} was found, but an operator had resolved the attempt"
-                    self._observe(AttemptUncertain(attempt, why))
-                    self._observe(AttemptTakenOver(attempt, why, closed=True))  # else it would count as live
+                await self._found(attempt, followed, followed.news)
+
+    async def _found(self, attempt: Attempt, followed: Followed, news: CallNews) -> None:
+        """The call of an unknown attempt, which an operator may have resolved meanwhile."""
+        try:
+            await self._placed(attempt, followed, Placed(news, adopted=True))
+        except IllegalTransition:
+            why = f"call {news.call_id} was found, but an operator had resolved the attempt"
+            self._observe(AttemptUncertain(attempt, why))
+            shown = await self._ledger.contradict(news, why, self._clock.now())
+            if shown is not None and shown.is_followed:
+                await self._again(shown.attempt, followed)
+            else:
+                self._observe(AttemptTakenOver(attempt, why, closed=True))  # else it would count as live
 
     async def _send(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         try:

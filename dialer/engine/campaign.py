@@ -12,6 +12,7 @@ from random import Random
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 
 from dialer.domain.calls import Attempt, CallNews, CampaignId, new_attempt_id
 from dialer.domain.errors import AccountBlocked, CallError
@@ -42,6 +43,7 @@ from dialer.engine.pacing import Pace
 from dialer.engine.placing import Placer, PlacingConfig
 from dialer.engine.reporting import Reporter
 from dialer.engine.slots import Slot, Slots
+from dialer.engine.strangers import Strangers
 from dialer.engine.tracking import Tracker, TrackingConfig
 from dialer.engine.under_way import UnderWay, Work
 from dialer.ports import CallApi, Clock, Control, Ledger, NothingDue, ResultSink
@@ -115,6 +117,7 @@ class Campaign:
         self.operators = Operators(
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
         )
+        self._strangers = Strangers(self._meet)
         self._lives = self._make_lives(chance)
         self.under_way = self._make_under_way()
         self._dispatcher = self._make_dispatcher(chance)
@@ -216,6 +219,7 @@ class Campaign:
                 self._living = living.cancel_scope
                 living.start_soon(self.under_way.keep)
                 if account is not None:
+                    self._background.start_soon(self._strangers.run)
                     await self._resume(campaign_id)
                     await account.look()
                 if self.stopping is None:
@@ -234,7 +238,8 @@ class Campaign:
 
     def heard(self, news: CallNews) -> None:
         """Take in what a webhook says, at any time and any number of times."""
-        self.tracker.heard(news, by_webhook=True)
+        if not self.tracker.heard(news, by_webhook=True):
+            self._strangers.heard(news)
         self.analyses.heard(news)
 
     def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
@@ -264,6 +269,18 @@ class Campaign:
     def contradicted(self, attempt: Attempt, why: str) -> None:
         """What was said of a closed attempt was not so."""
         self._observe(AttemptUncertain(attempt, why))
+
+    async def _meet(self, news: CallNews) -> None:
+        """Hear of a call that nobody follows, with the account for itself; a service meets it for all."""
+        why = contradiction(news)
+        shown = await self._ledger.contradict(news, why, self._clock.now())
+        if shown is None:
+            return
+        self.contradicted(shown.attempt, why)
+        if shown.is_followed:
+            self.under_way.take_over(shown.attempt)
+            await anyio.lowlevel.checkpoint()  # its life begins
+            self.tracker.heard(news)
 
     def news(self) -> None:
         """Another worker or an intake wrote something: jobs may be due, a slot may be free."""
@@ -367,3 +384,8 @@ class Campaign:
     async def _on_blocked(self, error: CallError) -> None:
         way_out = error.way_out if isinstance(error, AccountBlocked) else ""
         self.stop(str(error), way_out=way_out, account=True)
+
+
+def contradiction(news: CallNews) -> str:
+    """What goes on record with it."""
+    return f"call {news.call_id} was heard of after the attempt had been closed as one that rang nobody"

@@ -11,8 +11,9 @@ from dialer.domain.calls import Attempt, CallNews, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, DialerError, LedgerError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.engine.analyses import Analyses
-from dialer.engine.campaign import Campaign
+from dialer.engine.campaign import Campaign, contradiction
 from dialer.engine.crew import Crew
+from dialer.engine.strangers import Strangers
 from dialer.ports import Clock, Ledger
 from dialer.sharing import Sharing
 
@@ -29,8 +30,6 @@ LAST_S_MAX = 1.0
 LEAVING_LOOK_S = 0.05
 """Between two looks whether a campaign that was let go has gone."""
 NOTHING_TO_DO = "there is nothing to do"
-STRANGERS_MAX = 10_000
-"""Ends of calls that others placed, waiting to be written; what comes beyond is found by the sweep."""
 
 FAULT_REST_S = 30.0
 """A campaign that failed is left alone for so long; the others go on."""
@@ -71,8 +70,7 @@ class Service:
         self._idle_since: dict[CampaignId, float] = {}
         self._serving: anyio.abc.TaskGroup | None = None
         self._behind: set[CampaignId] = set()
-        self._strangers: list[CallNews] = []
-        self._met = anyio.Event()
+        self._strangers = Strangers(self._meet)
         self._starting = anyio.Lock()
         self._unknown = anyio.Event()
         self._stopped = anyio.Event()
@@ -97,7 +95,7 @@ class Service:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._crew.run, self, self._on_blocked)
             tasks.start_soon(self.analyses.run)
-            tasks.start_soon(self._meet_strangers)
+            tasks.start_soon(self._strangers.run)
             tasks.start_soon(self._follow_operators)
             async with anyio.create_task_group() as self._serving:
                 self._serving.start_soon(self._look)
@@ -134,10 +132,8 @@ class Service:
         """Take in what a webhook says of a call, whichever worker placed it."""
         self.analyses.heard(news)
         is_ours = self._crew.tracker.heard(news, by_webhook=True)
-        is_worth_a_look = news.is_over or news.attempt_id is not None
-        if not is_ours and is_worth_a_look and len(self._strangers) < STRANGERS_MAX:
-            self._strangers.append(news)
-            self._met.set()
+        if not is_ours:
+            self._strangers.heard(news)
 
     def news(self, of: Collection[CampaignId] | None) -> None:
         """The ledger may hold work of these campaigns, or lines for their results logs; None: of any."""
@@ -193,13 +189,6 @@ class Service:
                 if campaign_id in wanted:
                     campaign.operators.take(wanted[campaign_id])
 
-    async def _meet_strangers(self) -> None:
-        while True:
-            await self._met.wait()
-            self._met = anyio.Event()
-            while self._strangers:
-                await self._meet(self._strangers.pop(0))
-
     async def _meet(self, news: CallNews) -> None:
         attempt = await self._sharing.placed_call(news.call_id)
         if attempt is None:
@@ -211,7 +200,7 @@ class Service:
 
     async def _contradicted(self, news: CallNews) -> Attempt | None:
         """The attempt to be followed again, if this shows a call or a ring that a closed attempt denies."""
-        why = f"call {news.call_id} was heard of after the attempt had been closed as one that rang nobody"
+        why = contradiction(news)
         shown = await self._ledger.contradict(news, why, self._clock.now())
         if shown is None:
             return None
