@@ -36,7 +36,7 @@ class Limit(StrEnum):
     CONNECTION = "connection"
     """Nothing was sent: refused, unreachable, no such host, TLS."""
     SHARED = "shared"
-    """The account's other workers left no room for it in time."""
+    """The pace, of this process or of all workers together, left no room for it in time."""
 
 
 class CallNotStarted(CallError):

@@ -127,17 +127,17 @@ class Crew:
             config.refused_max,
         )
 
-    async def leave(self, attempt: Attempt) -> None:
+    async def leave(self, attempt: Attempt) -> Attempt:
         """Wait until the request may leave now. Raises `CallNotStarted` and `TakenOver`: it may not."""
         if attempt.leaves_by is not None and anyio.current_time() <= attempt.leaves_by:
-            return
+            return attempt
         with anyio.move_on_after(LEAVE_S_MAX):
             while True:
                 place = await self._ledger.place(attempt, self.limits())
                 if place.leaves_by is not None:
+                    attempt = replace(attempt, place_at=place.at, leaves_by=place.leaves_by)
                     if anyio.current_time() <= place.leaves_by:
-                        return
-                    attempt = replace(attempt, place_at=place.at)
+                        return attempt
                 await anyio.sleep(place.wait_s)
         raise CallNotStarted("the account's other workers leave no room now", limit=Limit.SHARED)
 

@@ -1,8 +1,9 @@
 """How fast: calls per second.
 
-A token is taken before a job is claimed; the gate is passed right before the request leaves, since the claim
-takes a varying time. The bucket smooths; the gate holds the promise: of any N+1 requests in a row the last
-leaves at least one period and a guard after the first (N per period, one second or more).
+A token is taken before a job is claimed; the gate is passed before a connection is sought, since the claim takes a
+varying time; and the first byte is counted where it leaves, since a connection may take long to come. The bucket
+and the gate smooth; the window of first bytes holds the promise: of any N+1 requests in a row the last leaves at
+least one period and a guard after the first (N per period, one second or more).
 """
 
 from collections import deque
@@ -20,6 +21,38 @@ class PaceStopped(Exception):
     """The line is stopped: the request that waited at the gate does not leave."""
 
 
+class _Window:
+    """The last moments of something that may be so many times in a period; also of each from-number."""
+
+    def __init__(self) -> None:
+        self._at: deque[float] = deque()
+        self._at_from: dict[str, deque[float]] = {}
+        self._period_s = 0.0
+
+    def change(self, per_period: int, period_s: float) -> None:
+        """From now on so many in so long; what was before counts."""
+        self._at = deque(self._at, maxlen=per_period)
+        self._period_s = period_s
+
+    def assume_full(self, now: float) -> None:
+        self._at.extend([now] * (self._at.maxlen or 0))
+
+    def next_at(self) -> float:
+        return self._at[0] + self._period_s if len(self._at) == self._at.maxlen else 0.0
+
+    def line_next_at(self, line: str | None, cps: float | None) -> float:
+        if line is None or cps is None:
+            return 0.0
+        known, per_period = self._at_from.get(line, ()), ceil(cps)
+        return known[-per_period] + per_period / cps if len(known) >= per_period else 0.0
+
+    def count(self, now: float, line: str | None, cps: float | None) -> None:
+        self._at.append(now)
+        if line is not None and cps is not None:
+            kept = self._at_from.get(line, ())
+            self._at_from[line] = deque([*kept, now], maxlen=ceil(cps))
+
+
 class Pace:
     """One line's calls per second. All times are the loop's."""
 
@@ -27,8 +60,8 @@ class Pace:
         """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period."""
         self._burst_s = burst_s
         self._guard_s = guard_s
-        self._sent: deque[float] = deque()
-        self._sent_from: dict[str, deque[float]] = {}
+        self._passed = _Window()
+        self._left = _Window()
         self._unused: float | None = None
         self._held_until = 0.0
         self._is_stopped = False
@@ -41,11 +74,12 @@ class Pace:
     def change(self, cps: float) -> None:
         """From now on so many calls per second; what was sent before counts."""
         per_period = max(1, ceil(cps))
-        self._sent = deque(self._sent, maxlen=per_period)
-        self._period_s = per_period / cps + self._guard_s
+        period_s = per_period / cps + self._guard_s
+        self._passed.change(per_period, period_s)
+        self._left.change(per_period, period_s)
         burst = 1.0 + cps * self._burst_s  # beyond the one, what makes up for timers that fire late
         # as fast as the gate and no faster, or claimed attempts would gather before it
-        self._spacing_s = self._period_s / per_period
+        self._spacing_s = period_s / per_period
         self._bucket = AsyncLimiter(burst, burst * self._spacing_s)
         # whoever waits does so at the old pace, which may be minutes
         for scope in self._at_the_bucket:
@@ -54,7 +88,8 @@ class Pace:
 
     def assume_full(self) -> None:
         """A process before this one may have sent up to now: leave its period alone."""
-        self._sent.extend([loop_time()] * (self._sent.maxlen or 0))
+        self._passed.assume_full(loop_time())
+        self._left.assume_full(loop_time())
 
     async def token(self) -> float:
         """Wait for a place in the line's schedule; gives its time."""
@@ -85,7 +120,7 @@ class Pace:
         cps: float | None = None,
         passes: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """Wait until the next request may leave, and count it as sent now. Raises `PaceStopped`.
+        """Wait until the next request may look for a connection, and count it as passed now. Raises `PaceStopped`.
 
         `cps`: of the from-number, if it has a bound of its own. The claim keeps to it; but what was held here
         since then would leave as fast as the campaign may. `passes`: asked of one that had to wait, right
@@ -93,26 +128,49 @@ class Pace:
         leaving; if not, it is not counted.
         """
         now = loop_time()
-        at_once = self._next_at() <= now and self._line_next_at(line, cps) <= now
-        if at_once and not self._turn.locked() and not self._is_stopped:
+        passed = self._passed
+        if self._may(passed, now, line, cps) and not self._turn.locked():
             # as always when slots are the bound: nobody waits, nothing is awaited
-            self._count(now, line, cps)
+            passed.count(now, line, cps)
             return
         while True:
             # not in turn: the others need not wait for this line
-            await self._wait_until(lambda: self._line_next_at(line, cps))
+            await self._wait_until(lambda: passed.line_next_at(line, cps))
             async with self._turn:
-                await self._wait_until(self._next_at)
+                await self._wait_until(lambda: max(self._held_until, passed.next_at()))
                 if self._is_stopped:
                     raise PaceStopped
-                if self._line_next_at(line, cps) > loop_time():
+                if passed.line_next_at(line, cps) > loop_time():
                     continue
                 if passes is not None and not await passes():
                     return
                 now = loop_time()
-                if not self._is_stopped and self._next_at() <= now:
-                    self._count(now, line, cps)
+                if self._may(passed, now):
+                    passed.count(now, line, cps)
                     return
+
+    def leaves(self, line: str | None = None, cps: float | None = None) -> bool:
+        """Whether a request that has its connection may leave at this moment; then it is counted as sent.
+
+        Nothing may be awaited between this and its first byte. `cps`: as for `gate`.
+        """
+        now = loop_time()
+        if not self._may(self._left, now, line, cps):
+            return False
+        self._left.count(now, line, cps)
+        return True
+
+    async def until_it_may_leave(self, line: str | None, cps: float | None, by: float) -> bool:
+        """Wait until `leaves` may say yes; False if it will not by that time of the loop. Raises `PaceStopped`."""
+        left = self._left
+
+        def at() -> float:
+            return max(self._held_until, left.next_at(), left.line_next_at(line, cps))
+
+        await self._wait_until(lambda: min(by, at()))
+        if self._is_stopped:
+            raise PaceStopped
+        return at() <= loop_time()
 
     def hold(self, why: str, wait_s: float) -> None:
         """Nothing leaves for this long: the API asked for less, or does not answer."""
@@ -135,21 +193,10 @@ class Pace:
         self._news.set()
         self._news = anyio.Event()
 
-    def _next_at(self) -> float:
-        full = len(self._sent) == self._sent.maxlen
-        return max(self._held_until, self._sent[0] + self._period_s if full else 0.0)
-
-    def _line_next_at(self, line: str | None, cps: float | None) -> float:
-        if line is None or cps is None:
-            return 0.0
-        sent, per_period = self._sent_from.get(line, ()), ceil(cps)
-        return sent[-per_period] + per_period / cps if len(sent) >= per_period else 0.0
-
-    def _count(self, now: float, line: str | None, cps: float | None) -> None:
-        self._sent.append(now)
-        if line is not None and cps is not None:
-            kept = self._sent_from.get(line, ())
-            self._sent_from[line] = deque([*kept, now], maxlen=ceil(cps))
+    def _may(self, window: _Window, now: float, line: str | None = None, cps: float | None = None) -> bool:
+        if self._is_stopped or self._held_until > now:
+            return False
+        return window.next_at() <= now and window.line_next_at(line, cps) <= now
 
     async def _wait_until(self, at: Callable[[], float]) -> None:
         # look again after each sleep: timers may fire early, and a hold may have come meanwhile

@@ -17,6 +17,7 @@ operator's word on its lag, had to show the call, and else never.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from random import Random
 
 import anyio
@@ -36,7 +37,10 @@ from dialer.ports import AttemptUpdate, CallApi, Clock, Ledger
 DOUBLINGS_MAX = 64
 """Of the first wait; after so many any wait has reached its bound."""
 FRESH_S = 1.0
-"""So long after its claim a request goes by what the claim knew of the number."""
+"""So long after its claim a request goes by what the claim knew of the number; so long holds the next answer."""
+LEAVE_S_MAX = 2.0
+"""A request that has its connection waits so long for the pace; then it gives the connection back and has its
+turn again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,14 @@ class Parked:
 Placement = Placed | PutBack | Refused | Parked
 
 
+class _Stays(Exception):
+    """The request does not leave, at the last moment: nothing of it has."""
+
+    def __init__(self, instead: Placement) -> None:
+        super().__init__()
+        self.instead = instead
+
+
 def backoff_s(error: CallNotStarted, failures: int, config: PlacingConfig, chance: Random) -> float:
     """What the API asks for, else exponential with full jitter above a half."""
     if error.retry_after_s is not None:
@@ -116,12 +128,13 @@ class Placer:
         observe: Observe,
         *,
         screen: Callable[[bool], Screen],
-        leave: Callable[[Attempt], Awaitable[None]] | None = None,
+        leave: Callable[[Attempt], Awaitable[Attempt]] | None = None,
     ) -> None:
         """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request.
 
-        `leave`: waits, right before a request leaves, until it may as far as the account's other workers go;
-        raises `CallNotStarted` if that takes too long, and `TakenOver`. None: there are none.
+        `leave`: waits, right before a request leaves, until it may as far as the account's other workers go, and
+        gives the attempt with the place that it has by then; raises `CallNotStarted` if that takes too long, and
+        `TakenOver`. None: there are none.
         """
         self._api = api
         self._ledger = ledger
@@ -160,38 +173,68 @@ class Placer:
                 attempt = _placeless(attempt)
 
     async def _try_once(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
-        learnt: Wait | Drop | None = None
+        asked_at, learnt = -inf, None
 
         async def passes() -> bool:
-            nonlocal learnt
+            nonlocal asked_at, learnt
             learnt = await self._learnt(attempt)
+            asked_at = loop_time()
             return learnt is None
 
+        async def ask() -> None:
+            if loop_time() - asked_at >= FRESH_S:
+                await passes()
+
+        def object_() -> None:
+            heard = followed.evidence.news
+            if heard is not None:
+                why = f"an answer said that no call was made, but call {heard.call_id} was heard of"
+                self._observe(AttemptUncertain(attempt, why))
+                raise _Stays(Placed(heard, adopted=True))
+            objection = learnt or self._objection(attempt, self._screen(False))
+            if objection is not None:
+                raise _Stays(PutBack(f"not sent after all: {_why(objection)}", at_once=True))
+
         await self._gate(attempt, passes)
-        if self._leave is not None and learnt is None:
-            learnt = await self._learnt(attempt)
-        heard = followed.evidence.news
-        if heard is not None:
-            why = f"an answer said that no call was made, but call {heard.call_id} was heard of"
-            self._observe(AttemptUncertain(attempt, why))
-            return Placed(heard, adopted=True)
-        objection = learnt or self._objection(attempt, self._screen(False))
-        if objection is not None:
-            return PutBack(f"not sent after all: {_why(objection)}", at_once=True)
         try:
-            return Placed(await self._create(attempt), adopted=False)
+            object_()  # before a connection is sought, which may be had at no price
+            return Placed(await self._create(attempt, object_, ask), adopted=False)
+        except _Stays as why:
+            return why.instead
         except CallRefused as error:
             return Refused(str(error))
         except CallUncertain as error:
             return error
 
-    async def _create(self, attempt: Attempt) -> CallNews:
-        leave = None if self._leave is None else partial(self._leave, attempt)
+    async def _create(
+        self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]] | None = None
+    ) -> CallNews:
+        leave = partial(self._at_the_first_byte, attempt, object_, ask)
         news = await self._api.create(attempt.job.job.kind, attempt.body, leave)
         is_ours = news.attempt_id in (None, attempt.id)
         if not is_ours or self._tracker.is_anothers(news.call_id, attempt.id):
             raise CallUncertain(f"the answer shows call {news.call_id}, which is another attempt's")
         return news
+
+    async def _at_the_first_byte(
+        self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        """Wait, with a connection in hand, until the request may leave, and count it as sent.
+
+        `ask`: asks the ledger, where its last answer is old. `object_`: raises what speaks against the request
+        at this very moment. Raises `CallNotStarted` if the pace leaves no room in time, and `PaceStopped`.
+        """
+        line, cps, by = attempt.from_number, self._cps_of(attempt), loop_time() + LEAVE_S_MAX
+        while True:
+            if ask is not None:
+                await ask()
+            if not await self._pace.until_it_may_leave(line, cps, by):
+                raise CallNotStarted("the pace leaves no room now", limit=Limit.SHARED)
+            if self._leave is not None:
+                attempt = await self._leave(attempt)
+            object_()
+            if self._pace.leaves(line, cps):
+                return
 
     async def _try_again(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         """Entered only after a first failure: the retry machinery costs more than a request."""
@@ -268,27 +311,33 @@ class Placer:
                 plain = CallNotStarted(str(error), limit=Limit.CONNECTION)
                 await anyio.sleep(self._backoff_s(plain, failures))
 
-    async def _repeat(
-        self, attempt: Attempt, followed: Followed, age: Callable[[], float]
-    ) -> Placed | Refused | PutBack | Parked:
+    async def _repeat(self, attempt: Attempt, followed: Followed, age: Callable[[], float]) -> Placement:
         """Send the stored bytes once more. Whatever the answer, the first request may have made a call."""
+        suppressed: NumberFacts = UNHEARD_OF
+
+        def object_() -> None:
+            if followed.evidence.news is not None:
+                raise _Stays(Placed(followed.evidence.news, adopted=True))
+            if not self._may_repeat(age):
+                raise _Stays(Parked("the idempotency key is too old to repeat the request"))
+            objection = self._objection(attempt, self._screen(True), suppressed)
+            if isinstance(objection, Wait) and objection.rule == HOLD:
+                raise _Stays(PutBack(objection.why))  # it waits until that is over, or its key is too old
+            if objection is not None:
+                raise _Stays(Parked("it may not be called any more, so it is only looked for"))
+
         await self._gate(attempt)
-        if followed.news is not None:
-            return Placed(followed.news, adopted=True)
-        if not self._may_repeat(age):
-            return Parked("the idempotency key is too old to repeat the request")
-        objection = self._objection(attempt, self._screen(True), await self._suppressed(attempt))
-        if isinstance(objection, Wait) and objection.rule == HOLD:
-            return PutBack(objection.why)  # it waits until that is over, or its key is too old
-        if objection is not None:
-            return Parked("it may not be called any more, so it is only looked for")
-        now = self._clock.now()
-        again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
-        await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
-        if followed.evidence.news is not None:  # while that was written
-            return Placed(followed.evidence.news, adopted=True)
+        again = attempt
         try:
-            return Placed(await self._create(_placeless(attempt)), adopted=False)
+            object_()
+            suppressed = await self._suppressed(attempt)
+            object_()
+            now = self._clock.now()
+            again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
+            await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
+            return Placed(await self._create(_placeless(attempt), object_), adopted=False)
+        except _Stays as why:
+            return why.instead
         except CallNotStarted as error:
             if error.limit is not Limit.SHARED:
                 self._pace.hold(str(error), self._backoff_s(error, 1))
@@ -323,9 +372,12 @@ class Placer:
         return None if isinstance(verdict, Dial) else verdict
 
     async def _gate(self, attempt: Attempt, passes: Callable[[], Awaitable[bool]] | None = None) -> None:
+        await self._pace.gate(attempt.from_number, self._cps_of(attempt), passes)
+
+    def _cps_of(self, attempt: Attempt) -> float | None:
+        """Of its line, if that has a bound of its own."""
         pool = self._screen(False).pool
-        cps = next((line.cps for line in pool if line.number == attempt.from_number), None)
-        await self._pace.gate(attempt.from_number, cps, passes)
+        return next((line.cps for line in pool if line.number == attempt.from_number), None)
 
     def _may_repeat(self, age: Callable[[], float]) -> bool:
         """Whether something keeps a request that did make a call from making another, after this look."""

@@ -47,12 +47,13 @@ class Room:
     answers: list[Exception | None]
     asked: list[tuple[float, AttemptId]] = field(default_factory=list)
 
-    async def leave(self, attempt: Attempt) -> None:
+    async def leave(self, attempt: Attempt) -> Attempt:
         self.asked.append((anyio.current_time(), attempt.id))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is not None:
             await anyio.sleep(1.0)
             raise answer
+        return attempt
 
 
 @dataclass
@@ -334,7 +335,7 @@ async def test_only_the_first_request_goes_in_the_place_of_its_claim() -> None:
     seen: list[tuple[float | None, float | None]] = []
 
     class Watching(Room):
-        async def leave(self, attempt: Attempt) -> None:
+        async def leave(self, attempt: Attempt) -> Attempt:
             seen.append((attempt.leaves_by, attempt.place_at))
             await super().leave(attempt)
 
