@@ -1,9 +1,9 @@
 """How fast: calls per second.
 
-A token is taken before a job is claimed; the gate is passed before a connection is sought, since the claim takes a
-varying time; and the first byte is counted where it leaves, since a connection may take long to come. The bucket
-and the gate smooth; the window of first bytes holds the promise: of any N+1 requests in a row the last leaves at
-least one period and a guard after the first (N per period, one second or more).
+A token is taken before a job is claimed, and the gate is passed before a connection is sought, since the
+claim takes a varying time. The first byte is counted where it leaves, since a connection may take long to
+come. Bucket and gate smooth; the window of first bytes holds the promise: of any N+1 requests the last
+leaves at least one period and a guard after the first (N per period, one second or more).
 """
 
 from collections import deque
@@ -24,15 +24,19 @@ class PaceStopped(Exception):
 class _Window:
     """The last moments of something that may be so many times in a period; also of each from-number."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard_s: float) -> None:
+        """`guard_s`: kept beyond each period."""
+        self._guard_s = guard_s
         self._at: deque[float] = deque()
         self._at_from: dict[str, deque[float]] = {}
         self._period_s = 0.0
 
-    def change(self, per_period: int, period_s: float) -> None:
-        """From now on so many in so long; what was before counts."""
+    def change(self, cps: float) -> float:
+        """From now on so many a second; what was before counts. Gives the mean distance of two."""
+        per_period = max(1, ceil(cps))
         self._at = deque(self._at, maxlen=per_period)
-        self._period_s = period_s
+        self._period_s = per_period / cps + self._guard_s
+        return self._period_s / per_period
 
     def assume_full(self, now: float) -> None:
         self._at.extend([now] * (self._at.maxlen or 0))
@@ -44,7 +48,7 @@ class _Window:
         if line is None or cps is None:
             return 0.0
         known, per_period = self._at_from.get(line, ()), ceil(cps)
-        return known[-per_period] + per_period / cps if len(known) >= per_period else 0.0
+        return known[-per_period] + per_period / cps + self._guard_s if len(known) >= per_period else 0.0
 
     def count(self, now: float, line: str | None, cps: float | None) -> None:
         self._at.append(now)
@@ -59,9 +63,8 @@ class Pace:
     def __init__(self, cps: float, *, burst_s: float, guard_s: float, observe: Observe) -> None:
         """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period."""
         self._burst_s = burst_s
-        self._guard_s = guard_s
-        self._passed = _Window()
-        self._left = _Window()
+        self._passed = _Window(guard_s)
+        self._left = _Window(guard_s)
         self._unused: float | None = None
         self._held_until = 0.0
         self._is_stopped = False
@@ -73,13 +76,10 @@ class Pace:
 
     def change(self, cps: float) -> None:
         """From now on so many calls per second; what was sent before counts."""
-        per_period = max(1, ceil(cps))
-        period_s = per_period / cps + self._guard_s
-        self._passed.change(per_period, period_s)
-        self._left.change(per_period, period_s)
+        self._left.change(cps)
         burst = 1.0 + cps * self._burst_s  # beyond the one, what makes up for timers that fire late
         # as fast as the gate and no faster, or claimed attempts would gather before it
-        self._spacing_s = period_s / per_period
+        self._spacing_s = self._passed.change(cps)
         self._bucket = AsyncLimiter(burst, burst * self._spacing_s)
         # whoever waits does so at the old pace, which may be minutes
         for scope in self._at_the_bucket:
@@ -120,7 +120,7 @@ class Pace:
         cps: float | None = None,
         passes: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
-        """Wait until the next request may look for a connection, and count it as passed now. Raises `PaceStopped`.
+        """Wait until the next request may seek a connection, and count it as passed. Raises `PaceStopped`.
 
         `cps`: of the from-number, if it has a bound of its own. The claim keeps to it; but what was held here
         since then would leave as fast as the campaign may. `passes`: asked of one that had to wait, right
@@ -161,7 +161,7 @@ class Pace:
         return True
 
     async def until_it_may_leave(self, line: str | None, cps: float | None, by: float) -> bool:
-        """Wait until `leaves` may say yes; False if it will not by that time of the loop. Raises `PaceStopped`."""
+        """Wait until `leaves` may say yes; False: not by that time of the loop. Raises `PaceStopped`."""
         left = self._left
 
         def at() -> float:

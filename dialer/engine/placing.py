@@ -37,7 +37,7 @@ from dialer.ports import AttemptUpdate, CallApi, Clock, Ledger
 DOUBLINGS_MAX = 64
 """Of the first wait; after so many any wait has reached its bound."""
 FRESH_S = 1.0
-"""So long after its claim a request goes by what the claim knew of the number; so long holds the next answer."""
+"""So long after its claim a request goes by what the claim knew of the number; then by the next answer."""
 LEAVE_S_MAX = 2.0
 """A request that has its connection waits so long for the pace; then it gives the connection back and has its
 turn again."""
@@ -132,9 +132,9 @@ class Placer:
     ) -> None:
         """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request.
 
-        `leave`: waits, right before a request leaves, until it may as far as the account's other workers go, and
-        gives the attempt with the place that it has by then; raises `CallNotStarted` if that takes too long, and
-        `TakenOver`. None: there are none.
+        `leave`: waits, right before a request leaves, until it may as far as the account's other workers go,
+        and gives the attempt with the place that it has by then; raises `CallNotStarted` if that takes too
+        long, and `TakenOver`. None: there are none.
         """
         self._api = api
         self._ledger = ledger
@@ -221,8 +221,8 @@ class Placer:
     ) -> None:
         """Wait, with a connection in hand, until the request may leave, and count it as sent.
 
-        `ask`: asks the ledger, where its last answer is old. `object_`: raises what speaks against the request
-        at this very moment. Raises `CallNotStarted` if the pace leaves no room in time, and `PaceStopped`.
+        `ask`: asks the ledger, where its last answer is old. `object_`: raises what speaks against it at this
+        very moment. Raises `CallNotStarted` if the pace leaves no room in time, and `PaceStopped`.
         """
         line, cps, by = attempt.from_number, self._cps_of(attempt), loop_time() + LEAVE_S_MAX
         while True:

@@ -49,6 +49,7 @@ from dialer.web.webhooks import PATH, webhook_app
 from tests.support.clock import SteppingClock
 from tests.support.people import STEADY, Listed, Rows, config
 from tests.support.relay import Relay
+from tests.support.slow_network import make_slow
 
 EPOCH = 1_800_000_000.0
 NAME = "campaign"
@@ -200,9 +201,13 @@ class World:
         timeout_s: float = 120.0,
         sends_key: bool = True,
         on_event: Callable[[Event], None] | None = None,
+        connects_in: Callable[[], float] | None = None,
         **overrides: Any,
     ) -> AsyncIterator[Process]:
-        """A process at work; leaving the context waits for its end. `overrides` as in `people.config`."""
+        """A process at work; leaving the context waits for its end. `overrides` as in `people.config`.
+
+        `connects_in`: seconds until the next connection is there, as with a TLS handshake.
+        """
         async with AsyncExitStack() as stack:
             ledger = self.memory
             if ledger is None:
@@ -216,6 +221,8 @@ class World:
                 sends_idempotency_key=sends_key,
             )
             api = await stack.enter_async_context(open_api(retell, connections_max=100))
+            if connects_in is not None:
+                make_slow(api, connects_in)
             campaign_id = await ledger.open_campaign(NAME, self.clock.now(), simulated=True)
             opening = await ledger.balance(NAME, campaign_id)
             assert opening.problems() == [], "the books balance whenever somebody looks"
