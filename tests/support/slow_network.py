@@ -9,8 +9,9 @@ from dialer.adapters.retell.client import RetellApi
 
 
 def make_slow(api: RetellApi, connects_in: Callable[[], float]) -> None:
-    """From now on each new connection of this client is there so many seconds later."""
+    """From now on each request of this client has a connection of its own, so many seconds later."""
     connector: Any = api._session.connector
+    connector._force_close = True  # as behind a proxy that keeps none
     at_once = connector._create_connection
 
     async def create(*asked: Any, **more: Any) -> Any:
