@@ -207,7 +207,7 @@ class Placer:
             return error
 
     async def _create(
-        self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]] | None = None
+        self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]]
     ) -> CallNews:
         leave = partial(self._at_the_first_byte, attempt, object_, ask)
         news = await self._api.create(attempt.job.job.kind, attempt.body, leave)
@@ -217,7 +217,7 @@ class Placer:
         return news
 
     async def _at_the_first_byte(
-        self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]] | None
+        self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]]
     ) -> None:
         """Wait, with a connection in hand, until the request may leave, and count it as sent.
 
@@ -226,8 +226,8 @@ class Placer:
         """
         line, cps, by = attempt.from_number, self._cps_of(attempt), loop_time() + LEAVE_S_MAX
         while True:
-            if ask is not None:
-                await ask()
+            await ask()
+            object_()  # also where no place comes at all
             if not await self._pace.until_it_may_leave(line, cps, by):
                 raise CallNotStarted("the pace leaves no room now", limit=Limit.SHARED)
             if self._leave is not None:
@@ -313,7 +313,13 @@ class Placer:
 
     async def _repeat(self, attempt: Attempt, followed: Followed, age: Callable[[], float]) -> Placement:
         """Send the stored bytes once more. Whatever the answer, the first request may have made a call."""
-        suppressed: NumberFacts = UNHEARD_OF
+        asked_at, suppressed = -inf, UNHEARD_OF
+
+        async def ask() -> None:
+            nonlocal asked_at, suppressed
+            if loop_time() - asked_at >= FRESH_S:
+                suppressed = await self._suppressed(attempt)
+                asked_at = loop_time()
 
         def object_() -> None:
             if followed.evidence.news is not None:
@@ -330,12 +336,12 @@ class Placer:
         again = attempt
         try:
             object_()
-            suppressed = await self._suppressed(attempt)
+            await ask()
             object_()
             now = self._clock.now()
             again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
             await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
-            return Placed(await self._create(_placeless(attempt), object_), adopted=False)
+            return Placed(await self._create(_placeless(attempt), object_, ask), adopted=False)
         except _Stays as why:
             return why.instead
         except CallNotStarted as error:
