@@ -36,7 +36,7 @@ async def send(port: int, data: bytes) -> bytes:
     return b""
 
 
-@pytest.mark.parametrize("data", BAD)
+@pytest.mark.parametrize("data", BAD, ids=range(len(BAD)))
 def test_it_is_counted_and_nothing_of_it_is_logged(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     stream, clock, seen = io.StringIO(), SetClock(), list[Answered]()
     root = logging.getLogger()
