@@ -30,8 +30,9 @@ from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
 from dialer.loops import rare_collections, run_on_loop
 from dialer.monitoring import Monitor, tracing
-from dialer.ports import CampaignCounts, Clock, IntakeCounts, Ledger, ResultSink
+from dialer.ports import CampaignCounts, Clock, IntakeCounts
 from dialer.receiving import webhooks_served
+from dialer.results_log import check_log
 from dialer.rulebook import Rulebook
 from dialer.settings import Loaded, Settings
 from dialer.settings.problems import without_password
@@ -218,7 +219,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) 
     campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
     results = Path(settings.results.dir) / f"{request.campaign}.jsonl"
     sink = stack.enter_context(JsonlLog(results))
-    await _check_log(ledger, campaign_id, sink, results)
+    await check_log(ledger, campaign_id, results)
     rejects = stack.enter_context(RejectsFile(results.with_suffix(".rejects.csv")))
     before = await ledger.counts(campaign_id)
     return _Parts(clock, simulator, retell, api, ledger, campaign_id, before, results, sink, rejects)
@@ -261,16 +262,6 @@ async def _summary(
         interrupted=stopping is not None and stopping.why == INTERRUPTED,
         hours_notice=hours_notice(settings),
     )
-
-
-async def _check_log(ledger: Ledger, campaign_id: CampaignId, sink: ResultSink, path: Path) -> None:
-    """Raise `BadInput` if the results log is ahead of the ledger: then it is another ledger's."""
-    last = sink.last_seq()
-    if last and not await ledger.results_after(campaign_id, last - 1, 1):
-        raise BadInput(
-            f"results log {path} ends with line {last}, which this ledger does not have: it belongs to "
-            "another ledger. Give this campaign another --results or --campaign, or move the log away"
-        )
 
 
 @asynccontextmanager

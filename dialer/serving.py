@@ -35,6 +35,7 @@ from dialer.incoming import queue_taken
 from dialer.loops import rare_collections, run_on_loop
 from dialer.monitoring import Monitor, WorkerState, tracing
 from dialer.receiving import webhooks_served
+from dialer.results_log import check_log
 from dialer.rulebook import Rulebook
 from dialer.settings import Settings
 from dialer.web.api import Answered
@@ -184,9 +185,10 @@ class _Serving:
     @asynccontextmanager
     async def _campaign(self, name: str, campaign_id: CampaignId) -> AsyncIterator[Campaign]:
         """One of the ledger's campaigns, with its own rules and log."""
-        del campaign_id
         rulebook = Rulebook(self._settings, name, self._clock.now())
         sink = SharedLog(self._folder, name)
+        if sink.path is not None:
+            await check_log(self._ledger, campaign_id, sink.path)
         campaign = Campaign(
             name,
             self._ledger,

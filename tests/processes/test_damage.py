@@ -85,7 +85,22 @@ def test_an_older_ledger_under_a_newer_log(half_done: HalfDone, tmp_path: Path) 
     shutil.copy(place.database, tmp_path / "back-up.db")
     assert place.run_to_end("--limit", "1").code == 0
     shutil.copy(tmp_path / "back-up.db", place.database)
-    refused(half_done, "another ledger", code=2)
+    refused(half_done, "an older copy", "put the newest ledger back", code=2)
+
+
+def test_an_older_ledger_that_went_on_under_a_log_of_the_other(half_done: HalfDone, tmp_path: Path) -> None:
+    """Both have lines of the same numbers, and not the same ones."""
+    _, place = half_done
+    shutil.copy(place.database, tmp_path / "back-up.db")
+    before = place.log.read_bytes()
+    assert place.run_to_end("--limit", "1").code == 0
+    newer = place.log.read_bytes()
+    shutil.copy(tmp_path / "back-up.db", place.database)
+    place.log.write_bytes(before)
+    assert place.run_to_end("--limit", "2").code == 0
+    assert len(place.log.read_bytes().splitlines()) > len(newer.splitlines())
+    place.log.write_bytes(newer)
+    refused(half_done, "an older copy", "put the newest ledger back", code=2)
 
 
 def test_a_file_of_somebody_else_is_not_touched(half_done: HalfDone) -> None:

@@ -127,6 +127,23 @@ class JsonlLog:
         return start + keep, seq
 
 
+def last_line(path: Path) -> ResultLine | None:
+    """The last whole line of a log that others may write; None if there is none, or it cannot be read."""
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL_BYTES))
+            whole, _, _ = log.read(TAIL_BYTES).rpartition(b"\n")
+    except OSError:
+        return None
+    for line in reversed(whole.split(b"\n")):
+        seq = _seq_of(line)
+        if seq is not None:
+            return ResultLine(seq, line)
+    return None
+
+
 _OURS = b'{"seq":'
 _NEVER_IN_JSON = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 _WAY_OUT = "move the file away; it is written anew from the ledger"

@@ -71,6 +71,11 @@ class SharedLog:
         self._seq: int | None = None
         """Where it ended when it was closed for another one."""
 
+    @property
+    def path(self) -> Path | None:
+        """None: no file can have the campaign's name."""
+        return self._path if self._is_named else None
+
     def last_seq(self) -> int:
         """As `JsonlLog`; while another process writes the log, there is nothing to write.
 
