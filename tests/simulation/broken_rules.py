@@ -87,6 +87,13 @@ def asks_the_wall_clock_for_a_keys_age(campaign: Campaign) -> None:
     placer._age_of = lambda attempt: lambda: placer._clock.now() - attempt.claimed_at
 
 
+def asks_nothing_at_the_first_byte(campaign: Campaign) -> None:
+    async def at_once(*_: object) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    campaign._lives._placer._at_the_first_byte = at_once  # type: ignore[method-assign]
+
+
 class WritesNoRepeat(CrashingLedger):
     async def update(self, update: AttemptUpdate) -> None:
         if update.state is AttemptState.UNCERTAIN and update.error is None:
@@ -99,6 +106,7 @@ BROKEN: Mapping[str, Broken] = {
     "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 34),
     "429-of-a-repeat": Broken(Parts(alter=takes_a_repeats_429_for_no_call), 16),
     "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 34),
+    "first-byte": Broken(Parts(alter=asks_nothing_at_the_first_byte), 9),
     "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 5),
     "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), None),
 }

@@ -11,8 +11,6 @@ from tests.simulation.acts import Act, What
 from tests.simulation.wire import Ways, Weather
 
 STEPS_S = (3600.0, -3600.0, 900.0, 40.0, -40.0, 3.0, -3.0)
-SLOW_CONNECTIONS = False
-"""Whether connections cost time: what is counted before its connection exists breaks its promise then."""
 NEAR = Ways()
 CREATE = (
     *(CreateFault.RATE_LIMITED, CreateFault.ERROR_BEFORE, CreateFault.DROP_BEFORE),
@@ -108,8 +106,7 @@ def draw_trouble(chance: Random, account: Account, faults: Faults, honoured: boo
         (Change(0.0, account=(("used_by_others", limit),)), Change(0.0, account=(("used_by_others", 0),))),
         (Change(0.0, account=(("paid", False),)), Change(0.0, account=(("paid", True),))),
     ]
-    if SLOW_CONNECTIONS:
-        troubles.append((Change(0.0, weather=Weather.STALLS), Change(0.0, weather=Weather.FINE)))
+    troubles.append((Change(0.0, weather=Weather.STALLS), Change(0.0, weather=Weather.FINE)))
     if honoured:  # what is held may arrive later than any settle time
         troubles.append((Change(0.0, weather=Weather.HOLDS), Change(0.0, weather=Weather.FINE)))
     return chance.choice(troubles)
@@ -124,7 +121,7 @@ def draw_steps(chance: Random, horizon_s: float) -> tuple[tuple[float, float], .
 
 def draw_ways(chance: Random) -> Ways:
     """In most runs the network costs nothing; in few it is far away."""
-    if not SLOW_CONNECTIONS or chance.random() < 0.6:
+    if chance.random() < 0.6:
         return NEAR
     return Ways(
         name_s=chance.choice((0.0, 0.02, 0.5)),
