@@ -351,6 +351,25 @@ class Ledger(Protocol):
         """The attempts in these states, oldest first."""
         ...
 
+    async def left_beside(self, campaign_id: CampaignId, call_max_s: float, now: float) -> Sequence[Attempt]:
+        """Attempts of the account's other campaigns that nobody closed and that may be live calls.
+
+        An attempt may be one for `call_max_s` after its last request. Rehearsals have an account of their
+        own.
+        """
+        ...
+
+    async def answered_calls(self, like: CampaignId | None = None) -> Sequence[CallId]:
+        """Calls of all campaigns of the account that were placed and whose end nobody has heard.
+
+        `like`: of the account of that campaign, which may be a rehearsal's.
+        """
+        ...
+
+    async def has_dialled(self) -> bool:
+        """Whether any request of any campaign may have left before."""
+        ...
+
     async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
         """Result lines with a higher sequence number, in order."""
         ...

@@ -74,6 +74,10 @@ class Sharing(Protocol):
         """Attempts of all workers that may be live calls."""
         ...
 
+    async def answered_calls(self, like: CampaignId | None = None) -> Sequence[CallId]:
+        """See `ports.Ledger`."""
+        ...
+
     async def placed_beside(self, known: Collection[AttemptId]) -> Sequence[Attempt]:
         """Placed attempts, whoever placed them, but those that are known."""
         ...

@@ -24,6 +24,7 @@ from dialer.domain.screening import Screen
 from dialer.engine.account import Account
 from dialer.engine.analyses import Analyses
 from dialer.engine.attempt import Lives
+from dialer.engine.beside import Beside
 from dialer.engine.crew import ENDS, Crew
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
@@ -118,6 +119,7 @@ class Campaign:
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
         )
         self._strangers = Strangers(self._meet)
+        self.beside = Beside(self.slots, self.tracker, clock)
         self._lives = self._make_lives(chance)
         self.under_way = self._make_under_way()
         self._dispatcher = self._make_dispatcher(chance)
@@ -192,6 +194,7 @@ class Campaign:
             self._api,
             self.slots,
             self.tracker,
+            answered=partial(self._ledger.answered_calls, campaign_id),
             refresh_s=config.refresh_s,
             recover_s=config.recover_s,
             on_blocked=self._on_blocked,
@@ -297,10 +300,16 @@ class Campaign:
             await intake.run(campaign_id, self._due.now)
 
     async def _resume(self, campaign_id: CampaignId) -> None:
-        """Go on with what an earlier process left open; it takes its slots before anything new."""
-        left_open = await self._ledger.open_attempts(campaign_id, OPEN_ATTEMPTS)
-        if left_open or await self._ledger.results_after(campaign_id, 0, 1):
+        """Go on with what an earlier process left open; it takes its slots before anything new.
+
+        So do the calls that it left in other campaigns: they are the account's, too.
+        """
+        if await self._ledger.has_dialled():
             self.pace.assume_full()
+        call_max_s = self._config.tracking.call_max_s
+        left = await self._ledger.left_beside(campaign_id, call_max_s, self._clock.now())
+        self.beside.hold(left, call_max_s, self._beside)
+        left_open = await self._ledger.open_attempts(campaign_id, OPEN_ATTEMPTS)
         for attempt in left_open:
             self.under_way.take_over(attempt)
         for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):

@@ -16,6 +16,7 @@ import anyio
 
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
+from dialer.engine.account import OTHERS_LOOK_S, look_at
 from dialer.engine.events import AttemptClosed, CallPlaced, Event, Observe, RequestHeld, SlotsChanged
 from dialer.engine.slots import Ceiling
 from dialer.engine.tracking import Tracker, TrackingConfig
@@ -248,18 +249,20 @@ class Crew:
 
     async def _keep_slots(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
         while True:
-            await anyio.sleep(self._config.refresh_s)
+            refresh_s = self._config.refresh_s
+            doubtful = self._ceiling.wants_another_look
+            await anyio.sleep(min(OTHERS_LOOK_S, refresh_s) if doubtful else refresh_s)
             await self._ask_account(on_blocked)
 
     async def _ask_account(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
         try:
-            capacity = await self._api.capacity()
+            capacity, ours = await look_at(self._api, self._ledger.answered_calls)
         except AccountBlocked as error:
             await on_blocked(error)
         except CallError:
             return  # what was known of the account holds until it answers
         else:
-            self._ceiling.account_says(capacity, await self._live_calls())
+            self._ceiling.account_says(capacity, ours)
             self._tell_slots("the account's limit")
 
     async def _shrink_slots(self) -> None:

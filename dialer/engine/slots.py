@@ -69,6 +69,30 @@ class Slot:
     """It was not waited for."""
 
 
+OTHERS_LOOKS = 3
+"""Looks at the account in a row that have to show fewer calls of others, before there are fewer."""
+
+
+class Others:
+    """How many calls on the account are not ours: more at once, fewer only when several looks agree."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._fewer: list[int] = []
+
+    @property
+    def may_be_fewer(self) -> bool:
+        """The last look said so; the next ones decide."""
+        return bool(self._fewer)
+
+    def seen(self, calls: int) -> None:
+        """A look showed so many."""
+        self._fewer = [*self._fewer, calls] if calls < self.calls else []
+        self.calls = max(self.calls, calls)
+        if len(self._fewer) == OTHERS_LOOKS:
+            self.calls, self._fewer = max(self._fewer), []
+
+
 class Ceiling:
     """How many calls at once are allowed: the lowest of what is configured, what the account leaves us, and
     what it just showed. It does not count the calls itself."""
@@ -79,6 +103,7 @@ class Ceiling:
         self._recover_s = recover_s
         self._burst = burst
         self._account: int | None = None
+        self._others = Others()
         self._shown: int | None = None
         self._shrunk_at = 0.0
 
@@ -92,18 +117,24 @@ class Ceiling:
     def _allowed(self) -> int:
         return self._configured if self._account is None else min(self._configured, self._account)
 
-    def account_says(self, capacity: Capacity, calls: int) -> None:
+    @property
+    def wants_another_look(self) -> bool:
+        """The last look showed fewer calls of others than the ones before."""
+        return self._others.may_be_fewer
+
+    def account_says(self, capacity: Capacity, ours: int) -> None:
         """Take over what get-concurrency said: its limit less inbound's share and others' calls.
 
-        `calls`: ours.
+        `ours`: as `account.look_at` counts them.
         """
         if capacity.limit is None:
             return
         limit = capacity.limit
         if self._burst and capacity.burst_limit is not None:
             limit = max(limit, capacity.burst_limit)
-        others = max(0, (capacity.in_use or 0) - calls)
-        self._account = limit - capacity.reserved_inbound - others
+        if capacity.in_use is not None:
+            self._others.seen(max(0, capacity.in_use - ours))
+        self._account = limit - capacity.reserved_inbound - self._others.calls
         self._forget()
 
     def configure(self, configured: int) -> None:
@@ -180,9 +211,14 @@ class Slots:
         else:
             self._room.leave()
 
-    def account_says(self, capacity: Capacity) -> None:
+    @property
+    def wants_another_look(self) -> bool:
+        """See `Ceiling.wants_another_look`."""
+        return self._ceiling.wants_another_look
+
+    def account_says(self, capacity: Capacity, ours: int) -> None:
         """See `Ceiling.account_says`."""
-        self._ceiling.account_says(capacity, self._calls)
+        self._ceiling.account_says(capacity, ours)
         self._apply("the account's limit")
 
     def configure(self, configured: int) -> None:

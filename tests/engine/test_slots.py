@@ -80,7 +80,7 @@ async def test_a_slot_that_only_waits_for_a_job_is_no_call() -> None:
     bench = Bench(10)
     await bench.fill(4)
     waiting = [await bench.slots.acquire() for _ in range(3)]
-    bench.slots.account_says(Capacity(limit=10, in_use=7))
+    bench.slots.account_says(Capacity(limit=10, in_use=7), ours=4)
     assert bench.slots.limit == 7, "three calls are not ours"
     bench.slots.shrink()
     assert bench.slots.limit == 3
@@ -108,7 +108,7 @@ async def test_several_refusals_at_once_and_the_last_slot() -> None:
 async def test_no_slot_is_given_while_more_than_the_limit_are_out() -> None:
     bench = Bench(6)
     held = await bench.fill(6)
-    bench.slots.account_says(Capacity(limit=3, in_use=6))
+    bench.slots.account_says(Capacity(limit=3, in_use=6), ours=6)
     got: list[Slot] = []
 
     async def wait() -> None:
@@ -120,7 +120,7 @@ async def test_no_slot_is_given_while_more_than_the_limit_are_out() -> None:
         for slot in held[:3]:
             bench.slots.release(slot)
             await anyio.sleep(1)
-        bench.slots.account_says(Capacity(limit=3, in_use=3))
+        bench.slots.account_says(Capacity(limit=3, in_use=3), ours=3)
         assert (bench.slots.in_use, got) == (3, [])
         bench.slots.release(held[3])
         await anyio.sleep(1)
@@ -182,31 +182,31 @@ async def test_a_call_that_exists_takes_its_slot_before_those_who_wait() -> None
 async def test_what_the_account_leaves_us(capacity: Capacity, burst: bool, slots: int) -> None:
     bench = Bench(30, burst=burst)
     await bench.fill(3)
-    bench.slots.account_says(capacity)
+    bench.slots.account_says(capacity, ours=3)
     assert bench.slots.limit == slots
 
 
 @in_virtual_time
 async def test_an_account_that_says_nothing_more_leaves_what_was_known() -> None:
     bench = Bench(30)
-    bench.slots.account_says(Capacity(limit=20, in_use=0))
-    bench.slots.account_says(Capacity(limit=None, in_use=5))
+    bench.slots.account_says(Capacity(limit=20, in_use=0), ours=0)
+    bench.slots.account_says(Capacity(limit=None, in_use=5), ours=0)
     assert bench.slots.limit == 20
-    bench.slots.account_says(Capacity(limit=25, in_use=0))
+    bench.slots.account_says(Capacity(limit=25, in_use=0), ours=0)
     assert bench.slots.limit == 25
 
 
 @in_virtual_time
 async def test_the_account_grows_while_it_recovers() -> None:
     bench = Bench(30)
-    bench.slots.account_says(Capacity(limit=10, in_use=0))
+    bench.slots.account_says(Capacity(limit=10, in_use=0), ours=0)
     await bench.fill(5)
     bench.slots.shrink()
-    bench.slots.account_says(Capacity(limit=20, in_use=5))
+    bench.slots.account_says(Capacity(limit=20, in_use=5), ours=5)
     assert bench.slots.limit == 4, "what it showed goes before what it says"
-    bench.slots.account_says(Capacity(limit=3, in_use=5))
+    bench.slots.account_says(Capacity(limit=3, in_use=5), ours=5)
     assert bench.slots.limit == 3
-    bench.slots.account_says(Capacity(limit=20, in_use=5))
+    bench.slots.account_says(Capacity(limit=20, in_use=5), ours=5)
     assert bench.slots.limit == 20, "the account came down to us: there is nothing left to recover"
 
 
@@ -223,6 +223,45 @@ async def test_no_room_means_no_claims_until_the_account_says_otherwise() -> Non
         assert p.tally.claimed >= 6
     assert w.report.peak_live == 6
     assert w.report.refusals == {}
+
+
+@in_virtual_time
+async def test_others_are_more_at_once_and_fewer_only_when_three_looks_agree() -> None:
+    bench = Bench(30)
+
+    def look(in_use: int, ours: int) -> tuple[int, bool]:
+        bench.slots.account_says(Capacity(limit=20, in_use=in_use), ours)
+        return bench.slots.limit, bench.slots.wants_another_look
+
+    assert look(9, ours=4) == (15, False)
+    assert look(5, ours=4) == (15, True)
+    assert look(12, ours=4) == (12, False), "more at once, and what was seen before counts no more"
+    assert look(6, ours=4) == (12, True)
+    assert look(7, ours=4) == (12, True)
+    assert look(5, ours=4) == (17, False), "as many as the most of the three"
+
+
+@pytest.mark.parametrize("webhooks", [True, False], ids=["webhooks", "none"])
+@in_virtual_time
+async def test_calls_that_ended_unheard_do_not_hide_the_calls_of_others(webhooks: bool) -> None:
+    """Nobody hears of an end for half a minute, while every look shows how many calls there are."""
+    account = Account(concurrency_limit=20, used_by_others=10, ring_s=1, talk_s=8, talk_sigma=0)
+    async with world(account, webhooks=webhooks) as w:
+        if webhooks:
+            w.sim.set_account(webhook_delay_s=25.0)
+        await w.run(answering(150), slots=20, cps=10, poll_s=30.0, poll_with_webhooks_s=30.0, refresh_s=5.0)
+        assert w.report.peak_concurrency <= 20
+        assert w.report.refusals == {}
+
+
+@in_virtual_time
+async def test_requests_that_have_not_left_do_not_hide_the_calls_of_others() -> None:
+    account = Account(concurrency_limit=20, used_by_others=10, ring_s=5, talk_s=60)
+    async with world(account) as w:
+        async with w.running(answering(60), slots=20, cps=20, refresh_s=5.0, source=None) as p:
+            p.campaign.pace.hold("nothing leaves", 40.0)
+        assert w.report.peak_concurrency <= 20
+        assert w.report.refusals == {}
 
 
 @pytest.mark.parametrize("form", ["http", "call_error", "both"])

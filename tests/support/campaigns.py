@@ -138,14 +138,17 @@ class Process:
 
     async def audit(self) -> None:
         """What must hold whenever a process has ended by itself."""
-        balance = await self.ledger.balance(NAME, self.campaign_id)
+        name = self.campaign.name
+        balance = await self.ledger.balance(name, self.campaign_id)
         assert balance.problems() == []
         self.jobs = +Counter(balance.jobs)
         stored = await self.ledger.results_after(self.campaign_id, 0, 1_000_000)
-        assert self.world.log.lines == stored, "the results log has the ledger's lines"
+        log = self.world.log if name == NAME else self.world.other_logs[name]
+        assert log.lines == stored, "the results log has the ledger's lines"
         assert self.campaign._dispatcher.in_flight == 0, "every permit was given back"
         unknown = await self.ledger.open_attempts(self.campaign_id, frozenset({AttemptState.UNKNOWN}))
-        assert self.campaign.slots.in_use <= len(unknown), "only unknown attempts may hold slots"
+        held = len(unknown) + self.campaign.beside.count
+        assert self.campaign.slots.in_use <= held, "only unknown attempts and other campaigns' may hold slots"
         if self.campaign.stopping is None and self.campaign._config.limit is None:
             assert self.jobs[JobState.OPEN] == self.jobs[JobState.BUSY] == 0, "it was not finished"
 
@@ -163,6 +166,8 @@ class World:
     seed: int
     allows_doubles: bool
     log: Log = field(default_factory=Log)
+    other_logs: dict[str, Log] = field(default_factory=dict)
+    """Of other campaigns, by name."""
     processes: list[Process] = field(default_factory=list)
 
     @property
@@ -202,6 +207,7 @@ class World:
         sends_key: bool = True,
         on_event: Callable[[Event], None] | None = None,
         connects_in: Callable[[], float] | None = None,
+        name: str = NAME,
         **overrides: Any,
     ) -> AsyncIterator[Process]:
         """A process at work; leaving the context waits for its end. `overrides` as in `people.config`.
@@ -223,11 +229,13 @@ class World:
             api = await stack.enter_async_context(open_api(retell, connections_max=100))
             if connects_in is not None:
                 make_slow(api, connects_in)
-            campaign_id = await ledger.open_campaign(NAME, self.clock.now(), simulated=True)
-            opening = await ledger.balance(NAME, campaign_id)
+            campaign_id = await ledger.open_campaign(name, self.clock.now(), simulated=True)
+            opening = await ledger.balance(name, campaign_id)
             assert opening.problems() == [], "the books balance whenever somebody looks"
             read = source or Listed(rows)
-            process = self._process(ledger, api, campaign_id, read, rows_max, on_event, config(**overrides))
+            process = self._process(
+                name, ledger, api, campaign_id, read, rows_max, on_event, config(**overrides)
+            )
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(process.work)
             yield process
@@ -239,6 +247,7 @@ class World:
 
     def _process(
         self,
+        name: str,
         ledger: SqlLedger,
         api: CallApi,
         campaign_id: CampaignId,
@@ -256,7 +265,8 @@ class World:
                 on_event(event)
 
         chance = Random(f"{self.seed}/{len(self.processes)}")
-        campaign = Campaign(NAME, ledger, api, self.log, self.clock, chance, made, observe)
+        log = self.log if name == NAME else self.other_logs.setdefault(name, Log())
+        campaign = Campaign(name, ledger, api, log, self.clock, chance, made, observe)
         intake = Intake(ledger, source, self.clock, rows_max=rows_max, refuse=refused.append, observe=observe)
         process = Process(campaign, campaign_id, ledger, intake, self, tally, events, refused)
         self.processes.append(process)

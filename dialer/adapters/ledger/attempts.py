@@ -6,9 +6,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.facts import moment, numbers_facts
+from dialer.adapters.ledger.moved import IS_HERE
 from dialer.adapters.ledger.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
-from dialer.adapters.ledger.tables import attempt, job
-from dialer.domain.calls import Attempt, CampaignId
+from dialer.adapters.ledger.tables import NOT_CLOSED, attempt, campaign, job
+from dialer.domain.calls import Attempt, CallId, CampaignId
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.screening import UNHEARD_OF
 
@@ -28,6 +29,44 @@ def attempts_in(
             attempt.c.state.in_([state.value for state in states]),
         ),
     )
+
+
+def left_beside(conn: sa.Connection, campaign_id: CampaignId, call_max_s: float, now: float) -> list[Attempt]:
+    """See `ports.Ledger`."""
+    since = now - call_max_s
+    wanted = sa.select(attempt.c.id).where(
+        NOT_CLOSED,
+        sa.or_(attempt.c.last_sent_at > since, attempt.c.placed_at > since),
+        attempt.c.campaign_id != campaign_id,
+        attempt.c.campaign_id.in_(_on_the_account_of(campaign_id)),
+    )
+    ids = list(conn.scalars(wanted))
+    return stored_attempts(conn, attempt.c.id.in_(ids)) if ids else []
+
+
+def answered_calls(conn: sa.Connection, like: CampaignId | None) -> list[CallId]:
+    """See `ports.Ledger`."""
+    wanted = sa.select(attempt.c.call_id).where(
+        NOT_CLOSED,
+        attempt.c.state == AttemptState.PLACED.value,
+        attempt.c.call_id.is_not(None),
+        attempt.c.campaign_id.in_(_on_the_account_of(like)),
+    )
+    return [CallId(row[0]) for row in conn.execute(wanted)]
+
+
+def has_dialled(conn: sa.Connection) -> bool:
+    """See `ports.Ledger`."""
+    return conn.execute(sa.select(attempt.c.id).limit(1)).first() is not None
+
+
+def _on_the_account_of(campaign_id: CampaignId | None) -> sa.Select[tuple[int]]:
+    """Campaigns whose calls are on the same account: all rehearsals, or all that are none."""
+    simulated: sa.ColumnElement[bool] = sa.false()
+    if campaign_id is not None:
+        like = campaign.alias()
+        simulated = sa.select(like.c.simulated).where(like.c.id == campaign_id).scalar_subquery()
+    return sa.select(campaign.c.id).where(campaign.c.simulated == simulated, IS_HERE)
 
 
 def stored_attempts(conn: sa.Connection, wanted: sa.ColumnElement[bool]) -> list[Attempt]:

@@ -148,6 +148,15 @@ class SqlLedger:
         ):
             pass
 
+    async def left_beside(self, campaign_id: CampaignId, call_max_s: float, now: float) -> Sequence[Attempt]:
+        return await self._read(lambda conn: attempts.left_beside(conn, campaign_id, call_max_s, now))
+
+    async def answered_calls(self, like: CampaignId | None = None) -> Sequence[CallId]:
+        return await self._read(lambda conn: attempts.answered_calls(conn, like))
+
+    async def has_dialled(self) -> bool:
+        return await self._read(attempts.has_dialled)
+
     async def results_after(self, campaign_id: CampaignId, seq: int, rows_max: int) -> Sequence[ResultLine]:
         return await self._read(lambda conn: reads.results_after(conn, campaign_id, seq, rows_max))
 
