@@ -82,21 +82,28 @@ def _calls(summary: "Summary", how: str) -> str:
     return f"{words.count(made)}{how}, {words.count(now)} of them in this run, {took}"
 
 
+def _unread(summary: "Summary") -> Iterator[str]:
+    if summary.read_in_part:
+        how_many = "an unknown number of" if summary.unread is None else words.count(summary.unread)
+        yield f"{how_many} rows not read yet: run the same command again"
+
+
 def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str]:
     """What to do about what is left; nothing if nothing is.
 
     `begins_anew`: the same command would not go on with this campaign; see `simulation.has_own_ledger`.
     """
-    if summary.read_in_part:
-        how_many = "an unknown number of" if summary.unread is None else words.count(summary.unread)
-        yield f"{how_many} rows not read yet: run the same command again"
     jobs = summary.counts.jobs
     still_open = jobs.get(JobState.OPEN, 0) + jobs.get(JobState.BUSY, 0)
-    if summary.stopped and not summary.interrupted and summary.way_out:
+    is_stopped = bool(summary.stopped and not summary.interrupted and summary.way_out)
+    if is_stopped:
         yield summary.way_out
         if still_open:
             yield f"{words.count(still_open)} still open, until then"
-    elif still_open:
+        yield from _unread(summary)
+    else:
+        yield from _unread(summary)
+    if still_open and not is_stopped:
         again = "a simulation begins anew each time, unless it is given a --ledger to keep"
         go_on = again if begins_anew else "run the same command again to go on"
         yield f"{words.count(still_open)} still open: {go_on}"

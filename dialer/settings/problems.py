@@ -26,7 +26,8 @@ def unknown(given: Given) -> str:
     of_variables = given.name.startswith("DIALER_")
     names = list(VARIABLES) if of_variables else [name for name in FIELDS if name not in SECRETS]
     last = given.name.rpartition("__" if of_variables else ".")[2]
-    same_word = [name for name in names if re.fullmatch(rf"(.*(__|\.|DIALER_))?{re.escape(last)}", name)]
+    start = r"(.*(__|\.|DIALER_|RETELL_))?"
+    same_word = [name for name in names if re.fullmatch(start + re.escape(last), name)]
     near = difflib.get_close_matches(given.name, same_word or names, n=1, cutoff=0.0 if same_word else 0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
     if near and "." in given.name and "." not in near[0]:

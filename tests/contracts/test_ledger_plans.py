@@ -38,7 +38,9 @@ async def plans(desk: Desk, step: Any) -> list[Step]:
         driver.set_trace_callback(None)
 
     def explain(conn: sa.Connection) -> list[Step]:
-        texts = [bound(each) for each in executed if not each.startswith(("BEGIN", "COMMIT"))]
+        # SQLite writes an infinite value as no literal that it could read
+        written = [re.sub(r"\b-?Inf\b", "9e999", each) for each in executed]
+        texts = [bound(each) for each in written if not each.startswith(("BEGIN", "COMMIT"))]
         asked = [
             (each, driver.execute(f"EXPLAIN QUERY PLAN {each}", [None] * each.count("?"))) for each in texts
         ]

@@ -45,6 +45,7 @@ def calm_plan(*, slots: int = 20, **changes: Any) -> Plan:
         lives=(Life(slots),),
         changes=(),
         steps=(),
+        acts=(),
         config=replace(
             config,
             cps=5.0,
