@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.decisions import Chain
 from dialer.adapters.ledger.desk import Desk
+from dialer.adapters.ledger.facts import Moment
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.domain.calls import Attempt, CallId, CallJob, CallNews, CampaignId, IntakeId, OpenJob
 from dialer.domain.errors import CallUncertain
@@ -21,6 +22,7 @@ from dialer.domain.screening import Dial, Screen
 from dialer.engine.campaign import Campaign
 from dialer.engine.placing import Placement
 from dialer.engine.slots import Slot
+from dialer.engine.tracking import Followed
 from dialer.ports import Finish, IntakeCounts, ResultSink
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
@@ -79,12 +81,12 @@ def repeats_at_once(campaign: Campaign) -> None:
     placer = campaign._lives._placer
     real = placer.send
 
-    async def send(attempt: Attempt) -> Placement | CallUncertain:
-        answer = await real(attempt)
+    async def send(attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
+        answer = await real(attempt, followed)
         if not isinstance(answer, CallUncertain):
             return answer
         body = orjson.loads(attempt.body) | {"idempotency_key": f"again-{attempt.id}"}
-        return await real(replace(attempt, body=orjson.dumps(body)))
+        return await real(replace(attempt, body=orjson.dumps(body)), followed)
 
     placer.send = send  # type: ignore[method-assign]
 
@@ -123,6 +125,12 @@ def has_no_pace(campaign: Campaign) -> None:
     async def gate(*asked: object) -> None:
         await anyio.lowlevel.checkpoint()
 
+    async def until_it_may_leave(*asked: object) -> bool:
+        await anyio.lowlevel.checkpoint()
+        return True
+
+    campaign.pace.until_it_may_leave = until_it_may_leave  # type: ignore[method-assign]
+    campaign.pace.leaves = lambda *asked: True  # type: ignore[method-assign]
     campaign.pace.gate = gate  # type: ignore[method-assign]
     campaign.pace.token = token  # type: ignore[method-assign]
 
@@ -239,8 +247,10 @@ class MuteDesk(Desk):
 class SlipperyDesk(Desk):
     """Begins its record of decisions anew with each claim's transaction, under numbers that go on."""
 
-    def __init__(self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float) -> None:
-        super().__init__(conn, campaign_id, screen, now)
+    def __init__(
+        self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float, live: Moment
+    ) -> None:
+        super().__init__(conn, campaign_id, screen, now, live)
         self._chain = Chain(campaign_id, self._was.decisions, None)
 
 
