@@ -114,7 +114,7 @@ def test_what_the_rules_go_by(file: Store) -> None:
         assert "SEARCH attempt USING INDEX attempt_time (campaign_id=? AND claimed_at>?)" in first
         today = plan_of(found, "attempt.from_number = ?")
         assert "SEARCH attempt USING INDEX attempt_time (campaign_id=? AND claimed_at>?)" in today
-        under_way = plan_of(found, "attempt.state IN")
+        under_way = plan_of([step for step in found if "GROUP BY" not in step[0]], "attempt.state IN")
         assert "SEARCH attempt USING INDEX attempt_open (campaign_id=?)" in under_way
         for table in ("line", "money", "suppressed", "decision"):
             assert not [plan for _, plan in found if f"SCAN {table}" in plan]
