@@ -198,7 +198,9 @@ class World:
     def _new_call(
         self, kind: Kind, body: Json, name: str, now: float, *, script: Script | None = None
     ) -> Call:
-        digest = hashlib.blake2b(f"{self.seed}/{name}".encode(), digest_size=16).hexdigest()
+        # no id is given twice, also not by another simulator of the same seed: a ledger may know both
+        whose = f"{self.seed}/{name}/{body.get('metadata')}"
+        digest = hashlib.blake2b(whose.encode(), digest_size=16).hexdigest()
         late = self._hit("listing_late", name)
         lag_s = self.faults.listing_late_s if late else self.account.listing_lag_s
         call = Call(
