@@ -226,7 +226,6 @@ class _Serving:
             *self._told.observers(name),
             *self._monitor.observers_of(name),
             *self._traced(name, self._clock),
-            self._crew.observe,
         )
 
         def tell(event: Event) -> None:

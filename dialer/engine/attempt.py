@@ -89,8 +89,10 @@ class Lives:
         on_effect: Callable[[Effect, str], Awaitable[None]],
         on_blocked: Callable[[CallError], Awaitable[None]],
         on_full: Callable[[], None],
+        on_room: Callable[[float | None], None],
     ) -> None:
-        """`on_full`: the account refused a call for want of room."""
+        """`on_full`: the account refused a call for want of room. `on_room`: a request was answered or an
+        attempt closed, so that a claim may get what it waited for; with the time its job is due again."""
         self._ledger = ledger
         self._placer = placer
         self._tracker = tracker
@@ -101,6 +103,7 @@ class Lives:
         self._on_effect = on_effect
         self._on_blocked = on_blocked
         self._on_full = on_full
+        self._on_room = on_room
         self._followed: set[Followed] = set()
         self._resting: set[anyio.CancelScope] = set()
         self._stopped = False
@@ -259,6 +262,7 @@ class Lives:
     async def _follow_call(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
         news, now, was = placed.news, self._clock.now(), attempt.state
         attempt = attempt.placed(news.call_id, now)
+        self._on_room(None)
         self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
         if attempt.job.job.kind is not JobKind.PHONE_CALL:
             done = Final(JobState.DONE)
@@ -387,6 +391,7 @@ class Lives:
                 breakers=self._screen().breakers,
             )
         )
+        self._on_room(due_at)
         self._observe(
             AttemptClosed(
                 attempt, close.how.state, close.outcome, job_state, due_at, close.news, close.error, now

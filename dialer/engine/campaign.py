@@ -25,17 +25,15 @@ from dialer.engine.account import Account
 from dialer.engine.analyses import Analyses
 from dialer.engine.attempt import Lives
 from dialer.engine.beside import Beside
-from dialer.engine.crew import ENDS, Crew
+from dialer.engine.crew import Crew
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
-    AttemptClosed,
     AttemptUncertain,
     CampaignChanged,
     CampaignFailing,
     CampaignHeld,
     CampaignPart,
     CampaignStopping,
-    Event,
     Observe,
 )
 from dialer.engine.intake import Intake
@@ -102,13 +100,19 @@ class Campaign:
         self._config = config
         self._screen = config.screen
         self._due = Due(clock)
-        self._observers = observe
+        self._observe = observe
         self._living: anyio.CancelScope | None = None
         self._background: anyio.abc.TaskGroup | None = None
         self._intake: Intake | None = None
         self._reading = anyio.CancelScope()
         self.stopping: CampaignStopping | None = None
-        self.pace = Pace(config.cps, burst_s=config.burst_s, guard_s=config.guard_s, observe=observe)
+        self.pace = Pace(
+            config.cps,
+            burst_s=config.burst_s,
+            guard_s=config.guard_s,
+            observe=observe,
+            on_hold=None if crew is None else crew.held,
+        )
         self.slots = Slots(
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
@@ -134,7 +138,7 @@ class Campaign:
             self._clock,
             chance,
             config.placing,
-            self._observers,
+            self._observe,
             screen=self._screen_at_the_gate,
             leave=None if self._crew is None else self._crew.leave,
         )
@@ -149,6 +153,7 @@ class Campaign:
             self._on_effect,
             self._on_blocked,
             self.slots.shrink if self._crew is None else self._crew.is_full,
+            self._on_room,
         )
 
     def _make_under_way(self) -> UnderWay:
@@ -325,12 +330,13 @@ class Campaign:
         assert self._background is not None  # noqa: S101 - set by run
         self._background.start_soon(work)
 
-    def _observe(self, event: Event) -> None:
-        if isinstance(event, ENDS):
+    def _on_room(self, due_at: float | None) -> None:
+        if self._crew is None:
             self.has_room()
-        if isinstance(event, AttemptClosed) and event.due_at is not None:
-            self._due.at(event.due_at)
-        self._observers(event)
+        else:
+            self._crew.has_room()
+        if due_at is not None:
+            self._due.at(due_at)
 
     def _on_log(self, why: str | None) -> None:
         self._observe(CampaignFailing(CampaignPart.RESULTS_LOG, why))

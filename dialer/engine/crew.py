@@ -17,7 +17,7 @@ import anyio
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
 from dialer.engine.account import OTHERS_LOOK_S, look_at
-from dialer.engine.events import AttemptClosed, CallPlaced, Event, Observe, RequestHeld, SlotsChanged
+from dialer.engine.events import Observe, SlotsChanged
 from dialer.engine.slots import Ceiling
 from dialer.engine.tracking import Tracker, TrackingConfig
 from dialer.ports import CallApi, Clock
@@ -38,8 +38,6 @@ LISTS, LISTS_PER_PERIOD, LISTS_PERIOD_S = "lists", 14, 10.5
 SWEEP = "sweep"
 NEWS_S = 0.05
 """News gathers for so long."""
-ENDS = (AttemptClosed, CallPlaced)
-"""What a claim may have waited for that got nothing: a slot, or the answer to a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +152,14 @@ class Crew:
         """The account refused a call for want of room."""
         self._full.set()
 
-    def observe(self, event: Event) -> None:
-        """A line that the API holds up holds up all workers; a place that is free is any campaign's."""
-        if isinstance(event, RequestHeld):
-            self._held.append(event.wait_s)
-            self._news.set()
-        elif isinstance(event, ENDS) and self._campaigns is not None:
+    def held(self, wait_s: float) -> None:
+        """The API holds up a campaign's requests: so are those of all workers."""
+        self._held.append(wait_s)
+        self._news.set()
+
+    def has_room(self) -> None:
+        """A call has ended, or a request was answered: any campaign may get the place."""
+        if self._campaigns is not None:
             self._campaigns.has_room()
 
     def configure(self, config: CrewConfig) -> None:

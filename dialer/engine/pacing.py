@@ -60,8 +60,20 @@ class _Window:
 class Pace:
     """One line's calls per second. All times are the loop's."""
 
-    def __init__(self, cps: float, *, burst_s: float, guard_s: float, observe: Observe) -> None:
-        """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period."""
+    def __init__(
+        self,
+        cps: float,
+        *,
+        burst_s: float,
+        guard_s: float,
+        observe: Observe,
+        on_hold: Callable[[float], None] | None = None,
+    ) -> None:
+        """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period.
+
+        `on_hold`: given the seconds of each hold, where it holds the account's other campaigns, too.
+        """
+        self._on_hold = on_hold
         self._burst_s = burst_s
         self._passed = _Window(guard_s)
         self._left = _Window(guard_s)
@@ -177,6 +189,8 @@ class Pace:
         until = loop_time() + wait_s
         if until > self._held_until:
             self._held_until = until
+            if self._on_hold is not None:
+                self._on_hold(wait_s)
             self._observe(RequestHeld(why, wait_s))
 
     def release(self) -> None:

@@ -208,6 +208,7 @@ class World:
         on_event: Callable[[Event], None] | None = None,
         connects_in: Callable[[], float] | None = None,
         name: str = NAME,
+        observed: bool = True,
         **overrides: Any,
     ) -> AsyncIterator[Process]:
         """A process at work; leaving the context waits for its end. `overrides` as in `people.config`.
@@ -234,7 +235,7 @@ class World:
             assert opening.problems() == [], "the books balance whenever somebody looks"
             read = source or Listed(rows)
             process = self._process(
-                name, ledger, api, campaign_id, read, rows_max, on_event, config(**overrides)
+                name, ledger, api, campaign_id, read, rows_max, on_event, config(**overrides), observed
             )
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(process.work)
@@ -255,10 +256,13 @@ class World:
         rows_max: int,
         on_event: Callable[[Event], None] | None,
         made: Any,
+        observed: bool,
     ) -> Process:
         tally, events, refused = Tally(), list[tuple[float, Event]](), list[RejectedRow]()
 
         def observe(event: Event) -> None:
+            if not observed:
+                return
             events.append((anyio.current_time(), event))
             tally.observe(event)
             if on_event is not None:

@@ -57,6 +57,8 @@ class Worker:
     name: str
     api: CallApi
     made: CampaignConfig
+    observed: bool = True
+    """Somebody keeps its events."""
     service: Service = field(init=False)
     crew: Crew = field(init=False)
     events: list[tuple[str, Event]] = field(default_factory=list)
@@ -97,8 +99,8 @@ class Worker:
         w = self.world
 
         def observe(event: Event) -> None:
-            self.events.append((name, event))
-            self.crew.observe(event)
+            if self.observed:
+                self.events.append((name, event))
 
         def changed(_: Control) -> CampaignConfig:
             return self.made
@@ -192,7 +194,7 @@ class ServiceWorld:
         return bool((await self.jobs(campaign)).keys() & {JobState.OPEN, JobState.BUSY})
 
     @asynccontextmanager
-    async def working(self, **overrides: Any) -> AsyncIterator[Worker]:
+    async def working(self, *, observed: bool = True, **overrides: Any) -> AsyncIterator[Worker]:
         """A worker that serves; leaving stops it and waits for its end. `overrides` as in `people.config`."""
         retell = RetellConfig(api_key=KEY, base_url=self.sim.url, timeout_s=120.0, agent_id="agent_kit")
         made = config(**{"control_s": 0.5, "grace_s": GRACE_S, **overrides})
@@ -201,7 +203,7 @@ class ServiceWorld:
             api = await stack.enter_async_context(
                 open_api(retell, connections_max=100, before_list=before_list)
             )
-            worker = Worker(self, f"w{len(self.workers)}", api, made)
+            worker = Worker(self, f"w{len(self.workers)}", api, made, observed)
             self.workers.append(worker)
             tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(worker.work)
