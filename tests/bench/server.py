@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, path: bytes, body: bytes) -> None:
         counts = self._counts
-        if path.startswith(b"/v2/create-"):
+        if path.startswith((b"/v2/create-", b"/v3/create-")):
             counts.created_at.append(time.perf_counter())
             self._send(b"201 Created", self._created(path, body), counts.latency_s)
         elif path == b"/v3/list-calls":
