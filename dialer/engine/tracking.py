@@ -275,7 +275,7 @@ class Tracker:
             news = await self._api.get(call_id)
         except (CallNotStarted, CallUncertain, CallRefused):
             return  # the next sweep asks again; the others need not wait for this one
-        if news is not None:
+        if news is not None and news.call_id == call_id:
             self.heard(news)
         elif now - followed.since > self._config.call_max_s:
             followed.lost = True

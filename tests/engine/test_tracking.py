@@ -1,6 +1,7 @@
 """Hearing of ends: by webhook or by looking, in any order, any number of times."""
 
 import asyncio
+import json
 from dataclasses import replace
 from itertools import pairwise, permutations
 
@@ -15,7 +16,7 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, JobId, OpenJob
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.engine.events import AttemptClosed, CallPlaced
+from dialer.engine.events import AttemptClosed, AttemptParked, CallPlaced
 from dialer.engine.tracking import Tracker, TrackingConfig
 from dialer.rehearsal.loop import run_virtual
 from tests.engine.test_placing_limits import relay_of, says
@@ -224,3 +225,22 @@ async def test_a_look_that_is_cancelled_leaves_nothing_behind() -> None:
         assert not tracker._by_attempt
         assert not tracker._by_call
         assert asyncio.get_running_loop().time() < 10
+
+
+@in_virtual_time
+async def test_an_answer_about_another_call_is_no_word_on_this_one() -> None:
+    """Neither listed nor known, as far as anybody says: it is given up once no call could still go on."""
+    async with world(relayed=True) as w:
+
+        def forget() -> None:
+            other = {"call_id": "another", "call_status": "ongoing"}
+            nothing = b'{"items": [], "has_more": false}'
+            relay_of(w).always("list-calls", Twist(passes=False, status=200, body=nothing))
+            body = json.dumps(other).encode()
+            relay_of(w).always("get-call", Twist(passes=False, status=200, body=body))
+
+        relay_of(w).on("create", Twist(then=forget))
+        async with w.running([job()], call_max_s=300.0) as p:
+            await anyio.sleep(400)
+            assert [event.attempt.state for event in p.of(AttemptParked)] == [AttemptState.UNKNOWN]
+            p.campaign.stop("enough seen")
