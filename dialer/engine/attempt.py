@@ -304,8 +304,7 @@ class Lives:
         now, job = self._clock.now(), attempt.job
         if proof is not None:
             after: Again | Final = self._redial.put_back(job.claims, job.history, now)
-            how: _Unspent | _Ended = _Unspent(proof)
-            close = _Close(how, meaning.outcome, after, counts=False, news=news)
+            close = _Close(_Unspent(proof), meaning.outcome, after, counts=False, news=news)
         elif meaning.effect in RUNG:
             after = self._decide(meaning.outcome, attempt, news, now)
             close = _Close(_Ended(), meaning.outcome, after, counts=True, news=news)

@@ -20,6 +20,8 @@ def test_a_second_process_is_refused_and_questions_are_answered(tmp_path: Path) 
                 second = place.run_to_end(*more)
                 assert second.code == 1
                 assert "is in use: another dialer is dialling from it" in second.err
+                assert "`dialer serve` works on several campaigns" in second.err
+                assert "give each its own --ledger" not in second.err
                 assert second.out == ""
             status = json.loads(place.ask("status", "leads", "--json").out)[0]
             assert status["calls"] > 0

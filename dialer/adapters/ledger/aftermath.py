@@ -93,11 +93,15 @@ def after_updates(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> None
     )
 
 
-def after_contradiction(conn: sa.Connection, closed: Attempt) -> None:
-    """An attempt that was closed without a call counts after all: for its line and its money."""
+def after_contradiction(conn: sa.Connection, closed: Attempt, *, is_followed: bool) -> None:
+    """An attempt that was closed without a call counts after all: for its line and its money.
+
+    Where nobody follows the call its cost will not come: what was reserved counts as spent.
+    """
     if closed.from_number is not None:
         _TAKE_AGAIN.run_many(conn, [(closed.from_number, closed.claimed_at)])
-    _settle(conn, [(closed, -(closed.reserved_cents or 0.0), 0.0, None)])
+    cents = closed.reserved_cents or 0.0
+    _settle(conn, [(closed, -cents, 0.0, None) if is_followed else (closed, 0.0, cents, None)])
 
 
 def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[AttemptId]) -> None:

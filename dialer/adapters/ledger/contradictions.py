@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.aftermath import after_contradiction
 from dialer.adapters.ledger.attempts import stored_attempts
 from dialer.adapters.ledger.tables import attempt, contradiction, job
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews, CampaignId
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews, CampaignId, JobKind
 from dialer.domain.evidence import shows_ring
 from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState, JobState, check_job
 from dialer.domain.outcomes import Outcome
@@ -42,9 +42,8 @@ def contradict(conn: sa.Connection, news: CallNews, why: str, at: float) -> Cont
         return None
     state, claims = _job_of(conn, closed)
     is_followed = state is JobState.OPEN and claims == closed.number
-    record = {"attempt_id": closed.id, "call_id": news.call_id, "campaign_id": closed.job.campaign_id}
-    conn.execute(sa.insert(contradiction).values(**record, at=at, why=why, followed=is_followed))
-    after_contradiction(conn, closed)
+    _record(conn, closed, news, why, at, is_followed=is_followed)
+    after_contradiction(conn, closed, is_followed=is_followed)
     shown = sa.update(attempt).where(attempt.c.id == closed.id).values(call_id=news.call_id, error=why)
     if not is_followed:
         ended = {"state": AttemptState.ENDED.value, "outcome": Outcome.PLATFORM_FAULT.value}
@@ -76,13 +75,27 @@ def contradictions(conn: sa.Connection, campaign_id: CampaignId) -> Sequence[Con
     return [Contradiction(*row) for row in conn.execute(wanted.order_by(contradiction.c.at))]
 
 
+def _record(
+    conn: sa.Connection, closed: Attempt, news: CallNews, why: str, at: float, *, is_followed: bool
+) -> None:
+    """One more: an attempt that is followed again may end as one that rang nobody again."""
+    of_it = sa.select(sa.func.count()).where(contradiction.c.attempt_id == closed.id)
+    whose = {"attempt_id": closed.id, "nth": conn.execute(of_it).scalar_one() + 1, "call_id": news.call_id}
+    said = {"campaign_id": closed.job.campaign_id, "at": at, "why": why, "followed": is_followed}
+    conn.execute(sa.insert(contradiction).values(**whose, **said))
+
+
 def _closed_without(conn: sa.Connection, news: CallNews) -> Attempt | None:
-    """The attempt that the news is of, if what it says is not in the ledger: a call, or the call's ring."""
+    """The attempt that the news is of, if what it says is not in the ledger: a call, or the call's ring.
+
+    Phone calls only: the others ring nobody, are settled when they are created, and have no end to follow.
+    """
     states = [state.value for state in WITHOUT_A_RING]
     has_none = sa.and_(attempt.c.id == news.attempt_id, attempt.c.call_id.is_(None))
     rang_nobody = attempt.c.call_id == news.call_id
     wanted = sa.or_(has_none, rang_nobody) if shows_ring(news) else has_none
-    found = stored_attempts(conn, sa.and_(attempt.c.state.in_(states), wanted))
+    dials = job.c.kind == JobKind.PHONE_CALL.value
+    found = stored_attempts(conn, sa.and_(attempt.c.state.in_(states), dials, wanted))
     return found[0] if found else None
 
 

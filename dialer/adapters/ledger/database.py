@@ -170,7 +170,7 @@ def _file_lock(path: Path) -> Iterator[None]:
 def _in_use(path: Path) -> str:
     return (
         f"ledger {path} is in use: another dialer is dialling from it. Wait for it or stop it; "
-        "`dialer status` works meanwhile. To run two campaigns at once give each its own --ledger"
+        "`dialer status` works meanwhile. `dialer serve` works on several campaigns at once"
     )
 
 

@@ -63,7 +63,7 @@ def in_use(name: str) -> str:
     """Another process dials from it."""
     return (
         f"ledger {name} is in use: another dialer is dialling from it. Wait for it or stop it; "
-        "`dialer status` works meanwhile. To run two campaigns at once give each its own --ledger"
+        "`dialer status` works meanwhile. `dialer serve` works on several campaigns at once"
     )
 
 

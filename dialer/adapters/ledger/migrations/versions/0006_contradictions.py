@@ -13,7 +13,8 @@ def upgrade() -> None:
     op.create_table(
         "contradiction",
         sa.Column("attempt_id", sa.Text, primary_key=True),
-        sa.Column("call_id", sa.Text, primary_key=True),
+        sa.Column("nth", sa.Integer, primary_key=True),
+        sa.Column("call_id", sa.Text, nullable=False),
         sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), nullable=False, index=True),
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("why", sa.Text, nullable=False),
