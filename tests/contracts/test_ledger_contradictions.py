@@ -1,5 +1,7 @@
 """A call, or a ring, is shown of an attempt that was closed as one without it: as often as that happens."""
 
+from dataclasses import replace
+
 import pytest
 from ledger_contract import FROM, Desk, Store, a_job
 from test_ledger_money import BUDGET, both, money
@@ -8,6 +10,7 @@ from dialer.adapters.ledger.contradictions import contradictions
 from dialer.domain.calls import Attempt, CallId, CallNews, JobKind
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
+from dialer.domain.results import analysis_line
 
 WHY = "the call was heard of afterwards"
 
@@ -53,6 +56,24 @@ def test_one_call_may_be_denied_and_shown_again_and_again(store: Store) -> None:
             await desk.put_back(shown.attempt)
             assert await desk.problems() == []
             assert await on_record(desk) == [True] * times
+
+    store.work(case)
+
+
+def test_its_analysis_is_written_once_although_it_ends_twice(store: Store) -> None:
+    async def case(desk: Desk) -> None:
+        await desk.read([a_job(1)])
+        made = await desk.to_state(AttemptState.PLACED)
+        told = replace(ring(made), analysis={"call_summary": "spoke"})
+        line = analysis_line(made, told, desk.now)
+        first = desk.finishing(made, JobState.OPEN, AttemptState.UNSPENT, Outcome.NOT_RUNG, desk.now)
+        await desk.ledger.finish(replace(first, lines=[*first.lines, line]))
+        shown = await desk.ledger.contradict(told, WHY, desk.now)
+        assert shown is not None
+        last = desk.finishing(shown.attempt)
+        await desk.ledger.finish(replace(last, lines=[*last.lines, line]))
+        assert [line["kind"] for line in await desk.said()] == ["attempt", "analysis", "attempt", "job"]
+        assert await desk.problems() == []
 
     store.work(case)
 

@@ -1,6 +1,7 @@
 """Moving attempts on and closing them, checked against the table of transitions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -8,7 +9,7 @@ from dialer.adapters.ledger.aftermath import after_finishes, after_updates
 from dialer.adapters.ledger.lines import append_lines
 from dialer.adapters.ledger.rows import pack_history
 from dialer.adapters.ledger.statements import Statement, Values
-from dialer.adapters.ledger.tables import attempt, job
+from dialer.adapters.ledger.tables import IS_ANALYSIS, attempt, job, result
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import (
@@ -22,6 +23,7 @@ from dialer.domain.lifecycle import (
     check_attempt,
     check_job,
 )
+from dialer.domain.results import ResultKind
 from dialer.ports import AttemptUpdate, Finish
 
 _STATES = Statement(
@@ -80,6 +82,13 @@ _JOB_AFTER = Statement(
     *("s", "due", "h", "o", "at", "j"),
 )
 
+_ANALYSED = Statement(
+    sa.select(result.c.attempt_id).where(
+        IS_ANALYSIS, result.c.attempt_id.in_(sa.bindparam("ids", expanding=True))
+    ),
+    listed="ids",
+)
+
 _ATTEMPT_STATES = {state.value: state for state in AttemptState}
 _JOB_STATES = {state.value: state for state in JobState}
 _JOBS_BESIDE = {
@@ -136,11 +145,19 @@ def finish_many(conn: sa.Connection, finishes: Sequence[Finish]) -> list[None]:
         (
             (each.attempt.job.campaign_id, each.attempt.job.id, line)
             for each in finishes
-            for line in each.lines
+            for line in _unwritten(conn, each)
         ),
     )
     after_finishes(conn, finishes, parked)
     return [None] * len(finishes)
+
+
+def _unwritten(conn: sa.Connection, finish: Finish) -> Iterable[Mapping[str, Any]]:
+    """Its lines; without the analysis if the attempt was closed before, followed again, and has one."""
+    of_calls = [line for line in finish.lines if line["kind"] is not ResultKind.ANALYSIS]
+    if len(of_calls) < len(finish.lines) and _ANALYSED.run(conn, [finish.attempt.id]):
+        return of_calls
+    return finish.lines
 
 
 def _check_calls(conn: sa.Connection, given: Iterable[tuple[AttemptId, CallId]]) -> None:
