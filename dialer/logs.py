@@ -70,6 +70,8 @@ SECRETS = re.compile(
 """Secrets by their looks, whoever writes them: also a stranger's, or one that is in no settings any more."""
 
 Log = FilteringBoundLogger
+_json_logs: list[Log] = []
+"""The one that was set up last, if it writes JSON: as with all logging, a process has one."""
 
 
 def mask_numbers(text: str) -> str:
@@ -132,6 +134,19 @@ def _json(value: Any, **_: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def format_there(format: str, stream: TextIO) -> str:
+    """json or console; `auto` is console on a terminal."""
+    return ("console" if stream.isatty() else "json") if format == "auto" else format
+
+
+def json_log() -> Log | None:
+    """The log of this process if its lines are JSON, so that its last one can be, too.
+
+    Where `auto` made it so, from its first line on: who only sees a command refused reads plain words.
+    """
+    return _json_logs[-1] if _json_logs else None
+
+
 def configure(
     format: str,
     level: str,
@@ -148,12 +163,17 @@ def configure(
     `colors` matter on a terminal only. Calling it again replaces what was set up before.
     """
     is_terminal = stream.isatty()
-    if format == "json" or (format == "auto" and not is_terminal):
+    if format_there(format, stream) == "json":
         look: Processor = structlog.processors.JSONRenderer(serializer=_json)
     else:
         look = structlog.dev.ConsoleRenderer(
             colors=colors and is_terminal, exception_formatter=structlog.dev.plain_traceback
         )
+
+    def begun(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        _json_logs[:] = [log] if format_there(format, stream) == "json" else []
+        return event
+
     steps: list[Processor] = [
         structlog.processors.add_log_level,
         _timestamps(clock),
@@ -163,10 +183,11 @@ def configure(
     _take_over_other_libraries(steps, look, stream)
     log: Log = structlog.wrap_logger(
         structlog.WriteLogger(stream),
-        processors=[*steps, look],
+        processors=[begun, *steps, look],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
     )
+    _json_logs[:] = [log] if format == "json" else []
     return log.bind()
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from dialer.cli import exits, words
+from dialer.cli import exits, flags, words
 from dialer.cli.asking import confirmed
 from dialer.cli.run_options import RunOptions
 from dialer.cli.summary import as_json, exit_code, lines
@@ -34,6 +34,7 @@ def run(**given: Any) -> None:
       dialer run leads.csv --campaign spring --config dialer.toml --yes --json
     """
     options = RunOptions(**given)
+    flags.begin_log(options.log_format, is_service=False)
     loaded = options.settings()
     simulation = options.simulation(loaded.settings.campaign.timezone)
     if simulation is None and not options.yes:

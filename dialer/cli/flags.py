@@ -1,6 +1,7 @@
 """The flags that several commands share, and how they become settings."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -135,3 +136,19 @@ def settings(config: Path | None, secrets_dir: Path | None, given: Mapping[str, 
         if value is not None and value != []:
             (nested.setdefault(section, {}) if section else nested)[key] = value
     return load(config, nested, os.environ, secrets_dir)
+
+
+def begin_log(log_format: str | None, *, is_service: bool) -> None:
+    """Set up the log of a command that keeps one, until its settings say how it is wanted.
+
+    So what is wrong with the settings is told as what comes after them would be. `log_format`: as given.
+    """
+    from dialer import logs
+    from dialer.adapters.clock import SystemClock
+
+    wanted = log_format or os.environ.get("DIALER_LOGS__FORMAT", "")
+    format = wanted if wanted in ("json", "console") else "auto"
+    if is_service:
+        format = logs.format_there(format, sys.stderr)
+    key = os.environ.get("RETELL_API_KEY", "")
+    logs.configure(format, "info", sys.stderr, clock=SystemClock(), secrets=[key])

@@ -81,7 +81,7 @@ def main() -> None:
     try:
         app(prog_name="dialer")
     except DialerError as error:
-        _say(str(error))
+        _say(str(error), error.exit_code)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(exits.INTERRUPTED)
@@ -110,8 +110,18 @@ def _end_unread() -> NoReturn:
     sys.exit(exits.READER_GONE)
 
 
-def _say(message: str) -> None:
-    """One `error:` for each line, on stderr."""
+def _say(message: str, exit_code: int, error: Exception | None = None) -> None:
+    """Why it ends: where its log is JSON, in the log's last line; else one `error:` for each line, on stderr.
+
+    `error`: its trace goes into that line.
+    """
+    from dialer.logs import json_log
+
+    log = json_log()
+    if log is not None:
+        trace = {} if error is None else {"exc_info": error}
+        log.critical("process.failed", why=message, exit_code=exit_code, **trace)
+        return
     from rich.console import Console
     from rich.text import Text
 
@@ -124,12 +134,14 @@ def _say_unexpected(error: Exception) -> None:
     """Not the user's mistake. What is said holds neither the key nor whole numbers, in the trace too."""
     import traceback
 
-    from dialer.logs import cleaner
+    from dialer.logs import cleaner, json_log
 
     clean = cleaner([os.environ.get("RETELL_API_KEY", "")], show_numbers=False)
-    if "--debug" in sys.argv or os.environ.get("DIALER_DEBUG", "0") not in ("", "0"):
+    is_debug = "--debug" in sys.argv or os.environ.get("DIALER_DEBUG", "0") not in ("", "0")
+    if is_debug and json_log() is None:
         trace = printable_lines(clean("".join(traceback.format_exception(error))))
         print(trace, file=sys.stderr, end="")  # noqa: T201
         return
     what = clean(f"{type(error).__name__}: {error}".splitlines()[0])
-    _say(f"unexpected {what}; DIALER_DEBUG=1 shows where. Nothing that was written down is lost.")
+    said = f"unexpected {what}; DIALER_DEBUG=1 shows where. Nothing that was written down is lost."
+    _say(said, exits.FAILED, error if is_debug else None)

@@ -70,6 +70,7 @@ def serve(
     def load() -> "Loaded":
         return flags.settings(config, secrets_dir, given)
 
+    flags.begin_log(log_format, is_service=True)
     loaded = load()
     log = _log(loaded.settings)
     _examine(loaded.settings, log)
@@ -95,7 +96,7 @@ def _log(settings: "Settings") -> "Log":
     from dialer.adapters.clock import SystemClock
 
     return logs.configure(
-        settings.logs.format,
+        logs.format_there(settings.logs.format, sys.stderr),
         settings.logs.level,
         sys.stderr,
         clock=SystemClock(),
