@@ -53,11 +53,8 @@ class Rulebook:
         self._speed = speed
         self._configured = self._settings = settings
         self._hours: HoursInForce = hours_in_force(settings.rules, now)
-        self._files = [
-            SuppressionFile(Path(path), region=settings.intake.region)
-            for path in dict.fromkeys(settings.rules.do_not_call)
-        ]
-        for file in self._files:
+        self._files = self._files_of(settings, {})
+        for file in self._files.values():
             file.reload_if_changed()
         self._version = 0
         self._changes: Mapping[str, Any] = {}
@@ -88,8 +85,16 @@ class Rulebook:
     def configured(self, settings: Settings) -> CampaignConfig:
         """With other settings, and what an operator changed beside them. Never raises, as `changed`.
 
-        Which do-not-call files are read is as it was at the start.
+        A do-not-call file that cannot be read holds the campaign until it can be.
         """
+        known = self._files if settings.intake.region == self._configured.intake.region else {}
+        self._files = self._files_of(settings, known)
+        for path, file in self._files.items():
+            if path not in known:
+                try:
+                    file.reload_if_changed()
+                except BadInput as error:
+                    self._unread = self._unread or Hold(str(error))
         self._configured = settings
         try:
             self._apply(self._changes)
@@ -99,6 +104,15 @@ class Rulebook:
         self.config = self._make()
         return self.config
 
+    @staticmethod
+    def _files_of(settings: Settings, known: Mapping[str, SuppressionFile]) -> dict[str, SuppressionFile]:
+        """The do-not-call files; those that are not known are not read yet."""
+        region = settings.intake.region
+        return {
+            path: known.get(path) or SuppressionFile(Path(path), region=region)
+            for path in settings.rules.do_not_call
+        }
+
     def _apply(self, changes: Mapping[str, Any]) -> None:
         settings = with_changes(self._configured, changes)
         if settings.rules != self._settings.rules:
@@ -107,7 +121,7 @@ class Rulebook:
 
     async def watch(self, apply: Callable[[CampaignConfig], None]) -> None:
         """Read do-not-call files again when they change, for ever; `apply` takes the rules made with them."""
-        while self._files:
+        while True:
             await anyio.sleep(VIRTUAL_LOOK_S if self._speed is None else LOOK_S * self._speed)
             if await self._look():
                 self.config = self._make()
@@ -117,7 +131,7 @@ class Rulebook:
         """Whether a file has changed, or can or cannot be read any more."""
         has_changed, unread = False, None
         now = anyio.current_time() / (self._speed or 1.0)  # real seconds
-        for file in self._files:
+        for file in [*self._files.values()]:
             try:
                 if self._speed is None:  # a virtual loop must not have threads
                     has_changed |= file.reload_if_changed(now)
@@ -136,7 +150,7 @@ class Rulebook:
             self._settings,
             self._campaign,
             self._hours,
-            do_not_call=tuple(DoNotCallFile(file.name, file.numbers) for file in self._files),
+            do_not_call=tuple(DoNotCallFile(file.name, file.numbers) for file in self._files.values()),
             hold=self._misnamed or self._unread or self._misfit,
             version=self._version,
         )

@@ -37,7 +37,7 @@ from dialer.monitoring import Monitor, WorkerState, tracing
 from dialer.receiving import webhooks_served
 from dialer.results_log import check_log
 from dialer.rulebook import Rulebook
-from dialer.settings import Settings
+from dialer.settings import Settings, reloading
 from dialer.web.api import Answered
 
 INTERRUPTED = "interrupted"
@@ -56,8 +56,8 @@ class Told:
     """Of what is no campaign's own."""
     started: Callable[[str, Settings], None]
     """The worker's name, once it dials."""
-    reloaded: Callable[[Settings, Settings], None]
-    """The settings before and after."""
+    reloaded: Callable[[reloading.Reload], None]
+    """What came of the settings that were read again."""
     refused: Callable[[BadInput], None]
     """New settings are wrong: the old ones hold."""
     asked: Callable[[Answered], None]
@@ -304,21 +304,21 @@ class _Serving:
                     self._service.stop(INTERRUPTED)
 
     def _take_settings_again(self) -> None:
-        """All of them or none: what opens a connection or an address holds until the next start."""
+        """All of them or none: what opens a connection or an address holds from the next start."""
         self._supervisor.reloading()
-        before = self._settings
         try:
-            after = self._reload()
-            Rulebook(after, after.service.campaign, self._clock.now())
+            given = self._reload()
+            Rulebook(given, given.service.campaign, self._clock.now())
         except BadInput as wrong:
             self._told.refused(wrong)
             self._monitor.reloaded(failed=True)
         else:
-            self._settings = after
+            read = reloading.reload(self._settings, given)
+            self._settings = read.settings
             self._crew.configure(self._crew_config())
             for rulebook, campaign in self._rulebooks.values():
-                campaign.change(rulebook.configured(after))
-            self._told.reloaded(before, after)
+                campaign.change(rulebook.configured(read.settings))
+            self._told.reloaded(read)
             self._monitor.reloaded(failed=False)
         self._supervisor.ready(self._status())
 

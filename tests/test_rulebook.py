@@ -221,3 +221,26 @@ def test_a_campaign_waits_for_its_file_and_then_goes_on(
     assert summary.counts.jobs[JobState.DONE] == 6
     assert summary.counts.jobs[JobState.SKIPPED] == 2
     assert summary.counts.open_jobs == 0
+
+
+def test_a_file_that_the_settings_name_later_holds_from_the_reload_on(tmp_path: Path) -> None:
+    rules = rulebook(settings_with(tmp_path))
+    assert suppressed(rules.configured(settings_with(tmp_path, one=f"{ANA}\n"))) == {ANA}
+    both = settings_with(tmp_path, one=f"{ANA}\n", two=f"{BO}\n")
+    assert suppressed(rules.configured(both)) == {ANA, BO}
+    unread = settings_with(tmp_path, three="nonsense\n")
+    hold = rules.configured(unread).screen.hold
+    assert hold is not None
+    assert "three.txt" in hold.why
+
+    async def watched() -> list[CampaignConfig]:
+        seen: list[CampaignConfig] = []
+        moved_to(tmp_path / "three.txt", f"{CY}\n")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rules.watch, seen.append)
+            await anyio.sleep(2 * VIRTUAL_LOOK_S)
+            tasks.cancel_scope.cancel()
+        return seen
+
+    *_, last = run_virtual(watched)
+    assert (suppressed(last), last.screen.hold) == ({CY}, None)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dialer.logs import Log
     from dialer.serving import Told
     from dialer.settings import Loaded, Settings
+    from dialer.settings.reloading import Reload
 
 Worker = Annotated[
     str | None,
@@ -145,8 +146,9 @@ def _told(log: "Log") -> "Told":
         if notice is not None:
             log.warning("service.hours_off", why=notice)
 
-    def reloaded(before: "Settings", after: "Settings") -> None:
-        log.info("service.reloaded", changed=_changed(before, after))
+    def reloaded(what: "Reload") -> None:
+        names = {"let_in": what.let_in, "let_out": what.let_out, "tokens_changed": what.changed}
+        log.info("service.reloaded", now=what.now, next_start=what.next_start, **names)
 
     def refused(wrong: BadInput) -> None:
         log.error("service.reload_refused", why=str(wrong), way_out="mend the settings; the old ones hold")
@@ -165,19 +167,3 @@ def _told(log: "Log") -> "Told":
         asked,
         unpublished,
     )
-
-
-def _changed(before: "Settings", after: "Settings") -> dict[str, str]:
-    """Settings that are others now, as `dialer config` would show them: no secret is."""
-    was, now = _flat(before), _flat(after)
-    return {name: now[name] for name in now if now[name] != was.get(name)}
-
-
-def _flat(settings: "Settings") -> dict[str, str]:
-    from dialer.settings.problems import without_password
-
-    flat: dict[str, str] = {}
-    for section, value in settings.model_dump(mode="json", exclude={"retell_api_key", "api"}).items():
-        for key, each in value.items() if isinstance(value, dict) else [("", value)]:
-            flat[f"{section}.{key}".rstrip(".")] = without_password(str(each))
-    return flat

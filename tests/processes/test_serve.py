@@ -142,8 +142,13 @@ def test_new_settings_take_hold_and_wrong_ones_change_nothing(tmp_path: Path) ->
             settings(place, cps=20, slots=8)
             service.signal(signal.SIGHUP)
             [told] = service.until("service.reloaded")
-            assert told["changed"] == {"pace.cps": "20.0", "pace.slots": "8"}
+            assert (told["now"], told["next_start"]) == ({"pace.cps": "20.0", "pace.slots": "8"}, {})
             wait_for(lambda: account.live() == 8, "eight at once")
+            with (place.root / "dialer.toml").open("a") as file:
+                file.write('publish.name = "elsewhere"\n')
+            service.signal(signal.SIGHUP)
+            told = service.until("service.reloaded", 2)[-1]
+            assert (told["now"], told["next_start"]) == ({}, {"publish.name": "elsewhere"})
             settings(place, slots='"many"')
             service.signal(signal.SIGHUP)
             [refused] = service.until("service.reload_refused")
@@ -152,7 +157,7 @@ def test_new_settings_take_hold_and_wrong_ones_change_nothing(tmp_path: Path) ->
             wait_for(lambda: all_done(url), "it goes on as before")
             service.signal(signal.SIGTERM)
             assert service.ended(STOPPED_S_MAX).code == 0
-            assert len(service.logged("service.reloaded")) == 1
+            assert len(service.logged("service.reloaded")) == 2
         assert account.report()["peak_live"] == 8
 
 
