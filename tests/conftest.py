@@ -13,7 +13,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from dialer.adapters.zone_data import use_newest
+from dialer.adapters.rules.zone_data import use_newest
 
 use_newest()  # as the program does
 

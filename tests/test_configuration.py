@@ -6,14 +6,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialer.configuration import campaign_config, hours_in_force, hours_notice, screen_of
+from dialer.app.engine_config import campaign_config, hours_in_force, hours_notice, screen_of
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.canary import CanaryRule
 from dialer.domain.caps import Cap
 from dialer.domain.errors import BadInput
 from dialer.domain.places import Place
-from dialer.domain.screening import Dial, Drop, Screen, Wait
+from dialer.domain.screening import CampaignPolicy, Dial, Drop, Wait
 from dialer.settings import Rules, Settings, load
 
 LINE = "+12125550190"
@@ -27,7 +27,7 @@ def at(text: str, zone: str = "America/Denver") -> float:
 MORNING = at("2026-11-23T07:00")
 
 
-def screen(settings: Settings, now: float = MORNING) -> Screen:
+def screen(settings: Settings, now: float = MORNING) -> CampaignPolicy:
     return screen_of(settings, "spring", hours_in_force(settings.rules, now))
 
 

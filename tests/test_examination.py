@@ -12,14 +12,14 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
-from dialer.adapters.clock import SystemClock
+from dialer.adapters.system.clock import SystemClock
+from dialer.commands.doctor import examine
+from dialer.commands.doctor.account import account, room
+from dialer.commands.doctor.campaigns import calls, rules
+from dialer.commands.doctor.findings import Finding, Mark, beside, is_fit
+from dialer.commands.doctor.places import addresses
+from dialer.commands.doctor.queues import queue
 from dialer.domain.calls import Capacity
-from dialer.examination import examine
-from dialer.examination.account import account, room
-from dialer.examination.campaigns import calls, rules
-from dialer.examination.findings import Finding, Mark, beside, is_fit
-from dialer.examination.places import addresses
-from dialer.examination.queues import queue
 from dialer.settings import Settings
 from dialer.web.server import serve
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from dialer import logs
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, JobId, OpenJob
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallUpdate, CampaignId, JobId, OpenJob
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.events import (
@@ -25,14 +24,15 @@ from dialer.engine.events import (
     RequestHeld,
     SlotsChanged,
 )
-from dialer.engine.tally import Tally
-from dialer.ports import IntakeCounts
+from dialer.ports.engine import IntakeCounts
+from dialer.telemetry import logs
+from dialer.telemetry.tally import Tally
 
 SECRET = "key_12125550100_secret"
 NUMBER = "+12125550142"
 JOB = OpenJob(JobId(1), CampaignId(1), CallJob(key=NUMBER, to_number=NUMBER, line=17), due_at=0.0, claims=0)
 ATTEMPT = Attempt(AttemptId("att_1"), JOB, 1, AttemptState.CLAIMED, "+12125550100", b"{}", 100.0, 100.0)
-NEWS = CallNews(CallId("call_1"), "ended", reason="user_hangup", duration_s=31.5)
+NEWS = CallUpdate(CallId("call_1"), "ended", reason="user_hangup", duration_s=31.5)
 CLOSED = AttemptClosed(
     ATTEMPT, AttemptState.ENDED, Outcome.REACHED, JobState.DONE, due_at=None, news=NEWS, error=None, at=145.25
 )

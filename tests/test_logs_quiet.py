@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from dialer import logs
 from dialer.engine.events import CampaignStopping, Event, RequestHeld, SlotsChanged
+from dialer.telemetry import logs
 
 
 @dataclass

@@ -6,7 +6,7 @@ import pytest
 
 from dialer.adapters.queues.broker import QueueConfig
 from dialer.adapters.queues.opening import open_broker, open_job_sender, open_result_sender
-from dialer.configuration import publisher_config, queue_config
+from dialer.app.engine_config import publisher_config, queue_config
 from dialer.domain.errors import BadInput
 from dialer.settings import load
 

@@ -7,16 +7,16 @@ from typing import Any
 import anyio
 import pytest
 
-from dialer.app import RunRequest, run_campaign
+from dialer.app.clock_loop import run, run_virtual
+from dialer.app.rulebook import CONTROL_S, VIRTUAL_LOOK_S, Rulebook
+from dialer.app.run import RunRequest, run_campaign
+from dialer.app.simulation import Simulation
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState
 from dialer.engine.campaign import CampaignConfig
 from dialer.engine.events import AttemptClaimed, CampaignHeld, Event
-from dialer.ports import Control
-from dialer.rehearsal.loop import run, run_virtual
-from dialer.rulebook import CONTROL_S, VIRTUAL_LOOK_S, Rulebook
+from dialer.ports.engine import Control
 from dialer.settings import Settings, load
-from dialer.simulation import Simulation
 
 NOW = 1_795_000_000.0
 LINE = "+12125550190"

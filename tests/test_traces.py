@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, JobId, OpenJob
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallUpdate, CampaignId, JobId, OpenJob
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -29,7 +29,7 @@ from dialer.engine.events import (
     SlotsChanged,
 )
 from dialer.settings import load
-from dialer.traces import NOTES_MAX, open_traces
+from dialer.telemetry.traces import NOTES_MAX, open_traces
 from tests.cli.cli_process import dialer
 
 NOW = 1_800_000_000.0
@@ -107,7 +107,7 @@ def attempt(**changes: Any) -> Attempt:
 
 
 def closed(made: Attempt, **changes: Any) -> AttemptClosed:
-    news = CallNews(
+    news = CallUpdate(
         CallId("call_1"), "ended", reason="agent_hangup", ended_at=NOW + 40, duration_s=30.0, cost_cents=12.5
     )
     known = AttemptClosed(
@@ -229,7 +229,7 @@ def test_one_that_was_parked_before_this_process_and_one_that_it_never_heard_of(
 def test_the_apis_clock_is_another_than_ours(ended_at: float | None, over: float) -> None:
     made = attempt()
     *before, _ = a_call()
-    collector = sent(*before, closed(made, news=CallNews(CallId("call_1"), "ended", ended_at=ended_at)))
+    collector = sent(*before, closed(made, news=CallUpdate(CallId("call_1"), "ended", ended_at=ended_at)))
     assert [times(span) for span in collector.named("call")] == [(2, over)]
 
 

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from dialer.cli import words
+from dialer.cli import formatting
 
 
 def confirmed(question: str) -> bool:
@@ -18,7 +18,7 @@ def confirmed(question: str) -> bool:
     """
     try:
         while True:
-            words.echo(f"{question} [y/N]: ", nl=False, err=True)
+            formatting.echo(f"{question} [y/N]: ", nl=False, err=True)
             _await_line()
             line = sys.stdin.readline()
             if not line:
@@ -28,7 +28,7 @@ def confirmed(question: str) -> bool:
                     return True
                 case "" | "n" | "no":
                     return False
-            words.echo("type y or n", err=True)
+            formatting.echo("type y or n", err=True)
     except KeyboardInterrupt:
         raise typer.Abort from None
 

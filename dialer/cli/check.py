@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from dialer.cli import flags, words
+from dialer.cli import flags, formatting
 from dialer.cli.run_options import parse_start
 from dialer.domain.errors import BadInput
 from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
-    from dialer.checking import CheckReport
+    from dialer.commands.check import CheckReport
     from dialer.domain.forecast import Later
     from dialer.settings import Loaded
 
@@ -58,7 +58,7 @@ def check(
       dialer check leads.csv --config spring.toml --at 2026-11-28T09:00
       dialer check leads.csv --region US --json
     """
-    from dialer.checking import check_leads
+    from dialer.commands.check import check_leads
 
     given = {
         "from_numbers": from_numbers,
@@ -76,9 +76,9 @@ def check(
 
 def _print(report: "CheckReport", json: bool) -> None:
     if json:
-        words.echo_json(_as_dict(report))
+        formatting.echo_json(_as_dict(report))
     else:
-        words.print_aligned(report_lines(report))
+        formatting.print_aligned(report_lines(report))
     if not report.people:
         raise BadInput(f"{report.leads}: not one row can be called")
 
@@ -87,12 +87,12 @@ def report_lines(report: "CheckReport") -> Lines:
     """The report, for people."""
     intake = report.intake
     yield "leads", str(report.leads), "bold"
-    yield "rows", f"{words.count(intake.rows)}, {words.count(intake.rejected)} rejected", ""
-    yield "to call", words.count(report.people), ""
+    yield "rows", f"{formatting.count(intake.rows)}, {formatting.count(intake.rejected)} rejected", ""
+    yield "to call", formatting.count(report.people), ""
     if report.encoding == "cp1252" and not report.is_told:
         yield "encoding", "cp1252, by its letters: likely, not certain; --encoding decides", "yellow"
     for name, looks in report.unclear.items():
-        yield "column", words.unclear_column(name, looks), "yellow"
+        yield "column", formatting.unclear_column(name, looks), "yellow"
     if report.hours_notice is not None:
         yield "hours", report.hours_notice, "yellow"
     yield from _when_lines(report)
@@ -101,29 +101,33 @@ def report_lines(report: "CheckReport") -> Lines:
         yield "from", ", ".join(report.from_numbers), ""
     else:
         yield "from", "none set: run needs --from, unless each row has its from_number", "yellow"
-    yield "pace", f"{report.cps:g} a second, {report.slots} at once: {words.span(report.pace_s)} or more", ""
+    yield (
+        "pace",
+        f"{report.cps:g} a second, {report.slots} at once: {formatting.span(report.pace_s)} or more",
+        "",
+    )
     if report.calls_today_max is not None:
-        yield "lines", f"together at most {words.count(report.calls_today_max)} calls today", ""
+        yield "lines", f"together at most {formatting.count(report.calls_today_max)} calls today", ""
     yield "data", "; ".join(each.text for each in report.data), "dim"
     for each in report.data:
         if warning := each.warning(report.at):
             yield "", warning, "yellow"
     if report.rejected:
-        yield "rejected", words.counts(report.rejected), "yellow"
+        yield "rejected", formatting.counts(report.rejected), "yellow"
     for row in report.first_rejects:
         yield f"line {row.line}", row.reason, ""
     if (more := intake.rejected - len(report.first_rejects)) > 0:
-        yield "", f"and {words.count(more)} more; run writes all of them to the rejects file", "dim"
+        yield "", f"and {formatting.count(more)} more; run writes all of them to the rejects file", "dim"
 
 
 def _when_lines(report: "CheckReport") -> Lines:
     """`now 612`, then `09:00 in Denver, Boise`, soonest first."""
-    yield "now", words.count(report.forecast.now), ""
+    yield "now", formatting.count(report.forecast.now), ""
     moments = list(_moments(report))
     for people, when in moments[:LATER_SHOWN_MAX]:
-        yield "later", f"{words.count(people)} {when}", ""
+        yield "later", f"{formatting.count(people)} {when}", ""
     if more := sum(people for people, _ in moments[LATER_SHOWN_MAX:]):
-        yield "", f"and {words.count(more)} later still; --json tells all", "dim"
+        yield "", f"and {formatting.count(more)} later still; --json tells all", "dim"
 
 
 def _moments(report: "CheckReport") -> Iterator[tuple[int, str]]:
@@ -133,7 +137,7 @@ def _moments(report: "CheckReport") -> Iterator[tuple[int, str]]:
         some = list(group)
         first = some[0][0]
         places = _places(each.zones for each, _ in some)
-        clock = words.moment(
+        clock = formatting.moment(
             first.at, report.at, ZoneInfo(first.zones[0]) if first.zones else ZoneInfo("UTC")
         )
         when = f"at {clock} in {places}" if first.zones else f"from {clock} UTC"
@@ -160,9 +164,9 @@ def _places(of: Iterable[tuple[str, ...]]) -> str:
 def _never_lines(report: "CheckReport") -> Lines:
     reasons = report.forecast.never.most_common()
     for never, people in reasons[:NEVER_SHOWN_MAX]:
-        yield "never", f"{words.count(people)}: {never.why}", "yellow"
+        yield "never", f"{formatting.count(people)}: {never.why}", "yellow"
     if more := sum(people for _, people in reasons[NEVER_SHOWN_MAX:]):
-        yield "", f"and {words.count(more)} never for other reasons; --json tells all", "dim"
+        yield "", f"and {formatting.count(more)} never for other reasons; --json tells all", "dim"
 
 
 def _as_dict(report: "CheckReport") -> dict[str, Any]:
@@ -204,6 +208,6 @@ def _as_dict(report: "CheckReport") -> dict[str, Any]:
 
 def show_before_asking(loaded: "Loaded", leads: Path) -> None:
     """The same on stderr, right before somebody is asked whether real calls are meant."""
-    from dialer.checking import check_leads
+    from dialer.commands.check import check_leads
 
-    words.print_aligned(report_lines(check_leads(loaded, leads)), err=True)
+    formatting.print_aligned(report_lines(check_leads(loaded, leads)), err=True)

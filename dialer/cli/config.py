@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.cli import flags, words
+from dialer.cli import flags
+from dialer.cli import formatting as words
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.cli import exits, flags, words
+from dialer.cli import exits, flags, formatting
 from dialer.cli.asking import confirmed
-from dialer.cli.operators import By, operator
+from dialer.cli.who import By, operator
 from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
-    from dialer.operating import Stands
+    from dialer.commands.control import Stands
     from dialer.settings import Loaded
 
 One = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="The campaign's name.")]
@@ -40,12 +40,12 @@ def pause(
       dialer pause spring --reason "the agent says the wrong name"
       dialer pause leads --ledger simulated/dialer.db
     """
-    from dialer import operating
+    from dialer.commands import control
 
-    before = operating.pause(_loaded(ledger, config), campaign, operator(by), reason)
+    before = control.pause(_loaded(ledger, config), campaign, operator(by), reason)
     was = " It was before, too." if before.control.paused else ""
-    words.echo(f"{campaign} is paused: no further call is started.{_under_way(before)}{was}")
-    words.echo(f"`dialer resume {campaign}` goes on with {_people(before)}.")
+    formatting.echo(f"{campaign} is paused: no further call is started.{_under_way(before)}{was}")
+    formatting.echo(f"`dialer resume {campaign}` goes on with {_people(before)}.")
 
 
 def resume(
@@ -63,17 +63,17 @@ def resume(
 
       dialer resume spring
     """
-    from dialer import operating
+    from dialer.commands import control
 
-    before = operating.resume(_loaded(ledger, config), campaign, operator(by), reason)
+    before = control.resume(_loaded(ledger, config), campaign, operator(by), reason)
     paused, stopped = before.control.paused, before.control.stopped
     if paused is None and stopped is not None:
-        words.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
+        formatting.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
     elif paused is None:
         held = f", but it is held: {before.control.held}" if before.control.held else ""
-        words.echo(f"{campaign} was not paused{held}. Nothing is changed.")
+        formatting.echo(f"{campaign} was not paused{held}. Nothing is changed.")
     else:
-        words.echo(f"{campaign} goes on with {_people(before)}. It was {paused}.")
+        formatting.echo(f"{campaign} goes on with {_people(before)}. It was {paused}.")
 
 
 def cancel(
@@ -94,15 +94,15 @@ def cancel(
       dialer cancel spring --reason "the list was last year's"
       dialer cancel spring --yes
     """
-    from dialer import operating
+    from dialer.commands import control
 
     loaded = _loaded(ledger, config)
-    before = operating.look(loaded, campaign)
+    before = control.look(loaded, campaign)
     if not yes and not before.control.cancelled:
         _ask(campaign, before)
-    closed = operating.cancel(loaded, campaign, operator(by), reason)
+    closed = control.cancel(loaded, campaign, operator(by), reason)
     again = " It was cancelled before." if before.control.cancelled else ""
-    words.echo(f"{campaign} is cancelled: {_jobs(closed)} closed.{again}{_under_way(before)}")
+    formatting.echo(f"{campaign} is cancelled: {_jobs(closed)} closed.{again}{_under_way(before)}")
 
 
 def set_(
@@ -124,7 +124,7 @@ def set_(
       dialer set spring budget.per_day_usd=200 --reason "agreed with ana"
       dialer set spring "rules.caps=3 per 7d, 1 per 4h"
     """
-    from dialer import operating
+    from dialer.commands import control
     from dialer.settings.live import parse_change
 
     parsed = [parse_change(each) for each in changes]
@@ -133,15 +133,15 @@ def set_(
         raise BadInput(f"{sorted(doubled)[0]} is given twice: say which")
     loaded = _loaded(ledger, config)
     try:
-        before = operating.change(loaded, campaign, dict(parsed), operator(by), reason)
+        before = control.change(loaded, campaign, dict(parsed), operator(by), reason)
     except BadInput as error:
         hint = "" if config else ". If the campaign runs with --config, give it here too"
         raise BadInput(f"{error}{hint}") from None
     for name, value in parsed:
         was = before.control.changes.get(name)
-        words.echo(
-            f"{campaign}: {name} = {words.value(value)}"
-            + (f", was {words.value(was)}" if was is not None else "")
+        formatting.echo(
+            f"{campaign}: {name} = {formatting.value(value)}"
+            + (f", was {formatting.value(was)}" if was is not None else "")
         )
 
 
@@ -153,11 +153,11 @@ def _ask(campaign: str, before: "Stands") -> None:
     """Raises `DialerError` if it is not confirmed, `BadInput` if nobody can be asked."""
     if not sys.stdin.isatty():
         raise BadInput("cancelling cannot be taken back and there is no terminal to ask on: add --yes")
-    words.echo(f"This cancels {campaign} for good: {_people(before)} will not be called.", err=True)
+    formatting.echo(f"This cancels {campaign} for good: {_people(before)} will not be called.", err=True)
     try:
         agreed = confirmed("Go on?")
     except typer.Abort:  # Ctrl-C, Ctrl-D
-        words.echo("", "nothing is cancelled", err=True)
+        formatting.echo("", "nothing is cancelled", err=True)
         raise typer.Exit(exits.INTERRUPTED) from None
     if not agreed:
         raise DialerError("not confirmed: nothing is cancelled")
@@ -170,11 +170,11 @@ def _under_way(before: "Stands") -> str:
         case 1:
             return " 1 call is under way and goes on to its end."
         case live:
-            return f" {words.count(live)} calls are under way and go on to their end."
+            return f" {formatting.count(live)} calls are under way and go on to their end."
 
 
 def _jobs(count: int) -> str:
-    return "1 open job" if count == 1 else f"{words.count(count)} open jobs"
+    return "1 open job" if count == 1 else f"{formatting.count(count)} open jobs"
 
 
 def _people(before: "Stands") -> str:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.cli import exits, flags, words
-from dialer.cli.operators import By, operator
+from dialer.cli import exits, flags, formatting
+from dialer.cli.who import By, operator
 from dialer.domain.results import rfc3339
 from dialer.domain.suppression import Suppressed
 from dialer.domain.texts import escaped_json
 
 if TYPE_CHECKING:
+    from dialer.commands.dnc import Checked
     from dialer.settings import Loaded
-    from dialer.suppressing import Checked
 
 Number = Annotated[
     str,
@@ -71,17 +71,17 @@ def add(
       dialer dnc add +12125550100 --reason "asked by mail"
       dialer dnc add "(212) 555-0100" --region US
     """
-    from dialer import suppressing
+    from dialer.commands import dnc as suppressing
 
     loaded = _loaded(ledger, config, region)
     added = suppressing.add(loaded, number, reason, operator(by))
     _say_made(loaded, made=added.made_ledger)
     if added.before is not None:
-        words.echo(f"{added.number} is on the do-not-call list already: {_word(added.before)}.")
+        formatting.echo(f"{added.number} is on the do-not-call list already: {_word(added.before)}.")
     else:
-        words.echo(f"{added.number} is not called any more, in any campaign.")
+        formatting.echo(f"{added.number} is not called any more, in any campaign.")
     if added.live:
-        words.echo("A call to it is under way now and goes on to its end.")
+        formatting.echo("A call to it is under way now and goes on to its end.")
 
 
 def remove(
@@ -100,15 +100,15 @@ def remove(
 
       dialer dnc remove +12125550100 --reason "signed the form on 3 May"
     """
-    from dialer import suppressing
+    from dialer.commands import dnc as suppressing
 
     loaded = _loaded(ledger, config, region)
     if not reason.strip():
         raise typer.BadParameter("say why it may be called again", param_hint="--reason")
     before, in_files = suppressing.remove(loaded, number, reason, operator(by))
-    words.echo(f"{before.number} is off the list. It was on it: {_word(before)}.")
+    formatting.echo(f"{before.number} is off the list. It was on it: {_word(before)}.")
     for file in in_files:
-        words.echo(f"It is still not called, since it is in {file.source}, too.")
+        formatting.echo(f"It is still not called, since it is in {file.source}, too.")
 
 
 def list_(ledger: flags.Ledger = None, config: flags.Config = None, json: flags.Json = False) -> None:
@@ -119,7 +119,7 @@ def list_(ledger: flags.Ledger = None, config: flags.Config = None, json: flags.
       dialer dnc list | grep 'asked by mail'
       dialer dnc list --json > do-not-call.json
     """
-    from dialer import suppressing
+    from dialer.commands import dnc as suppressing
 
     shown = 0
 
@@ -127,17 +127,17 @@ def list_(ledger: flags.Ledger = None, config: flags.Config = None, json: flags.
         nonlocal shown
         for said in page:
             if json:
-                words.echo("[" if shown == 0 else ",")
-                words.echo(f"  {_json_line(said)}", nl=False)
+                formatting.echo("[" if shown == 0 else ",")
+                formatting.echo(f"  {_json_line(said)}", nl=False)
             else:
-                words.echo(f"{said.number:<16} {_time(said.at)}  {said.source}: {said.reason}")
+                formatting.echo(f"{said.number:<16} {_time(said.at)}  {said.source}: {said.reason}")
             shown += 1
 
     suppressing.each(_loaded(ledger, config), show)
     if json:
-        words.echo(*(["", "]"] if shown else ["[]"]))
+        formatting.echo(*(["", "]"] if shown else ["[]"]))
     elif not shown:
-        words.echo("nobody is on the list", err=True)
+        formatting.echo("nobody is on the list", err=True)
 
 
 def import_(
@@ -159,15 +159,15 @@ def import_(
       dialer dnc import stop-list.txt
       dialer dnc import registry.csv --source "US registry, 2026-11"
     """
-    from dialer import suppressing
-    from dialer.cli.counting import Counting
+    from dialer.cli.progress_counter import Counting
+    from dialer.commands import dnc as suppressing
 
     loaded, progress = _loaded(ledger, config, region), Counting("numbers")
     done = suppressing.bring_in(loaded, file, source or file.name, reason, operator(by), progress.tell)
     progress.end()
     _say_made(loaded, made=done.made_ledger)
-    known = f", {words.count(done.rows - done.new)} were on it already" if done.rows > done.new else ""
-    words.echo(f"{file}: {words.count(done.new)} numbers are not called any more{known}.")
+    known = f", {formatting.count(done.rows - done.new)} were on it already" if done.rows > done.new else ""
+    formatting.echo(f"{file}: {formatting.count(done.new)} numbers are not called any more{known}.")
 
 
 def check(
@@ -184,19 +184,19 @@ def check(
       dialer dnc check +12125550100
       dialer dnc check +12125550100 --config campaign.toml --json
     """
-    from dialer import suppressing
+    from dialer.commands import dnc as suppressing
 
     loaded = _loaded(ledger, config, region)
     found = suppressing.check(loaded, number)
     said = [each for each in (found.listed, *found.in_files) if each is not None]
     if json:
         shown = {"number": found.number, "suppressed": bool(said), "by": [_as_dict(each) for each in said]}
-        words.echo_json(shown)
+        formatting.echo_json(shown)
         return
     for each in said:
-        words.echo(f"{found.number} is not called: {_word(each)}.")
+        formatting.echo(f"{found.number} is not called: {_word(each)}.")
     if not said:
-        words.echo(f"{found.number} is on no do-not-call list: {_looked_at(loaded, found)}.")
+        formatting.echo(f"{found.number} is on no do-not-call list: {_looked_at(loaded, found)}.")
 
 
 for command in (add, remove, list_, import_, check):
@@ -209,7 +209,7 @@ def _loaded(ledger: str | None, config: Path | None, region: str | None = None) 
 
 def _say_made(loaded: "Loaded", *, made: bool) -> None:
     if made:
-        words.echo(f"There was no ledger at {loaded.settings.ledger.url}: a new one was made.", err=True)
+        formatting.echo(f"There was no ledger at {loaded.settings.ledger.url}: a new one was made.", err=True)
 
 
 def _word(said: Suppressed) -> str:
@@ -222,7 +222,7 @@ def _time(at: float) -> str:
 
 def _looked_at(loaded: "Loaded", found: "Checked") -> str:
     url = loaded.settings.ledger.url
-    whole = f"not among the {words.count(found.count)} of {url}"
+    whole = f"not among the {formatting.count(found.count)} of {url}"
     return whole + (f", nor in {', '.join(found.files)}" if found.files else "")
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dialer.cli import exits, flags, words
+from dialer.cli import exits, flags, formatting
 from dialer.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from dialer.examination.findings import Finding
+    from dialer.commands.doctor.findings import Finding
     from dialer.settings import Loaded
 
 
@@ -35,7 +35,7 @@ def doctor(
       dialer doctor --config dialer.toml --ledger postgresql://dialer@db/dialer
       dialer doctor --json
     """
-    from dialer.examination.findings import is_fit
+    from dialer.commands.doctor.findings import is_fit
 
     given = {
         "from_numbers": from_numbers,
@@ -54,9 +54,9 @@ def doctor(
             {"check": each.check, "mark": each.mark, "said": each.said, "way_out": each.way_out}
             for each in found
         ]
-        words.echo_json({"fit": is_fit(found), "findings": rows})
+        formatting.echo_json({"fit": is_fit(found), "findings": rows})
     else:
-        words.print_aligned(_lines(found))
+        formatting.print_aligned(_lines(found))
     if not is_fit(found):
         raise typer.Exit(exits.FAILED)
 
@@ -64,9 +64,9 @@ def doctor(
 def _examined(loaded: "Loaded") -> "Sequence[Finding]":
     from functools import partial
 
-    from dialer.examination.examine import examine
-    from dialer.examination.findings import Finding, Mark
-    from dialer.loops import run_on_loop
+    from dialer.app.event_loop import run_on_loop
+    from dialer.commands.doctor.examine import examine
+    from dialer.commands.doctor.findings import Finding, Mark
 
     given = sum(1 for origin in loaded.origins.values() if origin != "default")
     settings = Finding("settings", Mark.GOOD, f"{given} given, the others at their defaults")
@@ -74,13 +74,13 @@ def _examined(loaded: "Loaded") -> "Sequence[Finding]":
 
 
 def _refused(error: BadInput) -> "Sequence[Finding]":
-    from dialer.examination.findings import Finding, Mark
+    from dialer.commands.doctor.findings import Finding, Mark
 
     return [Finding("settings", Mark.BAD, line) for line in str(error).splitlines()]
 
 
 def _lines(found: "Sequence[Finding]") -> Iterator[tuple[str, str, str]]:
-    from dialer.examination.findings import Mark
+    from dialer.commands.doctor.findings import Mark
 
     looks = {
         Mark.GOOD: ("✓", "green"),

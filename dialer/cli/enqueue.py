@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.cli import exits, flags, words
+from dialer.cli import exits, flags, formatting
 
 if TYPE_CHECKING:
-    from dialer.enqueueing import Enqueued
+    from dialer.commands.enqueue import Enqueued
 
 Leads = Annotated[
     Path,
@@ -56,8 +56,8 @@ def enqueue(
       dialer enqueue leads.csv --queue redis://127.0.0.1 --campaign spring
       dialer enqueue leads.csv --config dialer.toml --region US --json
     """
-    from dialer.cli.counting import Counting
-    from dialer.enqueueing import enqueue as publish
+    from dialer.cli.progress_counter import Counting
+    from dialer.commands.enqueue import enqueue as publish
 
     given = {
         "queue.url": queue,
@@ -73,9 +73,9 @@ def enqueue(
     finally:
         progress.end()
     if json:
-        words.echo_json(_as_dict(done))
+        formatting.echo_json(_as_dict(done))
     else:
-        words.print_aligned(_lines(done))
+        formatting.print_aligned(_lines(done))
     raise typer.Exit(exits.DONE if done.published else exits.BAD_INPUT)
 
 
@@ -83,10 +83,10 @@ def _lines(done: "Enqueued") -> list[tuple[str, str, str]]:
     lines = [
         ("queue", f"{done.name} at {done.where}", ""),
         ("campaign", done.campaign or "the workers' own", ""),
-        ("published", words.count(done.published), ""),
+        ("published", formatting.count(done.published), ""),
     ]
     if done.rejects is not None:
-        lines.append(("rejected", f"{words.count(done.rejected)}, see {done.rejects}", "yellow"))
+        lines.append(("rejected", f"{formatting.count(done.rejected)}, see {done.rejects}", "yellow"))
     return lines
 
 

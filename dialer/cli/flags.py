@@ -143,8 +143,8 @@ def begin_log(log_format: str | None, *, is_service: bool) -> None:
 
     So what is wrong with the settings is told as what comes after them would be. `log_format`: as given.
     """
-    from dialer import logs
-    from dialer.adapters.clock import SystemClock
+    from dialer.adapters.system.clock import SystemClock
+    from dialer.telemetry import logs
 
     wanted = log_format or os.environ.get("DIALER_LOGS__FORMAT", "")
     format = wanted if wanted in ("json", "console") else "auto"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.cli import exits, flags, words
-from dialer.cli.operators import By, operator
+from dialer.cli import exits, flags, formatting
+from dialer.cli.who import By, operator
 
 if TYPE_CHECKING:
-    from dialer.adapters.ledger.copying import Copied
+    from dialer.adapters.ledger.move.copy import Copied
 
 From = Annotated[
     Path, typer.Argument(metavar="SQLITE", show_default=False, help="The file that they are in.")
@@ -62,11 +62,11 @@ def copy(
       dialer ledger copy dialer.db postgresql://dialer@db/dialer
       dialer ledger copy dialer.db postgresql://dialer@db/dialer --campaign spring
     """
-    from dialer.adapters.clock import SystemClock
-    from dialer.adapters.ledger.server import is_server
-    from dialer.copying import copy_campaigns
+    from dialer.adapters.ledger.drivers.server import is_server
+    from dialer.adapters.system.clock import SystemClock
+    from dialer.commands.ledger_copy import copy_campaigns
     from dialer.domain.errors import BadInput
-    from dialer.ports import Operation
+    from dialer.ports.engine import Operation
 
     if not is_server(target):
         raise BadInput("POSTGRES must be a URL such as postgresql://USER@HOST/DATABASE")
@@ -75,7 +75,7 @@ def copy(
     if json:
         from dataclasses import asdict
 
-        words.echo_json([asdict(each) for each in done])
+        formatting.echo_json([asdict(each) for each in done])
     else:
         _print(done)
 
@@ -83,9 +83,9 @@ def copy(
 def _print(done: "Sequence[Copied]") -> None:
     for each in done:
         parts = f"jobs {each.jobs:,}, attempts {each.attempts:,}, result lines {each.lines:,}"
-        words.echo(f"{each.name}: {parts}; the same on both sides")
+        formatting.echo(f"{each.name}: {parts}; the same on both sides")
         if not each.hashes_kept:
-            words.echo("  its record of decisions is chained anew, since its numbers were taken there")
-    words.echo(
+            formatting.echo("  its record of decisions is chained anew, since its numbers were taken there")
+    formatting.echo(
         f"{len(done)} moved; name the new ledger with --ledger from now on" if done else "none to be moved"
     )

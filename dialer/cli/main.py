@@ -7,19 +7,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from dialer import __version__
-from dialer.adapters.zone_data import use_newest
+from dialer.adapters.rules.zone_data import use_newest
 from dialer.cli import exits
-from dialer.cli.campaign import run
 from dialer.cli.check import check
 from dialer.cli.config import config
 from dialer.cli.control import cancel, pause, resume, set_
 from dialer.cli.dnc import dnc
 from dialer.cli.doctor import doctor
 from dialer.cli.enqueue import enqueue
-from dialer.cli.inspection import results, verify
 from dialer.cli.ledger import ledger
 from dialer.cli.migrate import migrate
 from dialer.cli.resolve import resolve
+from dialer.cli.results import results, verify
+from dialer.cli.run import run
 from dialer.cli.serve import serve
 from dialer.cli.simulator import simulator
 from dialer.cli.status import status
@@ -115,7 +115,7 @@ def _say(message: str, exit_code: int, error: Exception | None = None) -> None:
 
     `error`: its trace goes into that line.
     """
-    from dialer.logs import json_log
+    from dialer.telemetry.logs import json_log
 
     log = json_log()
     if log is not None:
@@ -134,7 +134,7 @@ def _say_unexpected(error: Exception) -> None:
     """Not the user's mistake. What is said holds neither the key nor whole numbers, in the trace too."""
     import traceback
 
-    from dialer.logs import cleaner, json_log
+    from dialer.telemetry.logs import cleaner, json_log
 
     clean = cleaner([os.environ.get("RETELL_API_KEY", "")], show_numbers=False)
     is_debug = "--debug" in sys.argv or os.environ.get("DIALER_DEBUG", "0") not in ("", "0")

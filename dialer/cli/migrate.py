@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.cli import exits, flags, words
+from dialer.cli import exits, flags, formatting
 
 if TYPE_CHECKING:
-    from dialer.adapters.ledger.migrating import Migration
+    from dialer.adapters.ledger.schema.upgrade import Migration
 
 Check = Annotated[
     bool,
@@ -33,12 +33,12 @@ def migrate(
       dialer migrate --check
       dialer migrate --ledger postgresql://dialer@db/dialer
     """
-    from dialer.migrating import migrate_ledger
+    from dialer.commands.migrate import migrate_ledger
 
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     done = migrate_ledger(loaded, check=check)
     if json:
-        words.echo_json(_as_dict(done))
+        formatting.echo_json(_as_dict(done))
     else:
         _print(loaded.settings.ledger.url, done, check)
     if check and done.is_needed:
@@ -46,24 +46,24 @@ def migrate(
 
 
 def _as_dict(done: "Migration") -> dict[str, Any]:
-    from dialer.adapters.ledger.tables import SCHEMA_VERSION
+    from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
 
     steps = [{"version": step.version, "what": step.what} for step in done.steps]
     return {"before": done.before, "after": SCHEMA_VERSION, "needed": done.is_needed, "steps": steps}
 
 
 def _print(url: str, done: "Migration", check: bool) -> None:
-    from dialer.adapters.ledger.tables import SCHEMA_VERSION
+    from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
     from dialer.settings.problems import without_password
 
     would = "would be" if check else "is"
     name = without_password(url)
     if not done.is_needed:
-        words.echo(f"ledger {name} is of this program's version, {SCHEMA_VERSION}")
+        formatting.echo(f"ledger {name} is of this program's version, {SCHEMA_VERSION}")
         return
     if done.before is None:
-        words.echo(f"ledger {name} {would} made, of version {SCHEMA_VERSION}")
+        formatting.echo(f"ledger {name} {would} made, of version {SCHEMA_VERSION}")
         return
-    words.echo(f"ledger {name} {would} brought from version {done.before} to {SCHEMA_VERSION}:")
+    formatting.echo(f"ledger {name} {would} brought from version {done.before} to {SCHEMA_VERSION}:")
     for step in done.steps:
-        words.echo(f"  {step.version}  {step.what}")
+        formatting.echo(f"  {step.version}  {step.what}")

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dialer.cli import words
+from dialer.cli import formatting
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.domain.texts import printable
 from dialer.engine.events import (
@@ -35,8 +35,8 @@ from dialer.engine.events import (
     SlotsChanged,
     WebhookRefused,
 )
-from dialer.engine.tally import PACE_WINDOW_S, Tally
-from dialer.ports import CampaignCounts
+from dialer.ports.engine import CampaignCounts
+from dialer.telemetry.tally import PACE_WINDOW_S, Tally
 
 ENDS_KEPT_MAX = 500
 ENDS_FOR_RATE_MIN = 5
@@ -135,10 +135,10 @@ class ProgressView:
             complete_style="cyan",
             finished_style="green",
         )
-        bar.add_row(drawn, Text(f"{words.count(at.final)} of {self._of_jobs(at)}"))
+        bar.add_row(drawn, Text(f"{formatting.count(at.final)} of {self._of_jobs(at)}"))
         lines.add_row(Text(printable(self._campaign), style="bold"), bar)
         lines.add_row("calls", f"{self._calls(at)}   {self._ahead(at)}".rstrip())
-        if outcomes := words.counts(self._tally.closed):
+        if outcomes := formatting.counts(self._tally.closed):
             lines.add_row("outcomes", Text(printable(outcomes)))
         if self._speed != 1.0:
             lines.add_row("clock", self._clock(at))
@@ -150,17 +150,17 @@ class ProgressView:
         """The same in one line, for a file."""
         at = self._snapshot()
         parts = [
-            f"{words.moment(at.now, at.now, self._zone)}",
-            f"{words.count(at.final)} of {self._of_jobs(at)} final",
+            f"{formatting.moment(at.now, at.now, self._zone)}",
+            f"{formatting.count(at.final)} of {self._of_jobs(at)} final",
             self._calls(at),
-            words.counts(self._tally.closed),
+            formatting.counts(self._tally.closed),
             *(f"{label}: {text}" for label, text, _ in self._troubles(at)),
             self._ahead(at),
         ]
         return printable("   ".join(part for part in parts if part))
 
     def _of_jobs(self, at: Snapshot) -> str:
-        return words.count(at.jobs) + ("" if self._tally.intake_complete else ", reading")
+        return formatting.count(at.jobs) + ("" if self._tally.intake_complete else ", reading")
 
     def _calls(self, at: Snapshot) -> str:
         return f"{at.slots_in_use} of {at.slots} slots   {self._per_second(at):.1f} a second"
@@ -170,21 +170,21 @@ class ProgressView:
 
     def _clock(self, at: Snapshot) -> str:
         how = "as fast as it can" if self._speed is None else f"{self._speed:g} times faster"
-        return f"{words.weekday_moment(at.now, self._zone)}, simulated, {how}"
+        return f"{formatting.weekday_moment(at.now, self._zone)}, simulated, {how}"
 
     def _troubles(self, at: Snapshot) -> Iterator[tuple[str, str, str]]:
         """Label, text and style of each thing that is not as it should be."""
         looked_for = len(self._tally.uncertain_ids)
         if looked_for or at.unknown:
-            parts = [f"{words.count(looked_for)} being looked for"] if looked_for else []
-            parts += [f"{words.count(at.unknown)} unknown"] if at.unknown else []
+            parts = [f"{formatting.count(looked_for)} being looked for"] if looked_for else []
+            parts += [f"{formatting.count(at.unknown)} unknown"] if at.unknown else []
             yield "uncertain", ", ".join(parts), "yellow"
         if (stopping := self._tally.stopping) is not None:
             yield "stopping", f"{stopping.why}; {stopping.way_out}".strip("; "), "yellow"
         elif self._campaign_held is not None:
             yield "held", self._campaign_held, "yellow"
         elif self._held_until > at.now:
-            yield "held", f"{self._held_why}; again in {words.span(self._held_until - at.now)}", "yellow"
+            yield "held", f"{self._held_why}; again in {formatting.span(self._held_until - at.now)}", "yellow"
 
     def _ahead(self, at: Snapshot) -> str:
         """How long it still takes, or when the next call is due if nothing can be called until then."""
@@ -195,8 +195,10 @@ class ProgressView:
         is_idle = at.slots_in_use == 0 and self._tally.intake_complete and not self._per_second(at)
         if is_idle:  # the rate of before says nothing now
             due_at = self._due[0] if self._due else None
-            return "" if due_at is None else f"next call due at {words.moment(due_at, at.now, self._zone)}"
+            return (
+                "" if due_at is None else f"next call due at {formatting.moment(due_at, at.now, self._zone)}"
+            )
         if len(self._ends) < ENDS_FOR_RATE_MIN or at.now <= self._ends[0]:
             return ""
         each_s = (at.now - self._ends[0]) / len(self._ends)
-        return f"about {words.span((at.jobs - at.final) * each_s)} left"
+        return f"about {formatting.span((at.jobs - at.final) * each_s)} left"

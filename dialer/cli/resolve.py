@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dialer.cli import flags, words
-from dialer.cli.operators import By, operator
+from dialer.cli import flags, formatting
+from dialer.cli.who import By, operator
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput
 from dialer.domain.results import rfc3339
@@ -65,7 +65,7 @@ def resolve(
       dialer resolve 3f0c...e1 --not-called --by ana
       dialer resolve --all-not-called-before 2026-11-20T18:00
     """
-    from dialer import resolving
+    from dialer.commands import resolve as resolving
 
     loaded = flags.settings(config, None, {"ledger.url": ledger})
     who = operator(by)
@@ -79,7 +79,7 @@ def resolve(
         unknown = resolving.list_unknown(loaded, _time(all_not_called_before))
         found = resolving.resolve_not_called(loaded, [each.id for each in unknown], who, force=force)
         _show_found(found)
-        words.echo(f"{len(unknown) - len(found)} resolved: no call was made, they are due again")
+        formatting.echo(f"{len(unknown) - len(found)} resolved: no call was made, they are due again")
     elif attempt is not None:
         if bool(called) == not_called:
             raise BadInput("say either --called CALL_ID or --not-called")
@@ -89,21 +89,21 @@ def resolve(
 def _resolve_one(
     loaded: "Loaded", attempt_id: AttemptId, called: CallId | None, who: str, force: bool
 ) -> None:
-    from dialer import resolving
+    from dialer.commands import resolve as resolving
 
     if called is not None:
         resolving.resolve_called(loaded, attempt_id, called, who)
-        words.echo(f"resolved: call {called} was made; the next run follows it to its end")
+        formatting.echo(f"resolved: call {called} was made; the next run follows it to its end")
     else:
         found = resolving.resolve_not_called(loaded, [attempt_id], who, force=force)
         _show_found(found)
         if not found:
-            words.echo("resolved: no call was made; the job is due again")
+            formatting.echo("resolved: no call was made; the job is due again")
 
 
 def _show_found(found: Mapping[AttemptId, CallId]) -> None:
     for attempt_id, call_id in found.items():
-        words.echo(f"attempt {attempt_id} made call {call_id}, says the API: the next run follows it")
+        formatting.echo(f"attempt {attempt_id} made call {call_id}, says the API: the next run follows it")
 
 
 def _time(text: str) -> float:
@@ -127,8 +127,8 @@ def _show(unknown: Sequence[Attempt], *, as_json: bool) -> None:
         for each in unknown
     ]
     if as_json:
-        words.echo_json(rows)
+        formatting.echo_json(rows)
         return
     for row in rows:
-        words.echo(f"{row['attempt_id']}  {row['to_number'] or '-'}  claimed {row['claimed_at']}")
-    words.echo(f"{len(rows)} unknown" if rows else "none is unknown")
+        formatting.echo(f"{row['attempt_id']}  {row['to_number'] or '-'}  claimed {row['claimed_at']}")
+    formatting.echo(f"{len(rows)} unknown" if rows else "none is unknown")

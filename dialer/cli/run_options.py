@@ -13,8 +13,8 @@ from dialer.domain.errors import BadInput
 from dialer.domain.texts import campaign_fault
 
 if TYPE_CHECKING:
+    from dialer.app.simulation import Simulation
     from dialer.settings import Loaded
-    from dialer.simulation import Simulation
 
 SPEED_MAX = 10_000.0
 
@@ -147,8 +147,8 @@ class RunOptions:
                         f"{flag} is for rehearsals: add --simulate, or leave it out to place real calls"
                     )
             return None
+        from dialer.app.simulation import Simulation
         from dialer.cli.simulator import parse_faults
-        from dialer.simulation import Simulation
 
         parse_faults(self.faults or "")
         return Simulation(

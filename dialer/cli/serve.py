@@ -9,10 +9,10 @@ from dialer.cli import exits, flags
 from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
-    from dialer.logs import Log
-    from dialer.serving import Told
+    from dialer.app.serve import Told
     from dialer.settings import Loaded, Settings
     from dialer.settings.reloading import Reload
+    from dialer.telemetry.logs import Log
 
 Worker = Annotated[
     str | None,
@@ -75,8 +75,8 @@ def serve(
     loaded = load()
     log = _log(loaded.settings)
     _examine(loaded.settings, log)
-    from dialer.configuration import csv_options
-    from dialer.serving import serve_campaigns
+    from dialer.app.engine_config import csv_options
+    from dialer.app.serve import serve_campaigns
 
     def reload() -> "Settings":
         again = load().settings
@@ -93,8 +93,8 @@ class _Refused(DialerError):
 
 
 def _log(settings: "Settings") -> "Log":
-    from dialer import logs
-    from dialer.adapters.clock import SystemClock
+    from dialer.adapters.system.clock import SystemClock
+    from dialer.telemetry import logs
 
     return logs.configure(
         logs.format_there(settings.logs.format, sys.stderr),
@@ -110,9 +110,9 @@ def _log(settings: "Settings") -> "Log":
 def _examine(settings: "Settings", log: "Log") -> None:
     """What `dialer doctor` looks at. Raises `BadInput` where nobody could be called, and `DialerError` where
     another start may do better. Queues are waited for, and calls that are going on do not wait for them."""
-    from dialer.examination.examine import examine
-    from dialer.examination.findings import Mark
-    from dialer.loops import run_on_loop
+    from dialer.app.event_loop import run_on_loop
+    from dialer.commands.doctor.examine import examine
+    from dialer.commands.doctor.findings import Mark
 
     found = run_on_loop(lambda: examine(settings))
     for each in found:
@@ -128,13 +128,13 @@ def _examine(settings: "Settings", log: "Log") -> None:
 
 
 def _told(log: "Log") -> "Told":
-    from dialer.adapters.clock import SystemClock
-    from dialer.configuration import hours_notice
+    from dialer.adapters.system.clock import SystemClock
+    from dialer.app.engine_config import hours_notice
+    from dialer.app.serve import INTERRUPTED, Told
     from dialer.engine.events import Observe
     from dialer.engine.service import NOTHING_TO_DO
-    from dialer.logs import LogObserver
-    from dialer.request_log import RequestLog
-    from dialer.serving import INTERRUPTED, Told
+    from dialer.telemetry.logs import LogObserver
+    from dialer.telemetry.request_log import RequestLog
 
     def observer(campaign: str | None) -> Observe:
         bound = log if campaign is None else log.bind(campaign=campaign)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.cli import words
+from dialer.cli import formatting
 from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def simulator(
 
 
 def _tell(seen: str, report: Path | None) -> None:
-    words.echo(*seen.splitlines())
+    formatting.echo(*seen.splitlines())
     try:
         if report is not None:
             report.write_text(seen + "\n")
@@ -132,8 +132,8 @@ def _serve(account: "Account", faults: "Faults", host: str, port: int, seed: int
 
     import anyio
 
-    from dialer.adapters.clock import LoopClock, SystemClock
-    from dialer.rehearsal.loop import run
+    from dialer.adapters.system.clock import LoopClock, SystemClock
+    from dialer.app.clock_loop import run
     from dialer.simulator.server import Simulator
 
     async def main() -> str:
@@ -141,7 +141,7 @@ def _serve(account: "Account", faults: "Faults", host: str, port: int, seed: int
         simulator = Simulator(account, faults, seed=seed, now=clock.now, signs_at=SystemClock().now)
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with simulator.serve(host, port):
-                words.echo(simulator.url)
+                formatting.echo(simulator.url)
                 async for _ in signals:
                     break
         return simulator.report().to_json()

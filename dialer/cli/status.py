@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.cli import flags, words
+from dialer.cli import flags, formatting
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
-    from dialer.adapters.ledger.holds import Holds
-    from dialer.campaign_status import CampaignStatus
+    from dialer.adapters.ledger.reports.holds import Holds
+    from dialer.app.campaign_status import CampaignStatus
     from dialer.domain.resting import Rest
-    from dialer.ports import Operation
+    from dialer.ports.engine import Operation
 
 Lines = Iterator[tuple[str, str, str]]
 """Label, text and style of each line."""
@@ -38,19 +38,19 @@ def status(
       dialer status spring --json
       dialer status --ledger simulated/dialer.db
     """
-    from dialer.campaign_status import document_of
-    from dialer.inspection import campaign_status
+    from dialer.app.campaign_status import document_of
+    from dialer.commands.inspect import campaign_status
     from dialer.settings.problems import without_password
 
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
     found = campaign_status(loaded, campaign)
     if json:
-        words.echo_json([document_of(each).model_dump(mode="json") for each in found])
+        formatting.echo_json([document_of(each).model_dump(mode="json") for each in found])
         return
     if not found:
-        words.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
+        formatting.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
     for each in found:
-        words.print_aligned(_lines(each))
+        formatting.print_aligned(_lines(each))
 
 
 def _lines(status: "CampaignStatus") -> Lines:
@@ -59,20 +59,22 @@ def _lines(status: "CampaignStatus") -> Lines:
     yield from _holds(holds)
     if status.hours_notice is not None:
         yield "hours", status.hours_notice, "yellow"
-    yield "jobs", words.jobs(counts.jobs) or "none", ""
-    yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
-    pace = f"{words.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
+    yield "jobs", formatting.jobs(counts.jobs) or "none", ""
+    yield "outcomes", formatting.counts(counts.outcomes) or "none yet", ""
+    pace = (
+        f"{formatting.count(counts.calls)} made, {counts.live} live, {status.per_minute:g} in the last minute"
+    )
     yield "calls", pace, ""
     if counts.uncertain:
         looked_for = "being looked for, since no answer said whether they made a call"
-        yield "uncertain", f"{words.count(counts.uncertain)} {looked_for}", "yellow"
+        yield "uncertain", f"{formatting.count(counts.uncertain)} {looked_for}", "yellow"
     yield from _money(status)
     yield from _canary(status)
     if holds.changes:
-        changes = ", ".join(f"{name} = {words.value(to)}" for name, to in holds.changes.items())
+        changes = ", ".join(f"{name} = {formatting.value(to)}" for name, to in holds.changes.items())
         yield "changed", f"{changes} ({_by(holds.changed_by)})", ""
     if status.left_s is not None:
-        yield "left", f"about {words.span(status.left_s)}, as fast as in the last ten minutes", ""
+        yield "left", f"about {formatting.span(status.left_s)}, as fast as in the last ten minutes", ""
     if counts.next_due_at is not None:
         yield "next due", _time(counts.next_due_at), ""
     if counts.jobs.get(JobState.UNKNOWN, 0):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dialer.cli import exits, words
+from dialer.cli import exits, formatting
 from dialer.domain.lifecycle import JobState
 
 if TYPE_CHECKING:
-    from dialer.app import Summary
+    from dialer.app.run import Summary
 
 
 def exit_code(summary: "Summary") -> int:
@@ -45,7 +45,7 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "next": list(next_steps(summary, begins_anew=begins_anew)),
         "exit_code": exit_code(summary),
     }
-    return words.as_json(shown)
+    return formatting.as_json(shown)
 
 
 def lines(
@@ -54,13 +54,13 @@ def lines(
     """Label, text and style of each line, for people."""
     intake, counts = summary.intake, summary.counts
     yield "campaign", summary.campaign, "bold"
-    rejected = f", {words.count(intake.rejected)} rejected" if intake.rejected else ""
-    yield "rows", f"{words.count(intake.rows)}{rejected}", ""
-    yield "jobs", words.jobs(counts.jobs) or "none", ""
-    yield "outcomes", words.counts(counts.outcomes) or "none yet", ""
+    rejected = f", {formatting.count(intake.rejected)} rejected" if intake.rejected else ""
+    yield "rows", f"{formatting.count(intake.rows)}{rejected}", ""
+    yield "jobs", formatting.jobs(counts.jobs) or "none", ""
+    yield "outcomes", formatting.counts(counts.outcomes) or "none yet", ""
     yield "calls", _calls(summary, " simulated" if simulated else ""), ""
     for name, looks in summary.unclear.items():
-        yield "column", words.unclear_column(name, looks), "yellow"
+        yield "column", formatting.unclear_column(name, looks), "yellow"
     if summary.hours_notice is not None:
         yield "hours", summary.hours_notice, "yellow"
     yield "ledger", summary.ledger, ""
@@ -76,15 +76,15 @@ def lines(
 def _calls(summary: "Summary", how: str) -> str:
     """All of the campaign, and those of this run beside its time."""
     made, now = summary.counts.calls, summary.counts.calls - summary.calls_before
-    took = f"in {words.span(summary.seconds)}"
+    took = f"in {formatting.span(summary.seconds)}"
     if not summary.calls_before:
-        return f"{words.count(made)}{how} {took}"
-    return f"{words.count(made)}{how}, {words.count(now)} of them in this run, {took}"
+        return f"{formatting.count(made)}{how} {took}"
+    return f"{formatting.count(made)}{how}, {formatting.count(now)} of them in this run, {took}"
 
 
 def _unread(summary: "Summary") -> Iterator[str]:
     if summary.read_in_part:
-        how_many = "an unknown number of" if summary.unread is None else words.count(summary.unread)
+        how_many = "an unknown number of" if summary.unread is None else formatting.count(summary.unread)
         yield f"{how_many} rows not read yet: run the same command again"
 
 
@@ -99,17 +99,17 @@ def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str
     if is_stopped:
         yield summary.way_out
         if still_open:
-            yield f"{words.count(still_open)} still open, until then"
+            yield f"{formatting.count(still_open)} still open, until then"
         yield from _unread(summary)
     else:
         yield from _unread(summary)
     if still_open and not is_stopped:
         again = "a simulation begins anew each time, unless it is given a --ledger to keep"
         go_on = again if begins_anew else "run the same command again to go on"
-        yield f"{words.count(still_open)} still open: {go_on}"
+        yield f"{formatting.count(still_open)} still open: {go_on}"
     if unknown := jobs.get(JobState.UNKNOWN, 0):
         yield (
-            f"{words.count(unknown)} unknown: a call may have been made and nobody could tell; "
+            f"{formatting.count(unknown)} unknown: a call may have been made and nobody could tell; "
             "they are not called again by themselves: `dialer resolve` lists them"
         )
     if summary.intake.rejected:

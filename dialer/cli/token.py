@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dialer.cli import flags, words
+from dialer.cli import flags, formatting
 from dialer.domain.errors import BadInput
 from dialer.web.tokens import Role
 
@@ -43,11 +43,11 @@ def token(name: Name, role: ItsRole, json: flags.Json = False) -> None:
             f"NAME {name!r} must be a letter or digit, then at most 63 letters, digits or . _ @ -"
         ) from None
     if json:
-        words.echo_json({"token": made, **entry.model_dump(mode="json")})
+        formatting.echo_json({"token": made, **entry.model_dump(mode="json")})
         return
-    words.echo(made, "")
-    words.echo("This is the token. It is shown this once: give it to its user, for")
-    words.echo("`Authorization: Bearer TOKEN`. These lines in the settings let it in:", "")
-    words.echo("[[api.tokens]]")
+    formatting.echo(made, "")
+    formatting.echo("This is the token. It is shown this once: give it to its user, for")
+    formatting.echo("`Authorization: Bearer TOKEN`. These lines in the settings let it in:", "")
+    formatting.echo("[[api.tokens]]")
     for key, value in entry.model_dump(mode="json").items():
-        words.echo(f'{key} = "{value}"')
+        formatting.echo(f'{key} = "{value}"')

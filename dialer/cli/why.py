@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from dialer.cli import flags, words
+from dialer.cli import flags, formatting
 from dialer.domain.errors import BadInput
 
 if TYPE_CHECKING:
-    from dialer.explaining import Story
+    from dialer.commands.why import Story
 
 Number = Annotated[
     str,
@@ -50,25 +50,25 @@ def why(
     """
     from dialer.cli import why_text
     from dialer.cli.why_json import as_dict
-    from dialer.explaining import explain
+    from dialer.commands.why import explain
     from dialer.settings.problems import without_password
 
     loaded = flags.settings(config, None, {"ledger.url": ledger, "intake.region": region})
     story = explain(loaded, number)
     moment = None if at is None else _moment(at, story)
     if json:
-        words.echo_json(as_dict(story, moment))
+        formatting.echo_json(as_dict(story, moment))
     elif not story.entries and not story.history.jobs and story.history.suppressed is None:
         _say_unknown(story, without_password(loaded.settings.ledger.url))
     else:
         for line in why_text.whole(story) if moment is None else why_text.at_moment(story, moment):
-            words.echo(line)
+            formatting.echo(line)
 
 
 def _say_unknown(story: "Story", url: str) -> None:
     there = ", ".join(story.campaigns)
     known = f"Its campaigns: {there}" if there else "It has no campaign yet"
-    words.echo(
+    formatting.echo(
         f"{story.number} is in no campaign of the ledger {url}, and not on its do-not-call list.",
         f"{known}. Another ledger is named with --ledger, a simulation's is simulated/dialer.db.",
         "A row that was refused is in the .rejects.csv beside the campaign's results.",
@@ -95,7 +95,7 @@ def _on_the_best_day(alone: re.Match[str], zone: tzinfo, story: "Story") -> floa
 
     It is never one that is still to come.
     """
-    from dialer.explaining import Decided
+    from dialer.commands.why import Decided
 
     def on_the_day_of(at: float) -> datetime:
         return datetime.fromtimestamp(at, zone).replace(

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, assert_never
 from zoneinfo import ZoneInfo
 
+from dialer.commands.why import Acted, Closed, Decided, Entry, Held, Listed, Story, TakenIn, decided_at
 from dialer.domain.results import rfc3339
-from dialer.explaining import Acted, Closed, Decided, Entry, Held, Listed, Story, TakenIn, decided_at
 
 if TYPE_CHECKING:
-    from dialer.adapters.ledger.histories import AttemptHistory, JobHistory
-    from dialer.ports import Operation
+    from dialer.adapters.ledger.reports.number_history import AttemptHistory, JobHistory
+    from dialer.ports.engine import Operation
 
 
 def as_dict(story: Story, at: float | None) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, assert_never
 from zoneinfo import ZoneInfo
 
-from dialer.cli import words
+from dialer.cli import formatting
+from dialer.commands.why import Acted, Closed, Decided, Entry, Held, Listed, Story, TakenIn, decided_at
 from dialer.domain.decisions import Decision, Ruling
 from dialer.domain.lifecycle import AttemptState, JobState
-from dialer.explaining import Acted, Closed, Decided, Entry, Held, Listed, Story, TakenIn, decided_at
 
 if TYPE_CHECKING:
-    from dialer.adapters.ledger.histories import AttemptHistory, JobHistory
+    from dialer.adapters.ledger.reports.number_history import AttemptHistory, JobHistory
 
 INDENT = " " * 6
 NO_CALL_ID = {
@@ -156,7 +156,7 @@ def _given(made: Decision, times: Times) -> Iterator[str]:
         shown = ", ".join(f"{used} of {cap}" for cap, used in counts.items())
         yield f"{INDENT}caps       {shown}"
     if seen.get("gap_s"):
-        yield f"{INDENT}gap        {words.span(seen['gap_s'])} between two attempts"
+        yield f"{INDENT}gap        {formatting.span(seen['gap_s'])} between two attempts"
     if "last_rung_at" in seen:
         last = seen["last_rung_at"]
         yield f"{INDENT}last rung  {'never' if last is None else times.short(last)}"
@@ -177,7 +177,7 @@ def _attempt(attempt: "AttemptHistory", times: Times) -> Iterator[str]:
         yield f"{INDENT}end        {what}"
     else:
         reason = attempt.reason or attempt.status
-        talk = "" if attempt.duration_s is None else f", {words.span(attempt.duration_s)}"
+        talk = "" if attempt.duration_s is None else f", {formatting.span(attempt.duration_s)}"
         cost = "" if attempt.cost_cents is None else f", ${attempt.cost_cents / 100:.2f}"
         because = f" ({reason})" if reason else ""
         ended = f"{attempt.outcome}{because}{talk}{cost}"
@@ -192,14 +192,14 @@ def _attempt(attempt: "AttemptHistory", times: Times) -> Iterator[str]:
 def _again(entry: Decided | Held, times: Times) -> Iterator[str]:
     if entry.times > 1:
         last = times.short(entry.last_at)
-        yield f"{INDENT}again      {words.count(entry.times - 1)} times the same answer, the last {last}"
+        yield f"{INDENT}again      {formatting.count(entry.times - 1)} times the same answer, the last {last}"
 
 
 def _act(entry: Acted) -> Iterator[str]:
     reason = f": {entry.by.reason}" if entry.by.reason else ""
     what, detail = entry.command, entry.detail
     if what == "set":
-        what = "set " + ", ".join(f"{key} = {words.value(to)}" for key, to in json.loads(detail).items())
+        what = "set " + ", ".join(f"{key} = {formatting.value(to)}" for key, to in json.loads(detail).items())
     whom = f" ({entry.campaign})" if entry.campaign is not None else ""
     yield f"  OPERATOR  {entry.by.who}: {what}{whom}{reason}"
     if what == "dnc remove":
@@ -213,16 +213,16 @@ def _named(job: "JobHistory") -> str:
 
 
 def _bold(text: str) -> str:
-    return words.styled(text, bold=True)
+    return formatting.styled(text, bold=True)
 
 
 def _red(text: str) -> str:
-    return words.styled(text, fg="red")
+    return formatting.styled(text, fg="red")
 
 
 def _yellow(text: str) -> str:
-    return words.styled(text, fg="yellow")
+    return formatting.styled(text, fg="yellow")
 
 
 def _green(text: str) -> str:
-    return words.styled(text, fg="green")
+    return formatting.styled(text, fg="green")

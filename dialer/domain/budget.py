@@ -7,7 +7,7 @@ fit under the ceiling. What can still exceed it: calls under way that cost more 
 
 from dataclasses import dataclass
 
-from dialer.domain.calls import CallNews, CallStatus
+from dialer.domain.calls import CallStatus, CallUpdate
 from dialer.domain.days import Day
 from dialer.domain.figures import believed_cost_cents, believed_duration_s
 from dialer.domain.gates import Hold, Stop
@@ -54,7 +54,7 @@ class BudgetRule:
     Calls that nobody answers end first and cost nothing: their mean alone would reserve nothing.
     """
 
-    def cost(self, news: CallNews, reserved_cents: float) -> float:
+    def cost(self, news: CallUpdate, reserved_cents: float) -> float:
         """What an ended call has cost: as the API says, else by its length, as far as either can be believed.
 
         Else what was reserved for it; nothing if it never connected.
@@ -95,7 +95,7 @@ class BudgetRule:
         return Reserve(estimate)
 
 
-def _may_have_connected(news: CallNews) -> bool:
+def _may_have_connected(news: CallUpdate) -> bool:
     if news.started_at is not None or news.duration_s or news.cost_cents:
         return True
     return news.status not in (CallStatus.REGISTERED, CallStatus.NOT_CONNECTED)

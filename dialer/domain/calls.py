@@ -189,7 +189,7 @@ class WebAccess:
 
 
 @record
-class CallNews:
+class CallUpdate:
     """What the API said of a call, however we heard of it (answer, listing, get-call, webhook)."""
 
     call_id: CallId

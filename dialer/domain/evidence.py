@@ -8,7 +8,7 @@ or rang nobody, only with a proof, and only `Evidence` makes one: the type check
 from dataclasses import dataclass, field
 from typing import final
 
-from dialer.domain.calls import CallNews, CallStatus
+from dialer.domain.calls import CallStatus, CallUpdate
 from dialer.domain.outcomes import Effect, classify
 
 _SEAL = object()
@@ -41,12 +41,12 @@ class NobodyRung:
 class Evidence:
     """All that has been said of one attempt's call."""
 
-    news: CallNews | None = None
+    news: CallUpdate | None = None
     """The latest; what it says may contradict what was said before."""
     shows_ring: bool = field(default=False, init=False)
     """Somebody was rung, or may have been."""
 
-    def add(self, news: CallNews) -> None:
+    def add(self, news: CallUpdate) -> None:
         """One thing more was said."""
         self.news = news
         self.shows_ring = self.shows_ring or shows_ring(news)
@@ -60,7 +60,7 @@ class Evidence:
         return None if self.shows_ring else NobodyRung(_SEAL)
 
 
-def shows_ring(news: CallNews) -> bool:
+def shows_ring(news: CallUpdate) -> bool:
     """Whether this news alone shows that somebody was, or may have been, rung.
 
     A call that was connected has a start, and a duration and a cost of more than nothing. Its reason alone

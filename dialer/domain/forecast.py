@@ -9,7 +9,7 @@ from math import floor
 
 from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.lifecycle import JobState
-from dialer.domain.screening import UNHEARD_OF, Dial, Drop, NumberFacts, Screen, Wait
+from dialer.domain.screening import UNHEARD_OF, CampaignPolicy, Dial, Drop, NumberFacts, Wait
 from dialer.domain.wall_clock import DAY_S
 
 GROUPS_MAX = 500
@@ -44,7 +44,7 @@ class Never:
 class Forecast:
     """Counts people by the verdict of a campaign's rules. Its size does not grow with their number."""
 
-    def __init__(self, screen: Screen, now: float) -> None:
+    def __init__(self, screen: CampaignPolicy, now: float) -> None:
         self._screen = screen
         # hours remember one verdict for each place: that of now is not to be lost for one of later
         self._ahead = replace(screen, hours=replace(screen.hours))

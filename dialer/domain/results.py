@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from dialer.domain.calls import Attempt, CallNews, OpenJob, WebAccess
+from dialer.domain.calls import Attempt, CallUpdate, OpenJob, WebAccess
 from dialer.domain.figures import believed_time
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -69,7 +69,7 @@ def attempt_line(
     state: AttemptState,
     outcome: Outcome,
     closed_at: float,
-    news: CallNews | None,
+    news: CallUpdate | None,
     error: str | None,
 ) -> dict[str, Any]:
     """A closed attempt (or, with state UNKNOWN, a parked one)."""
@@ -109,7 +109,7 @@ def _web_access(access: WebAccess) -> dict[str, Any]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def analysis_line(attempt: Attempt, news: CallNews, at: float) -> dict[str, Any]:
+def analysis_line(attempt: Attempt, news: CallUpdate, at: float) -> dict[str, Any]:
     """What the API made of a closed attempt's call; by then its cost is known as well."""
     return {
         "kind": ResultKind.ANALYSIS,

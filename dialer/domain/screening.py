@@ -136,7 +136,7 @@ class CampaignFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class CampaignPolicy:
     """A campaign's rules, fixed for one claim."""
 
     from_numbers: tuple[str, ...] = ()

@@ -14,18 +14,25 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from dialer.domain.calls import Attempt, CallNews, CampaignId, new_attempt_id
+from dialer.domain.calls import Attempt, CallUpdate, CampaignId, new_attempt_id
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.domain.gates import Stop
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
-from dialer.domain.screening import Screen
-from dialer.engine.account import Account
-from dialer.engine.analyses import Analyses
-from dialer.engine.attempt import Lives
-from dialer.engine.beside import Beside
-from dialer.engine.crew import Crew
+from dialer.domain.screening import CampaignPolicy
+from dialer.engine.attempts.active import ActiveAttempts, Work
+from dialer.engine.attempts.analyses import Analyses
+from dialer.engine.attempts.left_behind import Beside
+from dialer.engine.attempts.placing import Placer, PlacingConfig
+from dialer.engine.attempts.runner import AttemptRunner
+from dialer.engine.attempts.tracking import Tracker, TrackingConfig
+from dialer.engine.attempts.untracked import Strangers
+from dialer.engine.capacity.local import Account
+from dialer.engine.capacity.pacing import Pace
+from dialer.engine.capacity.shared import Crew
+from dialer.engine.capacity.slots import Slot, Slots
+from dialer.engine.control_watch import Operators
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
     AttemptUncertain,
@@ -37,15 +44,8 @@ from dialer.engine.events import (
     Observe,
 )
 from dialer.engine.intake import Intake
-from dialer.engine.operators import Operators
-from dialer.engine.pacing import Pace
-from dialer.engine.placing import Placer, PlacingConfig
-from dialer.engine.reporting import Reporter
-from dialer.engine.slots import Slot, Slots
-from dialer.engine.strangers import Strangers
-from dialer.engine.tracking import Tracker, TrackingConfig
-from dialer.engine.under_way import UnderWay, Work
-from dialer.ports import CallApi, Clock, Control, Ledger, NothingDue, ResultSink
+from dialer.engine.results_log import Reporter
+from dialer.ports.engine import CallApi, Clock, Control, Ledger, NothingDue, ResultSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class CampaignConfig:
     placing: PlacingConfig
     tracking: TrackingConfig
     redial: RedialPolicy
-    screen: Screen
+    screen: CampaignPolicy
     control_s: float = 0.5
     """Between two looks at what operators want."""
     limit: int | None = None
@@ -128,7 +128,7 @@ class Campaign:
         self.under_way = self._make_under_way()
         self._dispatcher = self._make_dispatcher(chance)
 
-    def _make_lives(self, chance: Random) -> Lives:
+    def _make_lives(self, chance: Random) -> AttemptRunner:
         config = self._config
         placer = Placer(
             self._api,
@@ -142,7 +142,7 @@ class Campaign:
             screen=self._screen_at_the_gate,
             leave=None if self._crew is None else self._crew.leave,
         )
-        return Lives(
+        return AttemptRunner(
             self._ledger,
             placer,
             self.tracker,
@@ -156,8 +156,8 @@ class Campaign:
             self._on_room,
         )
 
-    def _make_under_way(self) -> UnderWay:
-        return UnderWay(
+    def _make_under_way(self) -> ActiveAttempts:
+        return ActiveAttempts(
             self._lives,
             self.slots,
             self._clock,
@@ -244,7 +244,7 @@ class Campaign:
             await self._ledger.cancel_open(campaign_id, self._clock.now())
         await self.reporter.write(campaign_id)
 
-    def heard(self, news: CallNews) -> None:
+    def heard(self, news: CallUpdate) -> None:
         """Take in what a webhook says, at any time and any number of times."""
         if not self.tracker.heard(news, by_webhook=True):
             self._strangers.heard(news)
@@ -278,7 +278,7 @@ class Campaign:
         """What was said of a closed attempt was not so."""
         self._observe(AttemptUncertain(attempt, why))
 
-    async def _meet(self, news: CallNews) -> None:
+    async def _meet(self, news: CallUpdate) -> None:
         """Hear of a call that nobody follows, with the account for itself; a service meets it for all."""
         why = contradiction(news)
         shown = await self._ledger.contradict(news, why, self._clock.now())
@@ -371,7 +371,7 @@ class Campaign:
         self.slots.configure(config.slots)
         self._due.now()
 
-    def _screen_at_the_gate(self, is_repeat: bool) -> Screen:
+    def _screen_at_the_gate(self, is_repeat: bool) -> CampaignPolicy:
         why = None if self.stopping is None else self.stopping.why
         return self.operators.at_the_gate(self._screen, why, is_repeat=is_repeat)
 
@@ -401,6 +401,6 @@ class Campaign:
         self.stop(str(error), way_out=way_out, account=True)
 
 
-def contradiction(news: CallNews) -> str:
+def contradiction(news: CallUpdate) -> str:
     """What goes on record with it."""
     return f"call {news.call_id} was heard of after the attempt had been closed as one that rang nobody"

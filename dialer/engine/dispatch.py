@@ -9,11 +9,11 @@ import anyio.abc
 from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId
 from dialer.domain.errors import LedgerLost
 from dialer.domain.gates import Stop
-from dialer.domain.screening import Screen
-from dialer.engine.pacing import Pace
-from dialer.engine.slots import Room, Slot, Slots
-from dialer.ports import ClaimRequest, Clock, Ledger, NothingDue
-from dialer.sharing import Limits
+from dialer.domain.screening import CampaignPolicy
+from dialer.engine.capacity.pacing import Pace
+from dialer.engine.capacity.slots import ResizableSemaphore, Slot, Slots
+from dialer.ports.engine import ClaimRequest, Clock, Ledger, NothingDue
+from dialer.ports.sharing import Limits
 
 LOOK_AGAIN_S = 60.0
 """Between two looks at the clock while nothing is due: it may have been set, or the machine have slept."""
@@ -79,7 +79,7 @@ class Dispatcher:
         *,
         in_flight_max: int,
         lanes: int,
-        screen: Callable[[], Screen],
+        screen: Callable[[], CampaignPolicy],
         encode: Callable[[CallJob, AttemptId, str | None], bytes],
         new_id: Callable[[float], AttemptId],
         start: Callable[[Attempt, Slot, Callable[[], None]], None],
@@ -101,7 +101,7 @@ class Dispatcher:
         self._pace = pace
         self._due = due
         self._clock = clock
-        self._permits = Room(in_flight_max)
+        self._permits = ResizableSemaphore(in_flight_max)
         self._lanes = lanes
         self._screen = screen
         self._encode = encode

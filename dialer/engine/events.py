@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dialer.domain.calls import Attempt, CallId, CallNews
+from dialer.domain.calls import Attempt, CallId, CallUpdate
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.records import record
-from dialer.ports import IntakeCounts
+from dialer.ports.engine import IntakeCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class AttemptClosed:
     outcome: Outcome
     job_state: JobState
     due_at: float | None
-    news: CallNews | None
+    news: CallUpdate | None
     error: str | None
     at: float
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from dialer.domain.calls import CallJob, CampaignId, RejectedRow
 from dialer.engine.events import IntakeProgressed, Observe
-from dialer.ports import Added, AddedAs, Clock, IntakeCounts, JobSource, Ledger
+from dialer.ports.engine import Added, AddedAs, Clock, IntakeCounts, JobSource, Ledger
 
 Refuse = Callable[[RejectedRow], None]
 

@@ -7,15 +7,15 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
-from dialer.domain.calls import Attempt, CallNews, CampaignId
+from dialer.domain.calls import Attempt, CallUpdate, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, DialerError, LedgerError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
-from dialer.engine.analyses import Analyses
+from dialer.engine.attempts.analyses import Analyses
+from dialer.engine.attempts.untracked import Strangers
 from dialer.engine.campaign import Campaign, contradiction
-from dialer.engine.crew import Crew
-from dialer.engine.strangers import Strangers
-from dialer.ports import Clock, Ledger
-from dialer.sharing import Sharing
+from dialer.engine.capacity.shared import Crew
+from dialer.ports.engine import Clock, Ledger
+from dialer.ports.sharing import Sharing
 
 LOOK_S = 5.0
 """Between two looks which campaigns have something to do, where nobody told of any."""
@@ -128,7 +128,7 @@ class Service:
             self._stopped.set()
             self._unknown.set()
 
-    def heard(self, news: CallNews) -> None:
+    def heard(self, news: CallUpdate) -> None:
         """Take in what a webhook says of a call, whichever worker placed it."""
         self.analyses.heard(news)
         is_ours = self._crew.tracker.heard(news, by_webhook=True)
@@ -189,7 +189,7 @@ class Service:
                 if campaign_id in wanted:
                     campaign.operators.take(wanted[campaign_id])
 
-    async def _meet(self, news: CallNews) -> None:
+    async def _meet(self, news: CallUpdate) -> None:
         attempt = await self._sharing.placed_call(news.call_id)
         if attempt is None:
             attempt = await self._contradicted(news)
@@ -198,7 +198,7 @@ class Service:
             await anyio.lowlevel.checkpoint()  # its life begins
         self._crew.tracker.heard(news)
 
-    async def _contradicted(self, news: CallNews) -> Attempt | None:
+    async def _contradicted(self, news: CallUpdate) -> Attempt | None:
         """The attempt to be followed again, if this shows a call or a ring that a closed attempt denies."""
         why = contradiction(news)
         shown = await self._ledger.contradict(news, why, self._clock.now())

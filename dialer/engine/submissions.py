@@ -8,8 +8,8 @@ import anyio
 from dialer.domain.calls import CallJob, CampaignId, IntakeId
 from dialer.domain.errors import LedgerError
 from dialer.engine.intake import add_up
-from dialer.ports import Added, Clock, IntakeCounts, Ledger
-from dialer.sharing import Sharing
+from dialer.ports.engine import Added, Clock, IntakeCounts, Ledger
+from dialer.ports.sharing import Sharing
 
 JOBS_MAX = 500
 """Jobs that go into one transaction."""

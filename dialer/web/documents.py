@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dialer.domain.calls import JobKind
 from dialer.domain.lifecycle import AttemptState, JobState
-from dialer.ports import AddedAs
+from dialer.ports.engine import AddedAs
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 """Without control characters: it is printed on terminals."""

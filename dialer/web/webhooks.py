@@ -13,7 +13,7 @@ from typing import Protocol
 import anyio
 from aiohttp import web
 
-from dialer.domain.calls import CallNews
+from dialer.domain.calls import CallUpdate
 from dialer.engine.events import WebhookFault
 
 PATH = "/webhooks/retell"
@@ -33,14 +33,14 @@ class Signatures(Protocol):
         ...
 
 
-Parse = Callable[[bytes], tuple[str, CallNews] | None]
+Parse = Callable[[bytes], tuple[str, CallUpdate] | None]
 """The event's name and what it says of a call; None if it is not of a call."""
 
 
 def webhook_app(
     signatures: Signatures,
     parse: Parse,
-    hear: Callable[[str, CallNews], None],
+    hear: Callable[[str, CallUpdate], None],
     refuse: Callable[[WebhookFault], None] = lambda fault: None,
     *,
     body_bytes_max: int,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dialer.adapters.data_in_use import DataInUse, data_in_use, in_words
-from dialer.adapters.rules_file import load_rules, shipped_rules
-from dialer.adapters.zone_data import ZoneData, newest, version_in
+from dialer.adapters.rules.data_in_use import DataInUse, data_in_use, in_words
+from dialer.adapters.rules.rules_file import load_rules, shipped_rules
+from dialer.adapters.rules.zone_data import ZoneData, newest, version_in
 
 PINNED = "2026f"
 

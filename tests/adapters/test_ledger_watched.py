@@ -7,16 +7,16 @@ import anyio
 import pytest
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.standing import standings
+from dialer.adapters.ledger.reports.campaign_state import standings
+from dialer.adapters.ledger.schema.tables import campaign, line, money
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
-from dialer.adapters.ledger.tables import campaign, line, money
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.breakers import CampaignBreaker, LineBreaker
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.gates import Stop
 from dialer.domain.resting import Rest
 from dialer.domain.standing import Standing
-from dialer.rehearsal.loop import run_virtual
 
 NOW = 1_800_000_000.0
 LINE, CLOSED_LINE = "+12125550199", "+12125550198"

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialer.adapters.public_holidays import every_region, public_holidays
-from dialer.adapters.rules_file import Rules, load_rules, shipped_rules
+from dialer.adapters.rules.public_holidays import every_region, public_holidays
+from dialer.adapters.rules.rules_file import Rules, load_rules, shipped_rules
 from dialer.domain.errors import BadInput
 from dialer.domain.hours import Allowed, HoursRule
 from dialer.domain.north_america import ZONES

@@ -12,8 +12,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from dialer.adapters.systemd import FEEDS_A_WATCHDOG, STATUS_CHARS_MAX, STATUS_EVERY_S, Supervisor
-from dialer.rehearsal.loop import run_virtual
+from dialer.adapters.system.systemd import FEEDS_A_WATCHDOG, STATUS_CHARS_MAX, STATUS_EVERY_S, Supervisor
+from dialer.app.clock_loop import run_virtual
 
 WATCHDOG_S = 30.0
 
@@ -166,7 +166,7 @@ def test_a_full_queue_holds_nobody_up_for_long(systemd: tuple[Systemd, str]) -> 
     _, address = systemd
     # in a process of its own, so that one that waits for ever is seen
     code = (
-        "import sys; from dialer.adapters.systemd import Supervisor\n"
+        "import sys; from dialer.adapters.system.systemd import Supervisor\n"
         "supervisor = Supervisor.of({'NOTIFY_SOCKET': sys.argv[1]})\n"
         "[supervisor.status('once more') for _ in range(int(sys.argv[2]))]"
     )

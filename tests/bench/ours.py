@@ -15,13 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from dialer import app
 from dialer.adapters.retell.client import RetellApi
 from dialer.adapters.retell.config import RetellConfig
-from dialer.checking import check_leads
-from dialer.domain.calls import CallNews, JobKind
+from dialer.app import run as app
+from dialer.commands.check import check_leads
+from dialer.domain.calls import CallUpdate, JobKind
 from dialer.engine.events import Event, IntakeProgressed
-from dialer.engine.tally import Tally
 from dialer.settings import (
     Call,
     LedgerSection,
@@ -34,6 +33,7 @@ from dialer.settings import (
     Settings,
     Tracking,
 )
+from dialer.telemetry.tally import Tally
 from tests.bench.spending import spend
 
 UNLIMITED_CPS = 100_000.0
@@ -125,7 +125,7 @@ def _lift_list_limit() -> None:
 def _note_sends(sends: list[float]) -> None:
     original = RetellApi.create
 
-    async def create(self: RetellApi, kind: JobKind, body: bytes, leave: Any = None) -> CallNews:
+    async def create(self: RetellApi, kind: JobKind, body: bytes, leave: Any = None) -> CallUpdate:
         sends.append(time.perf_counter())
         return await original(self, kind, body, leave)
 

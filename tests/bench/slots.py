@@ -12,7 +12,6 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dialer.adapters.clock import LoopClock
 from dialer.adapters.ledger.store import open_sqlite
 from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
@@ -20,12 +19,13 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.signature import Signatures
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
-from dialer.configuration import campaign_config
-from dialer.domain.calls import CallNews
+from dialer.adapters.system.clock import LoopClock
+from dialer.app.clock_loop import run_virtual
+from dialer.app.engine_config import campaign_config
+from dialer.domain.calls import CallUpdate
 from dialer.engine.campaign import Campaign, CampaignConfig
 from dialer.engine.intake import Intake
-from dialer.ports import Clock
-from dialer.rehearsal.loop import run_virtual
+from dialer.ports.engine import Clock
 from dialer.settings import Pace, Settings, Tracking
 from dialer.simulator.account import Account
 from dialer.simulator.people import Behaviour
@@ -125,7 +125,7 @@ def _config(poll_s: float) -> CampaignConfig:
 async def _receiver(campaign: Campaign, clock: Clock) -> AsyncIterator[str]:
     """Webhooks as the product takes them."""
 
-    def hear(event: str, news: CallNews) -> None:
+    def hear(event: str, news: CallUpdate) -> None:
         del event
         campaign.heard(news)
 

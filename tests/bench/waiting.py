@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 import anyio
 
-from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.postgres import open_shared_postgres
+from dialer.adapters.system.clock import SystemClock
 from dialer.domain.calls import CallJob
 from dialer.engine.submissions import Submissions
 from tests.bench.report import Report

@@ -14,17 +14,17 @@ from typing import Any
 
 import anyio
 
-from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.postgres import open_shared_postgres
 from dialer.adapters.ledger.shared import SharedLedger
+from dialer.adapters.system.clock import SystemClock
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line, job_line
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 from dialer.engine.submissions import Submissions
-from dialer.ports import AttemptUpdate, ClaimRequest, Finish
-from dialer.sharing import Limits
+from dialer.ports.engine import AttemptUpdate, ClaimRequest, Finish
+from dialer.ports.sharing import Limits
 from tests.bench.report import Report, shown
 from tests.bench.serving import Server
 from tests.support.postgres import a_schema, sql
@@ -111,7 +111,9 @@ async def _work(url: str, seconds: float, worker: str) -> dict[str, Any]:
 
 async def _one(ledger: SharedLedger, campaign_id: CampaignId, attempt_id: AttemptId, limits: Limits) -> bool:
     now = SystemClock().now()
-    claimed = await ledger.claim(ClaimRequest(campaign_id, attempt_id, now, Screen((FROM,)), _encode, limits))
+    claimed = await ledger.claim(
+        ClaimRequest(campaign_id, attempt_id, now, CampaignPolicy((FROM,)), _encode, limits)
+    )
     if not isinstance(claimed, Attempt):
         return False
     call_id = CallId(f"call-{attempt_id}")

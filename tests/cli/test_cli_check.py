@@ -8,12 +8,12 @@ import anyio
 import pytest
 from cli_process import dialer, dialer_on_terminal
 
-from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.store import open_sqlite
-from dialer.checking import check_leads
+from dialer.commands.check import check_leads
 from dialer.domain.errors import BadInput
 from dialer.domain.suppression import Suppressed
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 from dialer.settings import load
 
 DENVER, ANCHORAGE, MIAMI, TOLL_FREE = "+13035550100", "+19075550101", "+13055550102", "+18005550103"

@@ -18,7 +18,7 @@ from cli_process import Served, dialer, simulator
 from nats.js.errors import NotFoundError
 from typer.testing import CliRunner
 
-from dialer.adapters.ledger.tables import SCHEMA_VERSION
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
 from dialer.cli import exits
 from dialer.cli.main import app
 from tests.support.postgres import a_schema, sql

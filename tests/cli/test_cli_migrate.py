@@ -8,9 +8,9 @@ import pytest
 import sqlalchemy as sa
 from cli_process import Ended, dialer
 
-from dialer.adapters.ledger.database import dispatcher_lock
-from dialer.adapters.ledger.schema import upgrade
-from dialer.adapters.ledger.tables import SCHEMA_VERSION
+from dialer.adapters.ledger.drivers.database import dispatcher_lock
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
+from dialer.adapters.ledger.schema.versions import upgrade
 from dialer.cli import exits
 from tests.support.postgres import a_schema, sql
 

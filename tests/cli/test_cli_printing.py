@@ -10,7 +10,7 @@ import pytest
 from cli_process import dialer
 
 import dialer as program
-from dialer.cli import words
+from dialer.cli import formatting
 from dialer.domain.texts import printable
 
 NUMBER = "+12125550100"
@@ -63,7 +63,7 @@ def test_nothing_that_is_printed_steers_the_terminal(folder: Path, command: str)
 
 
 def test_a_line_of_ours_keeps_its_colours_and_of_others_has_none(capsys: pytest.CaptureFixture[str]) -> None:
-    words.echo(words.styled(f"a{EVIL}", fg="red"), f"\x1b[31m{EVIL}\n2026-01-01 forged")
+    formatting.echo(formatting.styled(f"a{EVIL}", fg="red"), f"\x1b[31m{EVIL}\n2026-01-01 forged")
     ours, theirs = capsys.readouterr().out.splitlines()
     assert not STEERS.search(theirs)
     assert printable(EVIL) in ours

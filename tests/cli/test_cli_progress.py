@@ -20,8 +20,8 @@ from dialer.engine.events import (
     IntakeProgressed,
     RequestHeld,
 )
-from dialer.engine.tally import Tally
-from dialer.ports import CampaignCounts, IntakeCounts
+from dialer.ports.engine import CampaignCounts, IntakeCounts
+from dialer.telemetry.tally import Tally
 
 NOON_S = 1_763_398_800.0
 """2025-11-17 12:00 in New York."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from cli_process import COMMAND, dialer, environment, simulator
 
-from dialer.adapters.clock import SystemClock
+from dialer.adapters.system.clock import SystemClock
 from dialer.cli import exits
 
 STOPPED_WITHIN_S = 15

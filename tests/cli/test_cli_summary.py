@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dialer.app import Summary
+from dialer.app.run import Summary
 from dialer.cli import exits, summary
 from dialer.domain.lifecycle import JobState
-from dialer.ports import CampaignCounts, IntakeCounts
+from dialer.ports.engine import CampaignCounts, IntakeCounts
 
 JOBS = dict.fromkeys(JobState, 0) | {JobState.DONE: 2000, JobState.FAILED: 100}
 DONE = Summary(

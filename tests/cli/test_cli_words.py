@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialer.cli import words
+from dialer.cli import formatting
 from dialer.domain.lifecycle import JobState
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -29,7 +29,7 @@ HOUR_S = 3600.0
     ],
 )
 def test_a_length_of_time(seconds: float, text: str) -> None:
-    assert words.span(seconds) == text
+    assert formatting.span(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -43,19 +43,19 @@ def test_a_length_of_time(seconds: float, text: str) -> None:
     ],
 )
 def test_a_moment(ahead_s: float, text: str) -> None:
-    assert words.moment(MONDAY_NOON_S + ahead_s, MONDAY_NOON_S, NEW_YORK) == text
+    assert formatting.moment(MONDAY_NOON_S + ahead_s, MONDAY_NOON_S, NEW_YORK) == text
 
 
 def test_counts_name_the_most_first_and_no_zeros() -> None:
     of = {"no_answer": 2, "reached": 1200, "busy": 2, "voicemail": 0}
-    assert words.counts(of) == "reached 1,200, busy 2, no answer 2"
-    assert words.counts({}) == ""
+    assert formatting.counts(of) == "reached 1,200, busy 2, no answer 2"
+    assert formatting.counts({}) == ""
 
 
 def test_a_job_under_way_is_not_called_busy() -> None:
-    assert words.jobs({JobState.BUSY: 2, JobState.DONE: 3, JobState.OPEN: 0}) == "done 3, under way 2"
+    assert formatting.jobs({JobState.BUSY: 2, JobState.DONE: 3, JobState.OPEN: 0}) == "done 3, under way 2"
 
 
 def test_lines_are_whole_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    words.print_aligned([("results", "x" * 200, "red"), ("next", "[bold]as it is", "")])
+    formatting.print_aligned([("results", "x" * 200, "red"), ("next", "[bold]as it is", "")])
     assert capsys.readouterr().out == f"results  {'x' * 200}\nnext     [bold]as it is\n"

@@ -12,14 +12,14 @@ import orjson
 import pytest
 
 from dialer.adapters.ledger.store import open_sqlite
+from dialer.commands.resolve import list_unknown, resolve_not_called
 from dialer.domain.calls import Attempt, AttemptId, CallJob
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line
-from dialer.domain.screening import Screen
-from dialer.ports import AttemptUpdate, ClaimRequest, IntakeCounts
-from dialer.resolving import list_unknown, resolve_not_called
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import AttemptUpdate, ClaimRequest, IntakeCounts
 from dialer.settings import Loaded, load
 
 NOW = 1_800_000_000.0
@@ -66,7 +66,7 @@ async def park(path: Path) -> None:
         await ledger.add(intake_id, campaign_id, [job], lambda _: counts, NOW)
         await ledger.end_intake(intake_id, counts)
         new_id = AttemptId(f"{Random(1).getrandbits(64):x}")
-        request = ClaimRequest(campaign_id, new_id, NOW, Screen(("+12125550199",)), lambda *_: b"{}")
+        request = ClaimRequest(campaign_id, new_id, NOW, CampaignPolicy(("+12125550199",)), lambda *_: b"{}")
         attempt = await ledger.claim(request)
         assert isinstance(attempt, Attempt)
         await ledger.update(AttemptUpdate(attempt, AttemptState.UNCERTAIN, NOW))

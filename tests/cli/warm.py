@@ -17,15 +17,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MODULES = (
-    "dialer.app",
-    "dialer.checking",
+    "dialer.app.run",
+    "dialer.commands.check",
     "dialer.cli.main",
-    "dialer.explaining",
-    "dialer.inspection",
-    "dialer.operating",
-    "dialer.resolving",
-    "dialer.simulation",
-    "dialer.suppressing",
+    "dialer.commands.why",
+    "dialer.commands.inspect",
+    "dialer.commands.control",
+    "dialer.commands.resolve",
+    "dialer.app.simulation",
+    "dialer.commands.dnc",
     "rich.console",
     "rich.table",
 )

@@ -12,9 +12,9 @@ from ledger_contract import NOW, SCREEN, Desk, Store
 from dialer.adapters.ledger.postgres import open_shared_postgres
 from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
 from dialer.domain.calls import Attempt, CampaignId
-from dialer.domain.screening import Screen
-from dialer.ports import ClaimRequest, NothingDue
-from dialer.sharing import Limits
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import ClaimRequest, NothingDue
+from dialer.ports.sharing import Limits
 
 LEASE_S = 60.0
 CALL_MAX_S = 7200.0
@@ -55,7 +55,7 @@ class CrewDesk(Desk):
     def limits(self, **more: Any) -> Limits:
         return limits(self.worker, **{**self.bounds, **more})
 
-    def request(self, screen: Screen = SCREEN, attempt_id: str | None = None) -> ClaimRequest:
+    def request(self, screen: CampaignPolicy = SCREEN, attempt_id: str | None = None) -> ClaimRequest:
         made = attempt_id or f"{self.worker}-{self.campaign_id}-{self.now:.0f}-{self.ids + 1}"
         return replace(Desk.request(self, screen, made), limits=self.limits())
 

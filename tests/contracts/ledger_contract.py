@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.postgres import open_postgres
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import (
     Attempt,
@@ -26,7 +27,7 @@ from dialer.domain.calls import (
     CallContent,
     CallId,
     CallJob,
-    CallNews,
+    CallUpdate,
     CampaignId,
     IntakeId,
     OpenJob,
@@ -35,15 +36,14 @@ from dialer.domain.decisions import Decision, Ruling, decode
 from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line, job_line
-from dialer.domain.screening import Screen, Verdict
+from dialer.domain.screening import CampaignPolicy, Verdict
 from dialer.engine.intake import add_up
-from dialer.ports import Added, AttemptUpdate, ClaimRequest, Finish, IntakeCounts, NothingDue
-from dialer.rehearsal.loop import run_virtual
+from dialer.ports.engine import Added, AttemptUpdate, ClaimRequest, Finish, IntakeCounts, NothingDue
 from tests.support.postgres import a_schema
 
 NOW = 1_800_000_000.0
 FROM = "+12125550199"
-SCREEN = Screen((FROM,))
+SCREEN = CampaignPolicy((FROM,))
 DUMPED = (
     "campaign",
     "intake",
@@ -144,7 +144,7 @@ def encode(job: CallJob, attempt_id: AttemptId, from_number: str | None) -> byte
 
 
 @dataclass(frozen=True, slots=True)
-class Judging(Screen):
+class Judging(CampaignPolicy):
     """A screen with a rule of the test's own."""
 
     rule: Callable[[OpenJob], Verdict] = field(kw_only=True)
@@ -190,15 +190,15 @@ class Desk:
         await self.ledger.end_intake(intake_id, self.intakes[intake_id])
         return added
 
-    def request(self, screen: Screen = SCREEN, attempt_id: str | None = None) -> ClaimRequest:
+    def request(self, screen: CampaignPolicy = SCREEN, attempt_id: str | None = None) -> ClaimRequest:
         self.ids += 1
         made = AttemptId(attempt_id or f"attempt-{self.campaign_id}-{self.now:.0f}-{self.ids}")
         return ClaimRequest(self.campaign_id, made, self.now, screen, encode)
 
-    async def ask(self, screen: Screen = SCREEN) -> Attempt | NothingDue:
+    async def ask(self, screen: CampaignPolicy = SCREEN) -> Attempt | NothingDue:
         return await self.ledger.claim(self.request(screen))
 
-    async def claim(self, screen: Screen = SCREEN) -> Attempt:
+    async def claim(self, screen: CampaignPolicy = SCREEN) -> Attempt:
         claimed = await self.ask(screen)
         assert isinstance(claimed, Attempt)
         return claimed
@@ -223,7 +223,7 @@ class Desk:
         bodies = await self.sql(f"SELECT body FROM decision {mine}")  # noqa: S608
         return [each for each in map(decode, (body for (body,) in bodies)) if each.verdict is ruling]
 
-    async def claimed_keys(self, screen: Screen = SCREEN) -> list[str]:
+    async def claimed_keys(self, screen: CampaignPolicy = SCREEN) -> list[str]:
         """Claim, one after the other, until nothing is due."""
         keys: list[str] = []
         while isinstance(claimed := await self.ask(screen), Attempt):
@@ -246,7 +246,7 @@ class Desk:
         outcome: Outcome = Outcome.REACHED,
         due_at: float | None = None,
     ) -> Finish:
-        news = CallNews(CallId(f"call-{attempt.id}"), "ended") if state is AttemptState.ENDED else None
+        news = CallUpdate(CallId(f"call-{attempt.id}"), "ended") if state is AttemptState.ENDED else None
         lines = [attempt_line(attempt, state, outcome, self.now, news, None)]
         if job_state in FINAL_JOBS:
             lines.append(job_line(attempt.job, job_state, outcome, attempt.number, None, self.now, None))

@@ -8,16 +8,16 @@ from typing import Any
 import sqlalchemy as sa
 from ledger_contract import NOW, SCREEN, Desk, Store, a_job, judging, number
 
-from dialer.adapters.ledger import campaigns
-from dialer.adapters.ledger.copying import Copied
-from dialer.adapters.ledger.tables import job, published
-from dialer.copying import copy_campaigns
+from dialer.adapters.ledger.move.copy import Copied
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.schema.tables import job, published
+from dialer.commands.ledger_copy import copy_campaigns
 from dialer.domain.budget import BudgetRule
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import Drop, Verdict, Wait
 from dialer.domain.suppression import Suppressed
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 
 BY = Operation("ann", NOW + 1000, "a server is there now")
 ALL = frozenset(AttemptState)

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from ledger_contract import Store
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from dialer.adapters.ledger.migrating import steps_after
-from dialer.adapters.ledger.reaching import reached
-from dialer.adapters.ledger.schema import upgrade
-from dialer.adapters.ledger.server import DISPATCHER, WRITER
-from dialer.adapters.ledger.tables import SCHEMA_VERSION
+from dialer.adapters.ledger.drivers.reaching import reached
+from dialer.adapters.ledger.drivers.server import DISPATCHER, WRITER
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
+from dialer.adapters.ledger.schema.upgrade import steps_after
+from dialer.adapters.ledger.schema.versions import upgrade
+from dialer.commands.migrate import migrate_ledger
 from dialer.domain.errors import LedgerError
-from dialer.migrating import migrate_ledger
 from dialer.settings import load
 from tests.support.postgres import a_schema
 

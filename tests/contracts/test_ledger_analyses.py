@@ -8,16 +8,16 @@ import orjson
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, together
 
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallNews
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import analysis_line
 
 
-def analysed(attempt: Attempt, **changes: Any) -> CallNews:
+def analysed(attempt: Attempt, **changes: Any) -> CallUpdate:
     """As the webhook tells it."""
     said = {"call_summary": f"of {attempt.id}", "custom_analysis_data": {"wants": ["á", None, 1.5]}}
-    news = CallNews(CallId(f"call-{attempt.id}"), "ended", attempt.id, cost_cents=2.5, analysis=said)
+    news = CallUpdate(CallId(f"call-{attempt.id}"), "ended", attempt.id, cost_cents=2.5, analysis=said)
     return replace(news, **changes)
 
 

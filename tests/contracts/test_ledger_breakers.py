@@ -7,14 +7,14 @@ import pytest
 from ledger_contract import NOW, SCREEN, Desk, Store, a_job, number
 from test_ledger_lines import NUMBERS, attempts, claim_all, due, lines
 
-from dialer.adapters.ledger.facts import LIVE_MAX_S
+from dialer.adapters.ledger.queue.facts import LIVE_MAX_S
 from dialer.domain.breakers import PROVIDER_REST, BreakerRules
-from dialer.domain.calls import Attempt, CallId, CallNews, CampaignId
+from dialer.domain.calls import Attempt, CallId, CallUpdate, CampaignId
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.domain.screening import Screen
-from dialer.ports import NothingDue
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import NothingDue
 
 HOUR_S = 3600.0
 ONE = lines(1)
@@ -22,7 +22,7 @@ SHARED = replace(SCREEN, breakers=BreakerRules(provider_is_shared=True))
 
 
 async def flag(desk: Desk, attempt: Attempt) -> None:
-    news = CallNews(CallId(f"call-{attempt.id}"), "not_connected", reason="marked_as_spam")
+    news = CallUpdate(CallId(f"call-{attempt.id}"), "not_connected", reason="marked_as_spam")
     await desk.end(attempt, Outcome.SPAM_BLOCKED, news=news)
 
 
@@ -31,7 +31,7 @@ async def refuse(desk: Desk, attempt: Attempt, rules: BreakerRules | None = None
     await desk.ledger.finish(replace(made, error="no such agent", breakers=rules or BreakerRules()))
 
 
-async def nothing(desk: Desk, screen: Screen = ONE, places: int = 3) -> NothingDue:
+async def nothing(desk: Desk, screen: CampaignPolicy = ONE, places: int = 3) -> NothingDue:
     """What every one of so many places is told, while no job changes."""
     before = await due(desk)
     (answer,) = set(await claim_all(desk, screen, places))
@@ -149,7 +149,9 @@ def test_a_rest_and_its_trial_are_known_after_a_restart(kept: Store) -> None:
 
 
 @pytest.mark.parametrize("screen", [SHARED, ONE], ids=["all lines", "one line"])
-def test_a_provider_that_is_down_is_left_alone_for_longer_and_longer(store: Store, screen: Screen) -> None:
+def test_a_provider_that_is_down_is_left_alone_for_longer_and_longer(
+    store: Store, screen: CampaignPolicy
+) -> None:
     rules = screen.breakers
 
     async def case(desk: Desk) -> None:
@@ -170,7 +172,7 @@ def test_a_provider_that_is_down_is_left_alone_for_longer_and_longer(store: Stor
 
 
 def test_three_configuration_faults_in_a_row_stop_the_campaign_until_it_is_run_again(kept: Store) -> None:
-    news = CallNews(CallId("call"), "not_connected", reason="sip_routing_error")
+    news = CallUpdate(CallId("call"), "not_connected", reason="sip_routing_error")
 
     async def fail(desk: Desk, attempt: Attempt) -> None:
         await desk.put_back(attempt, Outcome.CONFIGURATION, news=replace(news, call_id=CallId(attempt.id)))

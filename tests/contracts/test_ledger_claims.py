@@ -7,15 +7,15 @@ import orjson
 import pytest
 from ledger_contract import FROM, NOW, Desk, Store, a_job, encode, judging, number, together
 
-from dialer.adapters.ledger.claims import CLAIM_ROWS_MAX, WAIT_MIN_S
+from dialer.adapters.ledger.queue.claim import CLAIM_ROWS_MAX, WAIT_MIN_S
 from dialer.domain.calls import Attempt, OpenJob
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState, IllegalTransition, JobState
-from dialer.domain.screening import Dial, Drop, Screen, Verdict, Wait
-from dialer.ports import NothingDue
+from dialer.domain.screening import CampaignPolicy, Dial, Drop, Verdict, Wait
+from dialer.ports.engine import NothingDue
 
 
-def holding(until: float) -> Screen:
+def holding(until: float) -> CampaignPolicy:
     return judging(lambda job: Wait(until, "calling hours"))
 
 

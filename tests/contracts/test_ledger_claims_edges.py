@@ -6,7 +6,7 @@ import orjson
 import pytest
 from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number
 
-from dialer.adapters.ledger.claims import HELD_LOOK_S, WAIT_MIN_S, claim_many
+from dialer.adapters.ledger.queue.claim import HELD_LOOK_S, WAIT_MIN_S, claim_many
 from dialer.domain.agents import AgentChoice
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import Attempt, CallContent
@@ -16,8 +16,8 @@ from dialer.domain.gates import Hold
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.lines import Line
 from dialer.domain.results import rfc3339
-from dialer.domain.screening import Screen
-from dialer.ports import ClaimRequest, NothingDue
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import ClaimRequest, NothingDue
 
 FIRST_ALONE = replace(SCREEN, canary=CanaryRule(1, 0.5))
 BUDGET = BudgetRule(per_campaign_cents=50.0, per_day_cents=None, per_minute_cents=30.0, expected_s=60.0)
@@ -31,8 +31,8 @@ async def in_one_group(desk: Desk, *requests: ClaimRequest) -> list[Attempt | No
     return await desk.ledger._call(lambda conn: claim_many(conn, requests))
 
 
-def paced(**bounds: float | int) -> Screen:
-    return Screen(lines=(Line(FROM, **bounds),))
+def paced(**bounds: float | int) -> CampaignPolicy:
+    return CampaignPolicy(lines=(Line(FROM, **bounds),))
 
 
 def test_a_stop_is_told_with_the_time_that_the_next_is_due(store: Store) -> None:

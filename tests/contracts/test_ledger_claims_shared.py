@@ -9,11 +9,11 @@ import anyio
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, together
 
-from dialer.adapters.ledger import sharing
+from dialer.adapters.ledger.queue import account_limits
 from dialer.domain.calls import Attempt
 from dialer.domain.lifecycle import AttemptState, TakenOver
-from dialer.ports import NothingDue
-from dialer.sharing import Limits, Place
+from dialer.ports.engine import NothingDue
+from dialer.ports.sharing import Limits, SendPermit
 
 
 def limits(at: float | None = None, **changes: Any) -> Limits:
@@ -34,11 +34,11 @@ async def ask(*desks: Desk, **changes: Any) -> tuple[list[Attempt], list[Nothing
 
 async def hold(desk: Desk, wait_s: float) -> None:
     at = anyio.current_time()
-    await desk.operate(lambda conn: sharing.hold(conn, wait_s, at))
+    await desk.operate(lambda conn: account_limits.hold(conn, wait_s, at))
 
 
 async def place_of(desk: Desk, made: Attempt, wanted: Limits) -> Any:
-    return await desk.operate(lambda conn: sharing.place(conn, made, wanted))
+    return await desk.operate(lambda conn: account_limits.place(conn, made, wanted))
 
 
 def test_in_a_period_so_many_are_claimed_and_no_more(store: Store) -> None:
@@ -173,7 +173,7 @@ def test_another_place_is_one_of_those_that_all_share(sqlite: Store) -> None:
     async def case(desk: Desk) -> None:
         await desk.read([a_job(n) for n in range(3)])
         (first, _), _none = await ask(desk, desk, at=100.0)
-        assert await place_of(desk, first, limits(at=101.2)) == Place(101.2 + 0.05, at=101.2)
+        assert await place_of(desk, first, limits(at=101.2)) == SendPermit(101.2 + 0.05, at=101.2)
         assert len((await ask(desk, desk, at=101.3))[0]) == 1
 
     sqlite.work(case)
@@ -199,7 +199,7 @@ HOURS_3_S = 3 * 3600.0
 
 async def beat(desk: Desk, worker: str = "w1") -> None:
     at = anyio.current_time()
-    await desk.operate(lambda conn: sharing.beat(conn, worker, 60.0, at))
+    await desk.operate(lambda conn: account_limits.beat(conn, worker, 60.0, at))
 
 
 @pytest.mark.parametrize("step_s", [HOURS_3_S, -HOURS_3_S])

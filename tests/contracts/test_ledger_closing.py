@@ -6,7 +6,7 @@ import orjson
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, together
 
-from dialer.domain.calls import CallId, CallNews
+from dialer.domain.calls import CallId, CallUpdate
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import (
     ATTEMPT_TRANSITIONS,
@@ -18,7 +18,7 @@ from dialer.domain.lifecycle import (
     JobState,
 )
 from dialer.domain.outcomes import Outcome
-from dialer.ports import AttemptUpdate, Finish
+from dialer.ports.engine import AttemptUpdate, Finish
 
 
 async def go(desk: Desk, origin: AttemptState, target: AttemptState) -> None:
@@ -112,7 +112,7 @@ def test_what_an_update_says_is_kept(store: Store) -> None:
 
 
 def test_what_a_finish_says_is_kept(store: Store) -> None:
-    news = CallNews(
+    news = CallUpdate(
         CallId("call_2"), "ended", reason="user_hangup", duration_s=12.5, cost_cents=3.25, ended_at=NOW
     )
 

@@ -6,8 +6,8 @@ import pytest
 from ledger_contract import FROM, Desk, Store, a_job
 from test_ledger_money import BUDGET, both, money
 
-from dialer.adapters.ledger.contradictions import contradictions
-from dialer.domain.calls import Attempt, CallId, CallNews, JobKind
+from dialer.adapters.ledger.queue.contradictions import contradictions
+from dialer.domain.calls import Attempt, CallId, CallUpdate, JobKind
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import analysis_line
@@ -15,8 +15,8 @@ from dialer.domain.results import analysis_line
 WHY = "the call was heard of afterwards"
 
 
-def ring(attempt: Attempt) -> CallNews:
-    return CallNews(CallId(f"call-{attempt.id}"), "ongoing", attempt.id, started_at=1.0)
+def ring(attempt: Attempt) -> CallUpdate:
+    return CallUpdate(CallId(f"call-{attempt.id}"), "ongoing", attempt.id, started_at=1.0)
 
 
 async def on_record(desk: Desk) -> list[bool]:

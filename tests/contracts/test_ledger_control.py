@@ -20,8 +20,8 @@ from ledger_contract import (
 )
 from test_ledger_lines import attempts, claim_all, due
 
-from dialer.adapters.ledger import campaigns
-from dialer.adapters.ledger.claims import CLAIM_ROWS_MAX, HELD_LOOK_S, WAIT_MIN_S
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.queue.claim import CLAIM_ROWS_MAX, HELD_LOOK_S, WAIT_MIN_S
 from dialer.domain.budget import Reserve
 from dialer.domain.calls import Attempt, CampaignId, OpenJob
 from dialer.domain.decisions import Ruling
@@ -30,15 +30,15 @@ from dialer.domain.gates import Go, Hold, Stop, Trial
 from dialer.domain.hours import HoursRule
 from dialer.domain.lifecycle import JobState
 from dialer.domain.local_hours import Hours
-from dialer.domain.screening import CampaignFacts, Dial, Drop, Screen, Verdict, Wait
+from dialer.domain.screening import CampaignFacts, CampaignPolicy, Dial, Drop, Verdict, Wait
 from dialer.domain.windows import parse_week
-from dialer.ports import Control, NothingDue, Operation
+from dialer.ports.engine import Control, NothingDue, Operation
 
 ANN = Operation("ann", NOW, "lunch")
 
 
 @dataclass(frozen=True, slots=True)
-class Gated(Screen):
+class Gated(CampaignPolicy):
     """A screen with a gate of the test's own."""
 
     answer: Hold | Stop = field(kw_only=True)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ledger_contract import FROM, NOW, Desk, Store, a_job, number
 from moving_kit import ALL, BY, CHANGED, dumped, moved
 
-from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.shared import open_shared_sqlite
 from dialer.domain.breakers import LineBreaker
 from dialer.domain.calls import CampaignId
@@ -19,7 +19,7 @@ from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.resting import Rest
 from dialer.domain.suppression import Suppressed
-from dialer.ports import NothingDue, Operation
+from dialer.ports.engine import NothingDue, Operation
 from tests.support.postgres import sql
 
 

@@ -12,19 +12,19 @@ import sqlalchemy as sa
 from ledger_contract import NOW, Desk, Store, a_job
 from moving_kit import BY, dumped, moved, opened
 
-from dialer import copying
-from dialer.adapters.clock import SystemClock
-from dialer.adapters.ledger.copying import Copied
-from dialer.adapters.ledger.database import dispatcher_lock
-from dialer.adapters.ledger.moved import seal
+from dialer.adapters.ledger.drivers.database import dispatcher_lock
+from dialer.adapters.ledger.move.copy import Copied
+from dialer.adapters.ledger.schema.moved import seal
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
 from dialer.adapters.ledger.shared import open_shared_sqlite
-from dialer.adapters.ledger.tables import SCHEMA_VERSION
 from dialer.adapters.sources.messages import read_message
 from dialer.adapters.sources.options import JobOptions
-from dialer.copying import copy_campaigns
+from dialer.adapters.system.clock import SystemClock
+from dialer.app.api_backend import LedgerDesk
+from dialer.commands import ledger_copy
+from dialer.commands.ledger_copy import copy_campaigns
 from dialer.domain.errors import BadInput, LedgerError, MovedAway
 from dialer.engine.submissions import Submissions
-from dialer.front_desk import LedgerDesk
 from dialer.settings import Settings
 from dialer.web.front_desk import NotAsItStands
 from tests.support.cut import At, Way, a_way
@@ -199,7 +199,7 @@ def test_a_server_that_is_lost_at_the_last_moment(
                 seal(*given)
                 way.cut_at = cut_at  # the next commit is the last
 
-            monkeypatch.setattr(copying, "seal", sealed)
+            monkeypatch.setattr(ledger_copy, "seal", sealed)
             assert await anyio.to_thread.run_sync(move, way) == []
             monkeypatch.undo()
             empty = await anyio.to_thread.run_sync(emptied, url)

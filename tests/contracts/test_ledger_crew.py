@@ -13,7 +13,7 @@ from ledger_contract import NOW, Store, a_job, together
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import LedgerError, LedgerLost
 from dialer.domain.lifecycle import AttemptState
-from dialer.ports import NothingDue
+from dialer.ports.engine import NothingDue
 from tests.support.cut import At, Way, a_way
 
 CPS, GUARD_S = 20, 0.05

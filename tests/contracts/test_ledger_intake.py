@@ -9,7 +9,7 @@ from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.ports import Added, AddedAs, IntakeCounts, NothingDue
+from dialer.ports.engine import Added, AddedAs, IntakeCounts, NothingDue
 
 pieces = pytest.mark.parametrize("batch", [1, 2, 100])
 """The answers do not depend on where a batch ends."""

@@ -14,8 +14,8 @@ from dialer.domain.calls import Attempt
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.lines import POOL_ASK_AGAIN_S, Line, WarmUp
-from dialer.domain.screening import Screen
-from dialer.ports import NothingDue
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import NothingDue
 
 NUMBERS = tuple(f"+1305555019{n}" for n in range(4))
 NEW_YORK = ZoneInfo("America/New_York")
@@ -29,11 +29,11 @@ MIDNIGHT = at("2027-01-16T00:00")
 """The next one in London; in New York it is five hours later."""
 
 
-def lines(many: int = 1, **bounds: Any) -> Screen:
-    return Screen(lines=tuple(Line(each, **bounds) for each in NUMBERS[:many]))
+def lines(many: int = 1, **bounds: Any) -> CampaignPolicy:
+    return CampaignPolicy(lines=tuple(Line(each, **bounds) for each in NUMBERS[:many]))
 
 
-async def claim_all(desk: Desk, screen: Screen, places: int) -> list[Attempt | NothingDue]:
+async def claim_all(desk: Desk, screen: CampaignPolicy, places: int) -> list[Attempt | NothingDue]:
     """So many places ask at once."""
     return await together(*(partial(desk.ask, screen) for _ in range(places)))
 

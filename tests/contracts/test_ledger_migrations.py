@@ -11,16 +11,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledger_contract import NOW, Desk, Store, a_job, number, raw
 
-from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
-from dialer.adapters.ledger.schema import upgrade
+from dialer.adapters.ledger.drivers.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION, metadata
+from dialer.adapters.ledger.schema.versions import upgrade
 from dialer.adapters.ledger.store import open_sqlite
-from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
 from dialer.domain.caps import CapsRule
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.lines import Line
-from dialer.domain.screening import Screen
-from dialer.ports import NothingDue
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import NothingDue
 
 
 def migrated() -> sa.Engine:
@@ -63,7 +63,7 @@ def test_migrating_and_creating_give_the_same_schema() -> None:
 
 def test_the_program_knows_the_newest_migration_and_there_is_one_line_of_them() -> None:
     config = Config()
-    config.set_main_option("script_location", "dialer.adapters.ledger:migrations")
+    config.set_main_option("script_location", "dialer.adapters.ledger.schema:migrations")
     scripts = ScriptDirectory.from_config(config)
     assert scripts.get_heads() == [SCHEMA_VERSION]
     revisions = [script.revision for script in scripts.walk_revisions()]
@@ -189,8 +189,8 @@ def test_rules_go_by_what_happened_before_there_were_any(file: Store, version: s
     async def after(desk: Desk) -> None:
         desk.now = NOW + 60
         for bounds in ({"per_day": 2}, {"slots": 1}):
-            assert isinstance(await desk.ask(Screen(lines=(Line(mine, **bounds),))), NothingDue)
-        two = Screen(lines=(Line(other), Line(mine, per_day=3)), caps=CapsRule(gap_s=121.0))
+            assert isinstance(await desk.ask(CampaignPolicy(lines=(Line(mine, **bounds),))), NothingDue)
+        two = CampaignPolicy(lines=(Line(other), Line(mine, per_day=3)), caps=CapsRule(gap_s=121.0))
         made = await desk.claim(two)
         assert (made.job.job.key, made.from_number) == ("job-2", other), "a call to job-0 was a moment ago"
         desk.now = NOW + 61

@@ -22,7 +22,7 @@ from dialer.domain.lifecycle import (
     IllegalTransition,
     JobState,
 )
-from dialer.ports import AddedAs, NothingDue
+from dialer.ports.engine import AddedAs, NothingDue
 
 KEYS = st.integers(0, 7)
 PRIORITIES = st.integers(-1, 1)

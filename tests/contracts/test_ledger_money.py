@@ -7,15 +7,15 @@ import pytest
 from ledger_contract import NOW, SCREEN, Desk, Store, a_job
 from test_ledger_lines import MIDNIGHT, attempts, claim_all
 
-from dialer.adapters.ledger.resolving import resolve_called, resolve_not_called
+from dialer.adapters.ledger.operators.resolve import resolve_called, resolve_not_called
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import Attempt, AttemptId, CallId, JobKind
 from dialer.domain.canary import CanaryRule
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.domain.screening import Screen
-from dialer.ports import NothingDue
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import NothingDue
 
 # a prior so heavy that the estimate stays at 10 cents
 RULE = BudgetRule(100.0, None, per_minute_cents=10.0, expected_s=60.0, prior_calls=10**12)
@@ -96,7 +96,7 @@ def test_a_web_call_found_after_it_was_given_up_frees_nothing_twice(store: Store
 
 
 def test_kinds_that_need_no_line_cost_too(store: Store) -> None:
-    screen = Screen(budget=RULE)
+    screen = CampaignPolicy(budget=RULE)
 
     async def case(desk: Desk) -> None:
         await desk.read([a_job(n, kind=JobKind.WEB_CALL, to_number=None) for n in range(20)])
@@ -202,7 +202,7 @@ def test_the_books_add_up_whatever_becomes_of_the_calls(seed: int, file: Store) 
 # --- canary ---------------------------------------------------------------------------------------------
 
 
-async def held(desk: Desk, screen: Screen = CANARY) -> str | None:
+async def held(desk: Desk, screen: CampaignPolicy = CANARY) -> str | None:
     answer = await desk.ask(screen)
     assert isinstance(answer, NothingDue)
     return answer.held or (answer.stop.why if answer.stop else None)

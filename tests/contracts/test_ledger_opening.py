@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, raw
 
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
 from dialer.adapters.ledger.store import open_sqlite
-from dialer.adapters.ledger.tables import SCHEMA_VERSION
 from dialer.domain.calls import Attempt
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
-from dialer.ports import NothingDue
+from dialer.ports.engine import NothingDue
 
 either = pytest.mark.parametrize("dispatches", [True, False], ids=["to dial", "to look"])
 PAGE_BYTES = 4096

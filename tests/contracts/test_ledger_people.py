@@ -6,17 +6,17 @@ from functools import partial
 import pytest
 from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number, together
 
-from dialer.adapters.ledger import campaigns
-from dialer.adapters.ledger.facts import LIVE_MAX_S, moment, numbers_facts
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.queue.facts import LIVE_MAX_S, moment, numbers_facts
 from dialer.domain.caps import LIVE_CALL_WAIT_S, Cap, CapsRule
 from dialer.domain.decisions import Ruling
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.lines import Line
 from dialer.domain.outcomes import Outcome
-from dialer.domain.screening import DoNotCallFile, Screen
+from dialer.domain.screening import CampaignPolicy, DoNotCallFile
 from dialer.domain.suppression import NumberSet, Suppressed
-from dialer.ports import NothingDue, Operation
+from dialer.ports.engine import NothingDue, Operation
 
 ANN = Operation("ann", NOW, "they wrote a letter")
 SAID = Suppressed(number(1), "operator", "they wrote a letter", NOW - 5)
@@ -207,7 +207,7 @@ def test_a_number_has_one_live_call_at_a_time(store: Store, state: AttemptState)
 
 def test_a_person_is_called_from_the_line_that_called_before(store: Store) -> None:
     lines = tuple(Line(f"+1305555019{n}") for n in range(4))
-    screen = Screen(lines=lines)
+    screen = CampaignPolicy(lines=lines)
 
     async def case(desk: Desk) -> None:
         other = await desk.other()

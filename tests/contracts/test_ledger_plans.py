@@ -9,12 +9,12 @@ from ledger_contract import NOW, Desk, Store, a_job
 from test_ledger_breakers import flag, refuse
 
 from dialer.domain.budget import BudgetRule
-from dialer.domain.calls import CallId, CallNews
+from dialer.domain.calls import CallId, CallUpdate
 from dialer.domain.canary import CanaryRule
 from dialer.domain.caps import Cap, CapsRule
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.lines import Line
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 
 Step = tuple[str, str]
 _VALUE = re.compile(r"""(?<![.\w])(?:state|kind)\ =\ '\w+' | x?'(?:[^']|'')*' | \b\d[\d.e+]*""", re.VERBOSE)
@@ -92,7 +92,7 @@ def test_claiming(file: Store) -> None:
 def test_what_the_rules_go_by(file: Store) -> None:
     """In a ledger that has seen many calls, of which a few are live."""
     lines = tuple(Line(f"+1305555019{n}", per_day=9, slots=9, cps=9.0) for n in range(2))
-    screen = Screen(
+    screen = CampaignPolicy(
         lines=lines,
         caps=CapsRule((Cap(9, 600.0),), 0.001),
         canary=CanaryRule(9, 0.5),
@@ -139,7 +139,7 @@ def test_analyses(file: Store) -> None:
     async def case(desk: Desk) -> None:
         await desk.read([a_job(n) for n in range(3)])
         made = await desk.to_state(AttemptState.ENDED)
-        news = CallNews(CallId(f"call-{made.id}"), "ended", made.id, analysis={"call_summary": "short"})
+        news = CallUpdate(CallId(f"call-{made.id}"), "ended", made.id, analysis={"call_summary": "short"})
         for _ in range(2):
             found = await plans(desk, lambda: desk.ledger.analysed([news], NOW))
             check(found)

@@ -12,16 +12,16 @@ from alembic.runtime.migration import MigrationContext
 from ledger_contract import NOW, Desk, Store, a_job, together
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from dialer.adapters.ledger import campaigns
 from dialer.adapters.ledger.commit import TRIES_MAX
+from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.postgres import open_postgres
-from dialer.adapters.ledger.schema import upgrade
+from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION, metadata
+from dialer.adapters.ledger.schema.versions import upgrade
 from dialer.adapters.ledger.store import SqlLedger
-from dialer.adapters.ledger.tables import SCHEMA_VERSION, metadata
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import AttemptState
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 from tests.support.cut import At, Way, a_way
 from tests.support.postgres import sql
 

@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CampaignId
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line
-from dialer.domain.screening import Screen
-from dialer.ports import AttemptUpdate, ClaimRequest, IntakeCounts
-from dialer.rehearsal.loop import run_virtual
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import AttemptUpdate, ClaimRequest, IntakeCounts
 
 NOW = 1_800_000_000.0
 NUMBERS = ("+12125550100", "+12125550101")
@@ -25,7 +25,7 @@ IDS = Random(1)
 async def parked(ledger: SqlLedger, campaign_id: CampaignId) -> Attempt:
     """The next job, claimed, uncertain, and given up."""
     new_id = AttemptId(f"{IDS.getrandbits(64):x}")
-    request = ClaimRequest(campaign_id, new_id, NOW, Screen(("+12125550199",)), lambda *_: b"{}")
+    request = ClaimRequest(campaign_id, new_id, NOW, CampaignPolicy(("+12125550199",)), lambda *_: b"{}")
     attempt = await ledger.claim(request)
     assert isinstance(attempt, Attempt)
     await ledger.update(AttemptUpdate(attempt, AttemptState.UNCERTAIN, NOW))

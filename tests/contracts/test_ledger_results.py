@@ -6,13 +6,13 @@ import orjson
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, judging, together
 
-from dialer.adapters.ledger.reads import speeds_of
+from dialer.adapters.ledger.reports.counts import speeds_of
 from dialer.domain.balance import Balance
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import Drop
-from dialer.ports import CampaignCounts, Speed
+from dialer.ports.engine import CampaignCounts, Speed
 
 
 async def numbers(desk: Desk) -> list[int]:

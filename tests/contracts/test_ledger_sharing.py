@@ -8,13 +8,13 @@ import pytest
 from crew_kit import CrewDesk, claimed, crew
 from ledger_contract import NOW, Desk, Store, a_job, together
 
-from dialer.adapters.ledger import campaigns
-from dialer.adapters.ledger.sharing import CREATES, FULL_LOOK_S, HOLD_S_MAX
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.queue.account_limits import CREATES, FULL_LOOK_S, HOLD_S_MAX
 from dialer.domain.calls import Attempt
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState, JobState, TakenOver
 from dialer.domain.outcomes import Outcome
-from dialer.ports import NothingDue, Operation
+from dialer.ports.engine import NothingDue, Operation
 
 FAR_S = 1000.0
 """A period that is not over before the test is."""

@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 from ledger_contract import Desk, Store, a_job
 
-from dialer.adapters.ledger.statements import Statement
-from dialer.adapters.ledger.tables import job, suppressed
+from dialer.adapters.ledger.drivers.statements import Statement
+from dialer.adapters.ledger.schema.tables import job, suppressed
 from dialer.domain.errors import LedgerError
 
 LISTED: sa.BindParameter[list[str]] = sa.bindparam("keys", expanding=True)

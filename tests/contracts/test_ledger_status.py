@@ -5,11 +5,11 @@ from dataclasses import replace
 from ledger_contract import NOW, Desk, Store, a_job
 from test_ledger_plans import plans
 
-from dialer.adapters.ledger import campaigns
-from dialer.campaign_status import CampaignStatus, statuses_of
+from dialer.adapters.ledger.operators import campaigns
+from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.domain.calls import CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 from dialer.settings import Settings
 
 SETTINGS = Settings(canary={"calls": 2})

@@ -4,14 +4,14 @@ from functools import partial
 
 from ledger_contract import Desk, Store, a_job
 
-from dialer.adapters.ledger import sharing
+from dialer.adapters.ledger.queue import account_limits
 from dialer.domain.calls import Attempt, CallId
 from dialer.domain.lifecycle import AttemptState
 
 
 async def found(desk: Desk, call_id: str) -> Attempt | None:
     """What the ledger has of that call."""
-    attempt: Attempt | None = await desk.operate(partial(sharing.placed_call, call_id=CallId(call_id)))
+    attempt: Attempt | None = await desk.operate(partial(account_limits.placed_call, call_id=CallId(call_id)))
     return attempt
 
 

@@ -8,13 +8,13 @@ import pytest
 from crew_kit import LEASE_S, CrewDesk, crew, shared
 from ledger_contract import NOW, Desk, Store, a_job, together
 
-from dialer import acting
-from dialer.adapters.ledger import campaigns
-from dialer.domain.calls import Attempt, CallId, CallNews
+from dialer.adapters.ledger.operators import campaigns
+from dialer.app import campaign_control
+from dialer.domain.calls import Attempt, CallId, CallUpdate
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, JobState, TakenOver
 from dialer.domain.outcomes import Outcome
-from dialer.ports import AddedAs, NothingDue, Operation
+from dialer.ports.engine import AddedAs, NothingDue, Operation
 
 ANN = Operation("ann", NOW)
 SHORT_S = 0.2
@@ -312,7 +312,7 @@ def test_what_a_rule_has_stopped_goes_on_when_an_operator_resumes_it(store: Stor
 
     async def case(a: CrewDesk) -> None:
         await a.read([a_job(n) for n in range(9)])
-        news = CallNews(CallId("call"), "not_connected", reason="sip_routing_error")
+        news = CallUpdate(CallId("call"), "not_connected", reason="sip_routing_error")
         for _ in range(3):
             made = await a.claim()
             await a.put_back(made, Outcome.CONFIGURATION, news=replace(news, call_id=CallId(made.id)))
@@ -321,11 +321,11 @@ def test_what_a_rule_has_stopped_goes_on_when_an_operator_resumes_it(store: Stor
         assert stopped.stop is not None
         assert (await a.ledger.control(a.campaign_id)).stopped == stopped.stop
         if paused:
-            await acting.pause(a.ledger, a.campaign_id, ANN)
-        await acting.resume(a.ledger, a.campaign_id, ANN)
+            await campaign_control.pause(a.ledger, a.campaign_id, ANN)
+        await campaign_control.resume(a.ledger, a.campaign_id, ANN)
         assert (await a.ledger.control(a.campaign_id)).stopped is None
         assert isinstance(await a.ask(), Attempt)
-        await acting.resume(a.ledger, a.campaign_id, ANN)
+        await campaign_control.resume(a.ledger, a.campaign_id, ANN)
         done = await a.operate(lambda conn: campaigns.operations(conn, a.campaign_id))
         assert [command for command, _, _ in done] == ["pause", "resume"][not paused :]
 

@@ -16,7 +16,7 @@ from dialer.adapters.sources.options import JobOptions
 from dialer.domain.errors import LedgerError
 from dialer.engine.events import MessageFailed, MessageRefused, QueueLost, QueueReached
 from dialer.engine.intake import add_up
-from dialer.ports import IntakeCounts
+from dialer.ports.engine import IntakeCounts
 from tests.support.services import KINDS, Place, a_queue, a_wire
 
 N = "+12125550100"

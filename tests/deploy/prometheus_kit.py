@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from dialer.web.metric_names import METRICS, Kind
-from dialer.web.worker_metric_names import WORKER_METRICS
+from dialer.telemetry.metric_names import METRICS, Kind
+from dialer.telemetry.worker_metric_names import WORKER_METRICS
 from tests.support.tools import tool
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy" / "prometheus"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dialer.web.metric_names import METRICS
-from dialer.web.service_metrics import SHARED
+from dialer.telemetry.metric_names import METRICS
+from dialer.telemetry.service_metrics import SHARED
 from tests.deploy.prometheus_kit import check_expressions, every_series
 
 GRAFANA = Path(__file__).parents[2] / "deploy" / "grafana"

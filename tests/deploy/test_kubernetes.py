@@ -12,7 +12,7 @@ import yaml
 from dialer import __version__
 from dialer.settings import load
 from dialer.settings.catalogue import VARIABLES
-from dialer.web.metric_names import METRICS
+from dialer.telemetry.metric_names import METRICS
 from tests.cli.cli_process import dialer
 from tests.deploy.kubernetes_kit import (
     KUBERNETES,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dialer.web.health import LAG_MAX_S
+from dialer.telemetry.health import LAG_MAX_S
 from tests.cli.cli_process import dialer
 from tests.support.tools import tool
 

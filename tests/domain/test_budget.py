@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialer.domain.budget import BudgetFacts, BudgetRule, Reserve
-from dialer.domain.calls import CallId, CallNews
+from dialer.domain.calls import CallId, CallUpdate
 from dialer.domain.days import Day
 from dialer.domain.gates import Hold, Stop
 
@@ -126,7 +126,7 @@ def test_the_estimate_comes_from_the_settings_and_then_from_what_was_seen(
 def test_what_an_ended_call_has_cost_as_far_as_it_can_be_believed(
     cents: float | None, duration_s: float | None, status: str, cost: float
 ) -> None:
-    news = CallNews(CallId("call_1"), status, duration_s=duration_s, cost_cents=cents)
+    news = CallUpdate(CallId("call_1"), status, duration_s=duration_s, cost_cents=cents)
     assert RULE.cost(news, 33.0) == cost
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dialer.adapters.ledger.decisions import encoded
+from dialer.adapters.ledger.queue.decisions import encoded
 from dialer.domain.calls import AttemptId, CampaignId, JobId
 from dialer.domain.decisions import (
     FIRST_HASH,

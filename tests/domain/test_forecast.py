@@ -13,7 +13,7 @@ from dialer.domain.forecast import GROUPS_MAX, OTHERS, WAITS_MAX, Forecast, Late
 from dialer.domain.gates import Hold
 from dialer.domain.hours import HoursRule
 from dialer.domain.local_hours import Hours
-from dialer.domain.screening import DoNotCallFile, NumberFacts, Screen
+from dialer.domain.screening import CampaignPolicy, DoNotCallFile, NumberFacts
 from dialer.domain.suppression import NumberSet, Suppressed
 from dialer.domain.windows import parse_week
 
@@ -27,7 +27,7 @@ def at(text: str, zone: str = "America/Denver") -> float:
 
 NOW = at("2026-11-23T07:30")
 HOURS = HoursRule((Hours("own", parse_week({"mon-fri": "09:00-18:00"})),), ring_s=0)
-SCREEN = Screen((LINE,), hours=HOURS)
+SCREEN = CampaignPolicy((LINE,), hours=HOURS)
 AT_NINE = Later(at("2026-11-23T09:00"), ("America/Denver",), "hours")
 
 
@@ -35,7 +35,7 @@ def person(number: str = DENVER, **more: object) -> CallJob:
     return replace(CallJob(number, number), **more)
 
 
-def forecast(*people: CallJob, screen: Screen = SCREEN, known: NumberFacts | None = None) -> Forecast:
+def forecast(*people: CallJob, screen: CampaignPolicy = SCREEN, known: NumberFacts | None = None) -> Forecast:
     made = Forecast(screen, NOW)
     for each in people:
         if known is None:
@@ -115,8 +115,8 @@ def test_one_who_is_held_again_and_again_is_counted_once() -> None:
 
 def test_a_call_that_rings_nobody_needs_no_line_and_no_hours() -> None:
     web = CallJob("a", None, kind=JobKind.WEB_CALL)
-    assert forecast(web, screen=Screen(hours=HOURS)).now == 1
-    assert forecast(person(NEW_YORK), screen=Screen(hours=HOURS)).never == {
+    assert forecast(web, screen=CampaignPolicy(hours=HOURS)).now == 1
+    assert forecast(person(NEW_YORK), screen=CampaignPolicy(hours=HOURS)).never == {
         Never("line", "no from-number: neither the row nor `from_numbers` has one"): 1
     }
 

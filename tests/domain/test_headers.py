@@ -7,7 +7,7 @@ from dialer.domain.headers import Looks, fold, looks_like, yes_or_no
 from dialer.domain.hours import HoursRule
 from dialer.domain.lifecycle import JobState
 from dialer.domain.local_hours import Hours
-from dialer.domain.screening import Dial, Drop, Screen, Verdict, Wait
+from dialer.domain.screening import CampaignPolicy, Dial, Drop, Verdict, Wait
 from dialer.domain.windows import parse_week
 
 NOON_IN_NEW_YORK = 1_796_144_400.0
@@ -18,7 +18,7 @@ DAYTIME = HoursRule((Hours("campaign", parse_week({"mon-fri": "09:00-18:00"})),)
 def judge(variables: dict[str, str]) -> Verdict:
     job = CallJob(key="a", to_number="+12125550100", content=CallContent(variables=variables))
     open_job = OpenJob(JobId(1), CampaignId(1), job, NOON_IN_NEW_YORK, 0)
-    return Screen(("+12125550199",), hours=DAYTIME).judge(open_job, NOON_IN_NEW_YORK)
+    return CampaignPolicy(("+12125550199",), hours=DAYTIME).judge(open_job, NOON_IN_NEW_YORK)
 
 
 def test_a_name_is_the_same_whatever_its_case_and_signs() -> None:

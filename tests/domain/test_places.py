@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from phonenumbers import geocoder
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from dialer.adapters.rules_file import load_rules, shipped_rules
+from dialer.adapters.rules.rules_file import load_rules, shipped_rules
 from dialer.domain.north_america import ZONES, area_code_regions, postal_regions, state_region
 from dialer.domain.places import AreaOverrides, Place, find_place
 

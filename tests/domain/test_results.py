@@ -18,7 +18,7 @@ from dialer.domain.calls import (
     CallContent,
     CallId,
     CallJob,
-    CallNews,
+    CallUpdate,
     CampaignId,
     JobId,
     JobKind,
@@ -51,7 +51,7 @@ ATTEMPT = Attempt(
     CallId("call_1"),
     NOW + 1,
 )
-NEWS = CallNews(
+NEWS = CallUpdate(
     CallId("call_1"),
     "ended",
     reason="user_hangup",
@@ -103,7 +103,7 @@ def test_an_attempt_that_ended() -> None:
 @pytest.mark.parametrize("state", sorted(CLOSED_ATTEMPTS))
 @pytest.mark.parametrize("outcome", Outcome)
 def test_every_closed_attempt_fits_the_schema(state: AttemptState, outcome: Outcome) -> None:
-    for news in (None, NEWS, CallNews(CallId("call_1"), "status_of_tomorrow", reason="new_reason")):
+    for news in (None, NEWS, CallUpdate(CallId("call_1"), "status_of_tomorrow", reason="new_reason")):
         line = written(attempt_line(ATTEMPT, state, outcome, NOW, news, "why"))
         assert (line["kind"], line["state"], line["outcome"], line["error"]) == (
             "attempt",
@@ -152,7 +152,7 @@ def test_an_analysis_says_whose_it_is_and_what_the_call_cost() -> None:
 def test_a_web_calls_token_is_in_its_line_and_in_no_others() -> None:
     web = CallJob("w", None, kind=JobKind.WEB_CALL)
     attempt = replace(ATTEMPT, job=replace(JOB, job=web), from_number=None)
-    created = CallNews(CallId("call_1"), "registered", web_access=WebAccess("token"))
+    created = CallUpdate(CallId("call_1"), "registered", web_access=WebAccess("token"))
     line = written(attempt_line(attempt, AttemptState.ENDED, Outcome.CREATED, NOW, created, None))
     assert (line["access_token"], line["to_number"], line["job_id"]) == ("token", None, "w")
     assert "access_token" not in attempt_line(ATTEMPT, AttemptState.ENDED, Outcome.REACHED, NOW, NEWS, None)

@@ -16,9 +16,9 @@ from dialer.domain.screening import (
     NOT_BEGUN,
     BreakerRules,
     CampaignFacts,
+    CampaignPolicy,
     Dial,
     Drop,
-    Screen,
     Wait,
 )
 from dialer.domain.wall_clock import zone_named
@@ -36,8 +36,8 @@ ON_TRIAL = CampaignBreaker(provider=Rest(rests=1, until=NOW - 1, why="no provide
 HELD = CampaignBreaker(provider=Rest(rests=1, until=NOW + 9, why="no provider"))
 
 
-def gate(facts: CampaignFacts, screen: Screen | None = None) -> object:
-    return (screen or Screen((LINE,))).gate(facts, NOW)
+def gate(facts: CampaignFacts, screen: CampaignPolicy | None = None) -> object:
+    return (screen or CampaignPolicy((LINE,))).gate(facts, NOW)
 
 
 def test_nothing_is_in_the_way_of_a_campaign_without_rules() -> None:
@@ -48,61 +48,67 @@ def test_nothing_is_in_the_way_of_a_campaign_without_rules() -> None:
 @pytest.mark.parametrize(
     ("facts", "screen", "expected"),
     [
-        (CampaignFacts(paused="ann"), Screen((LINE,), hold=UNREAD), UNREAD),
+        (CampaignFacts(paused="ann"), CampaignPolicy((LINE,), hold=UNREAD), UNREAD),
         (
             CampaignFacts(cancelled=True, paused="ann", breaker=CampaignBreaker(stop=BROKEN)),
-            Screen((LINE,), hold=UNREAD),
+            CampaignPolicy((LINE,), hold=UNREAD),
             Stop("the campaign was cancelled", "nothing is left to do"),
         ),
         (
             CampaignFacts(paused="ann", breaker=CampaignBreaker(stop=BROKEN)),
-            Screen((LINE,), starts_at=NOW + 9),
+            CampaignPolicy((LINE,), starts_at=NOW + 9),
             Hold("ann"),
         ),
         (
             CampaignFacts(breaker=CampaignBreaker(stop=BROKEN)),
-            Screen((LINE,), starts_at=NOW + 9),
+            CampaignPolicy((LINE,), starts_at=NOW + 9),
             Hold(NOT_BEGUN, NOW + 9),
         ),
-        (CampaignFacts(), Screen((LINE,), starts_at=NOW), GO),
+        (CampaignFacts(), CampaignPolicy((LINE,), starts_at=NOW), GO),
         (
             CampaignFacts(breaker=CampaignBreaker(stop=BROKEN), canary=CanaryFacts(2, 2, 2)),
-            Screen((LINE,), canary=CANARY),
+            CampaignPolicy((LINE,), canary=CANARY),
             BROKEN,
         ),
-        (CampaignFacts(breaker=HELD), Screen((LINE,), breakers=SHARED), Hold("no provider", NOW + 9)),
-        (CampaignFacts(breaker=HELD), Screen((LINE,)), GO),
+        (CampaignFacts(breaker=HELD), CampaignPolicy((LINE,), breakers=SHARED), Hold("no provider", NOW + 9)),
+        (CampaignFacts(breaker=HELD), CampaignPolicy((LINE,)), GO),
         (
             CampaignFacts(breaker=CampaignBreaker(refused_at=(NOW,)), under_way=49),
-            Screen((LINE,)),
+            CampaignPolicy((LINE,)),
             Hold("requests were refused, and too many are under way to send more before their answers"),
         ),
-        (CampaignFacts(breaker=CampaignBreaker(refused_at=(NOW,)), under_way=48), Screen((LINE,)), GO),
+        (
+            CampaignFacts(breaker=CampaignBreaker(refused_at=(NOW,)), under_way=48),
+            CampaignPolicy((LINE,)),
+            GO,
+        ),
         (
             CampaignFacts(canary=CanaryFacts(2, 1, 0), budget=BudgetFacts(spent_cents=100.0)),
-            Screen((LINE,), canary=CANARY, budget=BUDGET),
+            CampaignPolicy((LINE,), canary=CANARY, budget=BUDGET),
             Hold("canary: 1 of the first 2 calls have ended"),
         ),
     ],
 )
-def test_the_first_that_objects_decides(facts: CampaignFacts, screen: Screen, expected: object) -> None:
+def test_the_first_that_objects_decides(
+    facts: CampaignFacts, screen: CampaignPolicy, expected: object
+) -> None:
     assert gate(facts, screen) == expected
 
 
 def test_a_canary_that_sang_lets_the_budget_decide() -> None:
-    screen = Screen((LINE,), canary=CANARY, budget=BUDGET)
+    screen = CampaignPolicy((LINE,), canary=CANARY, budget=BUDGET)
     assert gate(CampaignFacts(canary=CanaryFacts(2, 2, 1), budget=BudgetFacts()), screen) == Reserve(10.0)
     spent = gate(CampaignFacts(canary=CanaryFacts(2, 2, 1), budget=BudgetFacts(spent_cents=95.0)), screen)
     assert isinstance(spent, Stop)
-    assert gate(CampaignFacts(canary=CanaryFacts(2, 2, 1)), Screen((LINE,), canary=CANARY)) is GO
+    assert gate(CampaignFacts(canary=CanaryFacts(2, 2, 1)), CampaignPolicy((LINE,), canary=CANARY)) is GO
 
 
 def test_a_rule_whose_facts_are_not_counted_does_not_object() -> None:
-    assert gate(CampaignFacts(), Screen((LINE,), canary=CANARY, budget=BUDGET)) is GO
+    assert gate(CampaignFacts(), CampaignPolicy((LINE,), canary=CANARY, budget=BUDGET)) is GO
 
 
 def test_a_trial_call_is_paid_for_as_any_other() -> None:
-    screen = Screen((LINE,), breakers=SHARED, budget=BUDGET)
+    screen = CampaignPolicy((LINE,), breakers=SHARED, budget=BUDGET)
     assert gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts()), screen) == Reserve(10.0)
     spent = gate(CampaignFacts(breaker=ON_TRIAL, budget=BudgetFacts(spent_cents=100.0)), screen)
     assert isinstance(spent, Stop), "but not if there is no money for it"
@@ -111,7 +117,7 @@ def test_a_trial_call_is_paid_for_as_any_other() -> None:
 def test_a_spent_day_ends_at_the_campaigns_own_midnight() -> None:
     facts = CampaignFacts(budget=BudgetFacts(spent_today_cents=95.0))
     utc, new_york = (
-        Screen((LINE,), zone=zone_named(name), budget=DAILY) for name in ("UTC", "America/New_York")
+        CampaignPolicy((LINE,), zone=zone_named(name), budget=DAILY) for name in ("UTC", "America/New_York")
     )
     for screen, midnight in ((utc, NOW + 16 * 3600), (new_york, NOW + 21 * 3600)):
         held = gate(facts, screen)
@@ -120,7 +126,7 @@ def test_a_spent_day_ends_at_the_campaigns_own_midnight() -> None:
 
 
 def test_the_day_is_the_one_that_now_is_in() -> None:
-    screen = Screen((LINE,))
+    screen = CampaignPolicy((LINE,))
     first = screen.day(NOW)
     assert first.start <= NOW < first.end
     assert screen.day(first.start) is screen.day(first.end - 1) is first, "found once, then remembered"
@@ -132,14 +138,14 @@ def test_the_day_is_the_one_that_now_is_in() -> None:
 
 def test_where_the_rules_cannot_be_known_a_job_waits_and_is_neither_dropped_nor_dialled() -> None:
     expired = OpenJob(JobId(1), CampaignId(1), CallJob("a", "+12125550100", expires_at=NOW), NOW, 0)
-    verdict = Screen((LINE,), hold=UNREAD).judge(expired, NOW)
+    verdict = CampaignPolicy((LINE,), hold=UNREAD).judge(expired, NOW)
     assert verdict == Wait(NOW + HELD_LOOK_S, "hold", UNREAD.why)
 
 
 def test_no_job_goes_before_the_campaigns_start_nor_waits_for_it_past_its_own_end() -> None:
     row = CallJob("a", "+12125550100", not_before=NOW + 3)
     job = OpenJob(JobId(1), CampaignId(1), row, NOW, 0)
-    screen = Screen((LINE,), starts_at=NOW + 9)
+    screen = CampaignPolicy((LINE,), starts_at=NOW + 9)
     assert screen.judge(job, NOW) == Wait(NOW + 3, "not_before")
     assert screen.judge(job, NOW + 3) == Wait(NOW + 9, "campaign.starts_at", NOT_BEGUN)
     assert screen.judge(job, NOW + 9) == Dial(LINE, why="least used")

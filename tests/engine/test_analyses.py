@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from dialer.domain.calls import AttemptId, CallId, CallNews
-from dialer.engine.analyses import TOGETHER_MAX
+from dialer.domain.calls import AttemptId, CallId, CallUpdate
+from dialer.engine.attempts.analyses import TOGETHER_MAX
 from dialer.engine.events import AttemptClosed, CallPlaced, Event
 from tests.support.campaigns import Process, World, in_virtual_time, world
 from tests.support.people import ANSWERED_S, STEADY, answering, job
@@ -70,10 +70,10 @@ async def test_a_sweep_and_a_webhook_bring_it_once() -> None:
         each_once(w, 3)
 
 
-def analysis_of(p: Process, status: str) -> CallNews:
+def analysis_of(p: Process, status: str) -> CallUpdate:
     placed = p.of(CallPlaced)[-1]
     said = {"call_summary": "The user was reached."}
-    return CallNews(placed.call_id, status, placed.attempt.id, analysis=said)
+    return CallUpdate(placed.call_id, status, placed.attempt.id, analysis=said)
 
 
 @pytest.mark.parametrize("status", ["ongoing", "ended"])

@@ -6,7 +6,7 @@ import anyio
 import orjson
 import pytest
 
-from dialer.adapters.ledger.agreement import doubled_calls
+from dialer.adapters.ledger.reports.audit import doubled_calls
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain
 from tests.engine.test_placing_limits import relay_of

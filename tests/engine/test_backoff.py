@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dialer.domain.errors import CallNotStarted, Limit
-from dialer.engine.placing import PlacingConfig, backoff_s
+from dialer.engine.attempts.placing import PlacingConfig, backoff_s
 from tests.support.people import config
 
 PLAIN = CallNotStarted("refused", limit=Limit.CONNECTION)

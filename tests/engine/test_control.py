@@ -7,7 +7,7 @@ from typing import Any
 import anyio
 import pytest
 
-from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.operators import campaigns
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.engine.campaign import CampaignConfig
 from dialer.engine.events import (
@@ -18,7 +18,7 @@ from dialer.engine.events import (
     CampaignHeld,
     CampaignStopping,
 )
-from dialer.ports import Control, Operation
+from dialer.ports.engine import Control, Operation
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import NOT_MADE
 from tests.support.campaigns import EPOCH, Process, World, in_virtual_time, world

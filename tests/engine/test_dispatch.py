@@ -9,13 +9,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from dialer.adapters.clock import LoopClock
+from dialer.adapters.system.clock import LoopClock
 from dialer.domain.calls import Attempt
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.dispatch import Due
 from dialer.engine.events import AttemptClaimed, CampaignStopping, IntakeProgressed
-from dialer.ports import ClaimRequest, NothingDue
+from dialer.ports.engine import ClaimRequest, NothingDue
 from tests.support.campaigns import EPOCH, Process, in_virtual_time, world
 from tests.support.people import STEADY, Listed, Rows, answering, job
 

@@ -8,7 +8,7 @@ import pytest
 from dialer.domain.caps import Cap, CapsRule
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain
 from dialer.simulator.people import Behaviour
 from tests.engine.test_placing_limits import relay_of
@@ -85,7 +85,7 @@ async def test_a_call_with_a_start_a_length_or_a_cost_rang_somebody(
             relay_of(w).always("get-call", Twist(passes=False, status=200, body=json.dumps(news).encode()))
 
         relay_of(w).on("create", Twist(then=end))
-        async with w.running([job()], screen=Screen((CALLER,), caps=caps), slots=1) as p:
+        async with w.running([job()], screen=CampaignPolicy((CALLER,), caps=caps), slots=1) as p:
             await anyio.sleep(600)
             p.campaign.stop("enough seen")
         assert len(relay_of(w).creates()) == 1

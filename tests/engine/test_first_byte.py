@@ -10,7 +10,7 @@ import pytest
 from dialer.domain.gates import Stop
 from dialer.domain.lines import Line
 from dialer.domain.outcomes import Outcome
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 from tests.engine.test_placing_limits import relay_of
 from tests.engine.test_placing_uncertain import NOT_MADE
 from tests.support.campaigns import EPOCH, in_virtual_time, world
@@ -86,7 +86,7 @@ async def test_after_a_stall_of_two_seconds_what_gathered_leaves_at_the_pace() -
 @in_virtual_time
 async def test_a_lines_own_pace_is_kept_at_the_first_byte() -> None:
     chance = Random(6)
-    screen = Screen((CALLER,), lines=(Line(CALLER, cps=4.0),))
+    screen = CampaignPolicy((CALLER,), lines=(Line(CALLER, cps=4.0),))
     async with world(ROOMY) as w:
         await w.run(
             answering(60),

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialer.adapters.ledger.tables import attempt as attempts
-from dialer.domain.calls import AttemptId, CallId, CallNews
+from dialer.adapters.ledger.schema.tables import attempt as attempts
+from dialer.app.clock_loop import run_virtual
+from dialer.domain.calls import AttemptId, CallId, CallUpdate
 from dialer.domain.caps import Cap, CapsRule
 from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState, JobState
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 from dialer.engine.events import AttemptClosed
-from dialer.rehearsal.loop import run_virtual
 from dialer.simulator.calls import Call
 from tests.engine.test_placing_limits import relay_of
 from tests.support.campaigns import EPOCH, World, world
@@ -93,8 +93,8 @@ def test_whatever_is_said_no_ring_is_denied_and_nobody_is_rung_twice(case: Case)
 
 async def play(case: Case) -> None:
     """From the claim until everybody knows all there is."""
-    heard: list[tuple[float, CallNews]] = []
-    screen = Screen((CALLER,), caps=CapsRule((Cap(1, 7 * 86_400.0),)))
+    heard: list[tuple[float, CallUpdate]] = []
+    screen = CampaignPolicy((CALLER,), caps=CapsRule((Cap(1, 7 * 86_400.0),)))
     jobs = [
         job(0, expires_at=EPOCH + EXPIRES_S),
         job(1, not_before=EPOCH + STAYS_S, expires_at=EPOCH + EXPIRES_S),
@@ -127,12 +127,12 @@ async def play(case: Case) -> None:
             assert [each for each in calls if each.created_at > min(rung)] == [], "rung again"
 
 
-def rang(news: CallNews) -> bool:
+def rang(news: CallUpdate) -> bool:
     """Written down a second time: the engine's own word on it is what is tried."""
     return news.status in ("ongoing", "ended") or bool(news.started_at or news.duration_s or news.cost_cents)
 
 
-def twist(case: Case, w: World, heard: list[tuple[float, CallNews]]) -> Twist:
+def twist(case: Case, w: World, heard: list[tuple[float, CallUpdate]]) -> Twist:
     """What is done to the first request; the simulator has made its call by `then`."""
 
     def then() -> None:
@@ -156,9 +156,9 @@ def twist(case: Case, w: World, heard: list[tuple[float, CallNews]]) -> Twist:
     return replace(how, status=given_answer[0], body=given_answer[1])
 
 
-def hear(w: World, call: Call, said: str, heard: list[tuple[float, CallNews]]) -> None:
+def hear(w: World, call: Call, said: str, heard: list[tuple[float, CallUpdate]]) -> None:
     """A webhook comes, and counts if somebody is there."""
-    news = CallNews(CallId(call.call_id), attempt_id=AttemptId(str(call.attempt_id)), **SAID[said])
+    news = CallUpdate(CallId(call.call_id), attempt_id=AttemptId(str(call.attempt_id)), **SAID[said])
     if w.processes[-1].ended_at is None and w.processes[-1].campaign.stopping is None:
         heard.append((w.clock.now(), news))
     w.hear("", news)

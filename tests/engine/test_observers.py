@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.schema.tables import metadata
 from dialer.adapters.ledger.store import SqlLedger
-from dialer.adapters.ledger.tables import metadata
-from dialer.rehearsal.loop import run_virtual
+from dialer.app.clock_loop import run_virtual
 from tests.support.campaigns import world
 from tests.support.people import STEADY, answering, job
 from tests.support.service_world import service_world

@@ -6,14 +6,14 @@ from typing import Any
 import anyio
 import pytest
 
-from dialer.adapters.ledger import campaigns
-from dialer.adapters.ledger.contradictions import Contradiction, contradictions
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.queue.contradictions import Contradiction, contradictions
 from dialer.adapters.ledger.store import SqlLedger
-from dialer.domain.calls import AttemptId, CallId, CallNews, CampaignId
+from dialer.domain.calls import AttemptId, CallId, CallUpdate, CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 from dialer.simulator.calls import Call
 from tests.engine.test_placing_limits import relay_of
 from tests.support.campaigns import NAME, in_virtual_time, world
@@ -27,9 +27,9 @@ UNHEARD: dict[str, Any] = {"api_honours_key": False, "settle_s": 5.0, "looks_max
 PARKED_S = 30.0
 
 
-def news_of(call: Call) -> CallNews:
+def news_of(call: Call) -> CallUpdate:
     """As `call_started` says."""
-    return CallNews(CallId(call.call_id), "ongoing", AttemptId(str(call.attempt_id)))
+    return CallUpdate(CallId(call.call_id), "ongoing", AttemptId(str(call.attempt_id)))
 
 
 async def say_not_called(ledger: SqlLedger, campaign_id: CampaignId, at: float) -> None:

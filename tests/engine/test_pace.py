@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dialer.app.clock_loop import run_virtual
+from dialer.engine.capacity.pacing import Pace, PaceStopped
 from dialer.engine.events import Event, RequestHeld
-from dialer.engine.pacing import Pace, PaceStopped
-from dialer.rehearsal.loop import run_virtual
 from dialer.simulator.limits import most_within
 from tests.support.campaigns import in_virtual_time
 from tests.support.clock import ShiftedLoop

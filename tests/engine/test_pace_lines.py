@@ -5,7 +5,7 @@ from collections import defaultdict
 import anyio
 import pytest
 
-from dialer.engine.pacing import Pace, PaceStopped
+from dialer.engine.capacity.pacing import Pace, PaceStopped
 from tests.support.campaigns import in_virtual_time
 
 HELD_S = 30.0

@@ -11,23 +11,23 @@ from typing import Any
 import anyio
 import pytest
 
-from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.breakers import BreakerRules
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallUpdate
 from dialer.domain.errors import CallNotStarted, Limit
 from dialer.domain.gates import Hold
 from dialer.domain.lifecycle import AttemptState, TakenOver
 from dialer.domain.lines import Line as Number
 from dialer.domain.outcomes import Outcome
-from dialer.domain.screening import DoNotCallFile, Screen
+from dialer.domain.screening import CampaignPolicy, DoNotCallFile
 from dialer.domain.suppression import NumberSet, Suppressed
+from dialer.engine.attempts.placing import Parked, Placed, Placer, PutBack
+from dialer.engine.attempts.tracking import GATHER_S, Tracker
+from dialer.engine.capacity.pacing import Pace
 from dialer.engine.events import AttemptUncertain, Event, RequestHeld
-from dialer.engine.pacing import Pace
-from dialer.engine.placing import Parked, Placed, Placer, PutBack
-from dialer.engine.tracking import GATHER_S, Tracker
-from dialer.ports import ClaimRequest, Operation
+from dialer.ports.engine import ClaimRequest, Operation
 from tests.contracts.ledger_contract import Desk
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import NOT_MADE
@@ -35,8 +35,8 @@ from tests.support.campaigns import EPOCH, KEY, World, in_virtual_time, world
 from tests.support.people import CALLER, config, job
 
 NO_ROOM = CallNotStarted("the account's other workers leave no room now", limit=Limit.SHARED)
-PLAIN = Screen((CALLER,))
-LISTED = Screen((CALLER,), do_not_call=(DoNotCallFile("dnc.txt", NumberSet([str(job().to_number)])),))
+PLAIN = CampaignPolicy((CALLER,))
+LISTED = CampaignPolicy((CALLER,), do_not_call=(DoNotCallFile("dnc.txt", NumberSet([str(job().to_number)])),))
 ROW = job()
 
 
@@ -94,7 +94,7 @@ async def _fail(error: Exception) -> None:
 async def line(
     w: World,
     room: Room | None,
-    screens: Sequence[Screen] = (PLAIN, PLAIN),
+    screens: Sequence[CampaignPolicy] = (PLAIN, PLAIN),
     row: CallJob = ROW,
     **settings: Any,
 ) -> AsyncIterator[Line]:
@@ -280,7 +280,7 @@ async def test_what_waits_while_its_line_is_flagged_does_not_leave(
     async with world(relayed=True) as w, line(w, Room([None]), (screen, screen)) as made:
         await made.desk.read([job(1)])
         other = await made.desk.claim(PLAIN)
-        news = CallNews(CallId("call_other"), "not_connected", reason="marked_as_spam")
+        news = CallUpdate(CallId("call_other"), "not_connected", reason="marked_as_spam")
         await made.desk.end(other, Outcome.SPAM_BLOCKED, news=news, breakers=BreakerRules())
         w.clock.step_s = 60.0
         placed = await made.send(made.attempt)

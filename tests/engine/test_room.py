@@ -5,7 +5,7 @@ import asyncio
 import anyio.lowlevel
 import pytest
 
-from dialer.engine.slots import Room
+from dialer.engine.capacity.slots import ResizableSemaphore
 from tests.support.campaigns import in_virtual_time
 
 
@@ -18,7 +18,7 @@ async def turn() -> None:
 class Guests:
     """Who asks for a place, and who has got one."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: ResizableSemaphore) -> None:
         self._room = room
         self.inside: list[str] = []
 
@@ -32,7 +32,7 @@ class Guests:
 
 @in_virtual_time
 async def test_the_first_to_come_is_the_first_to_be_let_in() -> None:
-    room = Room(1)
+    room = ResizableSemaphore(1)
     guests = Guests(room)
     for name in ("first", "second", "third"):
         guests.ask(name)
@@ -46,7 +46,7 @@ async def test_the_first_to_come_is_the_first_to_be_let_in() -> None:
 
 @in_virtual_time
 async def test_who_comes_while_others_wait_does_not_pass_them() -> None:
-    room = Room(1)
+    room = ResizableSemaphore(1)
     guests = Guests(room)
     await room.enter()
     guests.ask("waiting")
@@ -60,7 +60,7 @@ async def test_who_comes_while_others_wait_does_not_pass_them() -> None:
 @pytest.mark.parametrize("his_turn_came_first", [False, True])
 @in_virtual_time
 async def test_who_is_told_to_go_takes_no_place_from_the_next(his_turn_came_first: bool) -> None:
-    room = Room(1)
+    room = ResizableSemaphore(1)
     guests = Guests(room)
     await room.enter()
     gone, next_one = guests.ask("gone"), guests.ask("next")
@@ -75,7 +75,7 @@ async def test_who_is_told_to_go_takes_no_place_from_the_next(his_turn_came_firs
 
 @in_virtual_time
 async def test_a_smaller_room_lets_nobody_in_until_enough_have_left() -> None:
-    room = Room(3)
+    room = ResizableSemaphore(3)
     guests = Guests(room)
     for name in "abc":
         guests.ask(name)
@@ -93,7 +93,7 @@ async def test_a_smaller_room_lets_nobody_in_until_enough_have_left() -> None:
 
 @in_virtual_time
 async def test_a_larger_room_lets_those_in_who_wait() -> None:
-    room = Room(0)
+    room = ResizableSemaphore(0)
     guests = Guests(room)
     for name in "abc":
         guests.ask(name)
@@ -105,7 +105,7 @@ async def test_a_larger_room_lets_those_in_who_wait() -> None:
 
 @in_virtual_time
 async def test_a_place_cannot_be_given_back_twice() -> None:
-    room = Room(1)
+    room = ResizableSemaphore(1)
     await room.enter()
     room.leave()
     with pytest.raises(RuntimeError, match="that nobody has"):

@@ -7,7 +7,7 @@ import anyio
 import orjson
 import pytest
 
-from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.operators import campaigns
 from dialer.domain.agents import AgentChoice, choose_agent
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.budget import BudgetRule
@@ -18,11 +18,11 @@ from dialer.domain.hours import HoursRule
 from dialer.domain.lifecycle import JobState
 from dialer.domain.lines import Line
 from dialer.domain.local_hours import Hours
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 from dialer.domain.suppression import Suppressed
 from dialer.domain.windows import parse_week
 from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignHeld, CampaignStopping
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 from tests.engine.test_control import LOOKS, ledger_says, order, quiet
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import NOT_MADE
@@ -60,7 +60,7 @@ async def test_a_rule_that_stops_the_campaign_stops_what_has_not_left_yet() -> N
 
 @in_virtual_time
 async def test_rules_that_cannot_be_known_hold_and_give_nobody_up() -> None:
-    unreadable = Screen((CALLER,), hold=Hold("dnc.txt cannot be read"))
+    unreadable = CampaignPolicy((CALLER,), hold=Hold("dnc.txt cannot be read"))
     async with world() as w, w.running(answering(5), screen=unreadable, **LOOKS) as p:
         p.campaign._changed = lambda control: config(**LOOKS)
         with quiet(w):
@@ -75,7 +75,7 @@ async def test_a_stop_of_a_breaker_lets_the_calls_that_go_on_come_to_their_end()
     rules = BreakerRules(configuration_max=2)
     people = [*answering(10), job(95, area=400), job(95, area=401), *answering(40)[10:]]
     async with world() as w:
-        p = await w.run(people, cps=5, screen=Screen((CALLER,), breakers=rules))
+        p = await w.run(people, cps=5, screen=CampaignPolicy((CALLER,), breakers=rules))
         stopping = p.campaign.stopping
         assert stopping is not None
         assert stopping.why.startswith("2 calls in a row failed for the telephony's configuration")
@@ -83,7 +83,7 @@ async def test_a_stop_of_a_breaker_lets_the_calls_that_go_on_come_to_their_end()
         assert await ledger_says(p, "SELECT count(*) FROM attempt WHERE closed_at IS NULL") == [(0,)]
         assert await ledger_says(p, "SELECT DISTINCT history FROM job WHERE state = 'open'") == [("",)]
         again = await w.run(
-            people[:10], cps=5, screen=Screen((CALLER,), breakers=replace(rules, configuration_max=0))
+            people[:10], cps=5, screen=CampaignPolicy((CALLER,), breakers=replace(rules, configuration_max=0))
         )
         assert again.tally.claimed > 20
 
@@ -109,7 +109,7 @@ async def test_a_hold_for_answers_is_over_with_the_answers() -> None:
     rules = BreakerRules(refused_in_a_row_max=0, refused_a_minute_max=4)
     async with world(replace(STEADY, latency_s=0.4), relayed=True) as w:
         relay_of(w).on("create", says(422))
-        p = await w.run(answering(30), screen=Screen((CALLER,), breakers=rules), cps=20.0)
+        p = await w.run(answering(30), screen=CampaignPolicy((CALLER,), breakers=rules), cps=20.0)
         assert p.jobs == {JobState.DONE: 29, JobState.FAILED: 1}
         assert max(call.created_at for call in w.sim.calls) < 10
         assert p.of(CampaignHeld) != []
@@ -118,7 +118,7 @@ async def test_a_hold_for_answers_is_over_with_the_answers() -> None:
 @in_virtual_time
 async def test_a_lines_slot_is_taken_again_when_its_call_is_known_to_be_over() -> None:
     async with world() as w:
-        await w.run(answering(6), screen=Screen(lines=(Line(CALLER, slots=3),)))
+        await w.run(answering(6), screen=CampaignPolicy(lines=(Line(CALLER, slots=3),)))
         second = sorted(call.created_at for call in w.sim.calls)[3:]
         assert max(second) < ANSWERED_S + 2.6, "two seconds of which are between two looks"
 
@@ -149,7 +149,7 @@ async def test_who_sleeps_is_called_when_the_hours_open_and_holds_nobody_up() ->
         *[job(n, 213, timezone="Europe/London") for n in range(5)],
     ]
     async with world() as w:
-        p = await w.run(people, screen=Screen((CALLER,), hours=hours), cps=20.0)
+        p = await w.run(people, screen=CampaignPolicy((CALLER,), hours=hours), cps=20.0)
         at = {call.to_number: call.created_at for call in w.sim.calls}
         assert p.jobs == {JobState.DONE: 10}
         assert max(at[number(n, 213)] for n in range(5)) < 2
@@ -161,7 +161,7 @@ async def test_who_sleeps_is_called_when_the_hours_open_and_holds_nobody_up() ->
 @in_virtual_time
 async def test_agents_talk_by_their_weight_and_stay_with_a_job() -> None:
     agents = (AgentChoice("agent_a"), AgentChoice("agent_b", agent_version=3, weight=2.0))
-    screen = Screen((CALLER,), agents=agents, campaign="campaign")
+    screen = CampaignPolicy((CALLER,), agents=agents, campaign="campaign")
     people = [*answering(30), *[job(48, 300 + n) for n in range(10)]]  # those are busy once
     async with world(relayed=True) as w:
         p = await w.run(people, screen=screen, redial_delays={"busy": (60.0,)})
@@ -187,7 +187,7 @@ async def test_agents_talk_by_their_weight_and_stay_with_a_job() -> None:
 async def test_lines_at_their_pace_and_slots_are_filled_and_are_no_hold() -> None:
     lines = (Line("+13055550190", cps=1.0), Line("+13055550191", slots=3))
     async with world() as w:
-        p = await w.run(answering(60), screen=Screen(lines=lines), cps=20.0)
+        p = await w.run(answering(60), screen=CampaignPolicy(lines=lines), cps=20.0)
         assert p.jobs == {JobState.DONE: 60}
         paced = sorted(call.created_at for call in w.sim.calls if call.from_number == lines[0].number)
         slotted = [call for call in w.sim.calls if call.from_number == lines[1].number]
@@ -200,7 +200,7 @@ async def test_lines_at_their_pace_and_slots_are_filled_and_are_no_hold() -> Non
 
 @in_virtual_time
 async def test_a_hold_is_over_with_the_next_claim() -> None:
-    screen = Screen((CALLER,), canary=CanaryRule(4, 0.5))
+    screen = CampaignPolicy((CALLER,), canary=CanaryRule(4, 0.5))
     async with world() as w:
         p = await w.run(answering(20), screen=screen, cps=20.0)
         assert p.jobs == {JobState.DONE: 20}
@@ -216,7 +216,7 @@ async def test_a_hold_is_over_with_the_next_claim() -> None:
 async def test_a_budget_is_kept_and_its_end_says_so() -> None:
     rule = BudgetRule(100.0, None, per_minute_cents=10.0, expected_s=60.0)
     async with world() as w:
-        p = await w.run(answering(40), screen=Screen((CALLER,), budget=rule), cps=20.0)
+        p = await w.run(answering(40), screen=CampaignPolicy((CALLER,), budget=rule), cps=20.0)
         stopping = p.campaign.stopping
         assert stopping is not None
         assert stopping.why.startswith("the campaign's budget is used up")
@@ -230,7 +230,7 @@ async def test_figures_that_cannot_be_are_recorded_and_not_believed() -> None:
     """Negative, huge and missing ones: each call counts with what was reserved for it, or by its length."""
     rule = BudgetRule(100.0, None, per_minute_cents=10.0, expected_s=60.0)
     async with world(faults="odd_figures=1") as w:
-        p = await w.run(answering(40), screen=Screen((CALLER,), budget=rule), cps=20.0)
+        p = await w.run(answering(40), screen=CampaignPolicy((CALLER,), budget=rule), cps=20.0)
         ((spent, seen),) = await ledger_says(p, "SELECT spent_cents, seen_calls FROM money")
         assert (spent, seen) == (pytest.approx(100.0), 10)
         told = {(line["duration_s"], line["cost_cents"]) for line in w.log.of("attempt")}
@@ -241,7 +241,7 @@ async def test_figures_that_cannot_be_are_recorded_and_not_believed() -> None:
 @in_virtual_time
 async def test_a_gap_counts_from_the_ring_and_not_from_the_claim() -> None:
     """Busy at first; the request for it was held for two minutes."""
-    screen = Screen((CALLER,), caps=CapsRule(gap_s=600.0))
+    screen = CampaignPolicy((CALLER,), caps=CapsRule(gap_s=600.0))
     async with world(relayed=True) as w:
         relay_of(w).on("create", says(429, RateLimit_Reset="120"))
         p = await w.run([job(48)], screen=screen, redial_delays={"busy": (60.0,)})

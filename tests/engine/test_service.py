@@ -5,7 +5,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from dialer.domain.calls import CallNews
+from dialer.domain.calls import CallUpdate
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.engine import submissions
 from dialer.engine.events import AttemptClaimed, AttemptClosed, CampaignStopping
@@ -217,7 +217,7 @@ async def take_from_nobody(w: ServiceWorld) -> None:
 async def test_an_end_that_is_told_of_a_call_of_nobodys_is_passed_over() -> None:
     async with service_world() as w, w.working() as worker:
         await w.submit("spring", answering(1))
-        worker.service.heard(CallNews("call_of_others", "ended"))
+        worker.service.heard(CallUpdate("call_of_others", "ended"))
         await w.until_done("spring", many=1)
 
 

@@ -17,10 +17,10 @@ import aiohttp.connector
 import anyio
 import pytest
 
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import AttemptId
 from dialer.domain.lifecycle import JobState
-from dialer.rehearsal.loop import run_virtual
-from dialer.web.service_metrics import ServiceMetrics
+from dialer.telemetry.service_metrics import ServiceMetrics
 from tests.support.campaigns import EPOCH
 from tests.support.held import Held, held, tasks_and_files
 from tests.support.people import STEADY, job, number

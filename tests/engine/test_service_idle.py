@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 import anyio
 
 from dialer.domain.calls import Attempt, CampaignId
-from dialer.engine.crew import WORK_LOOK_S
+from dialer.engine.capacity.shared import WORK_LOOK_S
 from dialer.engine.events import AttemptClaimed
-from dialer.ports import ClaimRequest, Control, NothingDue
+from dialer.ports.engine import ClaimRequest, Control, NothingDue
 from tests.support.campaigns import EPOCH, in_virtual_time
 from tests.support.people import answering, job
 from tests.support.service_world import ServiceWorld, Worker, service_world

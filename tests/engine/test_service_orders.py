@@ -2,11 +2,11 @@
 
 import anyio
 
-from dialer.adapters.ledger import campaigns
+from dialer.adapters.ledger.operators import campaigns
 from dialer.domain.canary import CanaryRule
 from dialer.domain.lifecycle import JobState
-from dialer.domain.screening import Screen
-from dialer.ports import Operation
+from dialer.domain.screening import CampaignPolicy
+from dialer.ports.engine import Operation
 from dialer.simulator.people import Behaviour
 from tests.support.campaigns import in_virtual_time
 from tests.support.people import ANSWERED_S, CALLER, answering, job
@@ -20,7 +20,7 @@ def ann(w: ServiceWorld) -> Operation:
 @in_virtual_time
 async def test_what_the_canary_stopped_waits_for_an_operator_and_the_others_go_on() -> None:
     bad = {each.to_number or "": Behaviour.DIAL_FAILS for each in answering(4)}
-    screen = Screen((CALLER,), canary=CanaryRule(4, 0.5))
+    screen = CampaignPolicy((CALLER,), canary=CanaryRule(4, 0.5))
     async with service_world(people=bad) as w:
         await w.submit("spring", answering(10))
         async with w.working(screen=screen, slots=10):

@@ -4,8 +4,8 @@ import anyio
 import pytest
 
 from dialer.domain.calls import Capacity
+from dialer.engine.capacity.slots import Slot, Slots
 from dialer.engine.events import Event, SlotsChanged
-from dialer.engine.slots import Slot, Slots
 from dialer.simulator.account import Account
 from tests.support.campaigns import in_virtual_time, world
 from tests.support.people import answering

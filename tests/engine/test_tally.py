@@ -18,8 +18,8 @@ from dialer.engine.events import (
     RequestHeld,
     SlotsChanged,
 )
-from dialer.engine.tally import CLAIMS_KEPT_MAX, Tally
-from dialer.ports import IntakeCounts
+from dialer.ports.engine import IntakeCounts
+from dialer.telemetry.tally import CLAIMS_KEPT_MAX, Tally
 
 JOB = OpenJob(JobId(1), CampaignId(1), CallJob(key="a", to_number="+12125550100"), due_at=0.0, claims=0)
 

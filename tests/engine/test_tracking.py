@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, JobId, OpenJob
+from dialer.app.clock_loop import run_virtual
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallUpdate, CampaignId, JobId, OpenJob
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
+from dialer.engine.attempts.tracking import Tracker, TrackingConfig
 from dialer.engine.events import AttemptClosed, AttemptParked, CallPlaced
-from dialer.engine.tracking import Tracker, TrackingConfig
-from dialer.rehearsal.loop import run_virtual
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import LOST
 from tests.support.campaigns import KEY, World, in_virtual_time, world
@@ -30,11 +30,11 @@ CALL = CallId("call_1")
 ATTEMPT = AttemptId("attempt_1")
 JOB = OpenJob(JobId(1), CampaignId(1), CallJob(key="a", to_number="+12125550100"), due_at=0.0, claims=0)
 STAGES = (
-    CallNews(CALL, "registered"),
-    CallNews(CALL, "ongoing", ATTEMPT),
-    CallNews(CALL, "ended", ATTEMPT, reason="user_hangup"),
-    CallNews(CALL, "ended", reason="user_hangup", cost_cents=3.0),
-    CallNews(CALL, "error", ATTEMPT, reason="error_unknown"),
+    CallUpdate(CALL, "registered"),
+    CallUpdate(CALL, "ongoing", ATTEMPT),
+    CallUpdate(CALL, "ended", ATTEMPT, reason="user_hangup"),
+    CallUpdate(CALL, "ended", reason="user_hangup", cost_cents=3.0),
+    CallUpdate(CALL, "error", ATTEMPT, reason="error_unknown"),
 )
 
 
@@ -69,8 +69,8 @@ async def test_news_of_calls_that_are_not_ours_change_nothing() -> None:
     async with open_api(RetellConfig(api_key=KEY), connections_max=1) as api:
         tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0))
         with tracker.follow(attempt()) as followed:
-            assert not tracker.heard(CallNews(CallId("another"), "ended", AttemptId("another")))
-            assert not tracker.heard(CallNews(CallId("another"), "ended"))
+            assert not tracker.heard(CallUpdate(CallId("another"), "ended", AttemptId("another")))
+            assert not tracker.heard(CallUpdate(CallId("another"), "ended"))
             assert (followed.news, followed.is_over) == (None, False)
 
 

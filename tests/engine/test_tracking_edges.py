@@ -9,9 +9,9 @@ import pytest
 
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
-from dialer.domain.calls import AttemptId, CallId, CallNews
+from dialer.domain.calls import AttemptId, CallId, CallUpdate
 from dialer.domain.errors import AccountBlocked, CallError
-from dialer.engine.tracking import GATHER_S, Tracker, TrackingConfig
+from dialer.engine.attempts.tracking import GATHER_S, Tracker, TrackingConfig
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_tracking import CALL, STAGES, attempt
 from tests.support.campaigns import KEY, World, in_virtual_time, world
@@ -26,12 +26,12 @@ async def test_a_call_that_names_another_attempt_is_not_the_one_it_was_taken_for
     async with open_api(RetellConfig(api_key=KEY), connections_max=1) as api:
         tracker = Tracker(api, CONFIG)
         with tracker.follow(attempt(CALL)) as followed:
-            assert not tracker.heard(CallNews(CALL, "ended", AttemptId("another"), reason="user_hangup"))
+            assert not tracker.heard(CallUpdate(CALL, "ended", AttemptId("another"), reason="user_hangup"))
             assert followed.has_anothers_call
             assert followed.is_over
             assert followed.news is None
         with tracker.follow(attempt(CALL)) as followed:
-            assert tracker.heard(CallNews(CallId("another"), "ongoing", followed.attempt_id))
+            assert tracker.heard(CallUpdate(CallId("another"), "ongoing", followed.attempt_id))
             assert followed.call_id == CALL, "an id that is known stays"
 
 

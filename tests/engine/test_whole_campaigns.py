@@ -6,11 +6,11 @@ import anyio
 import orjson
 import pytest
 
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import CallJob, JobKind, RejectedRow
 from dialer.domain.lifecycle import JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.events import AttemptClosed, IntakeProgressed
-from dialer.rehearsal.loop import run_virtual
 from dialer.simulator.account import Account
 from dialer.simulator.calls import Kind
 from tests.support.campaigns import World, in_virtual_time, world

@@ -36,7 +36,7 @@ ROUNDS = {
         ),
     ),
     "placing": Round(
-        modules=("dialer/engine/placing.py",),
+        modules=("dialer/engine/attempts/placing.py",),
         tests=(
             "tests/engine/test_backoff.py",
             "tests/engine/test_control.py",
@@ -49,7 +49,7 @@ ROUNDS = {
         ),
     ),
     "tracking": Round(
-        modules=("dialer/engine/tracking.py",),
+        modules=("dialer/engine/attempts/tracking.py",),
         tests=(
             "tests/engine/test_analyses.py",
             "tests/engine/test_closed_elsewhere.py",
@@ -60,7 +60,7 @@ ROUNDS = {
         ),
     ),
     "claims": Round(
-        modules=("dialer/adapters/ledger/claims.py",),
+        modules=("dialer/adapters/ledger/queue/claim.py",),
         tests=(
             "tests/contracts/test_ledger_claims.py",
             "tests/contracts/test_ledger_claims_edges.py",
@@ -68,6 +68,6 @@ ROUNDS = {
             "tests/contracts/test_ledger_sharing.py",
         ),
         arguments=("-k", "memory"),  # the store in memory alone
-        on_import="dialer.adapters.ledger.claims.x__priorities__",
+        on_import="dialer.adapters.ledger.queue.claim.x__priorities__",
     ),
 }

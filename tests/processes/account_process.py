@@ -15,7 +15,7 @@ import anyio
 import orjson
 import uvloop
 
-from dialer.adapters.clock import SystemClock
+from dialer.adapters.system.clock import SystemClock
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from dialer.web.metric_names import METRICS, Kind
+from dialer.telemetry.metric_names import METRICS, Kind
 from tests.cli.cli_process import COMMAND
 from tests.processes.places import INVALID, KEY, campaign, numbers
 from tests.processes.programs import Program, wait_for

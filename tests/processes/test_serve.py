@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.postgres import open_shared_postgres
+from dialer.adapters.system.clock import SystemClock
 from dialer.domain.calls import CallJob
 from dialer.engine.submissions import Submissions
 from tests.cli.cli_process import COMMAND

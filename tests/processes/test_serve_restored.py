@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.shared import open_shared_sqlite
+from dialer.adapters.system.clock import SystemClock
 from dialer.domain.calls import CallJob
 from dialer.engine.submissions import Submissions
 from tests.processes.places import Place, SimulatedAccount, numbers

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dialer.adapters.clock import SystemClock
+from dialer.adapters.system.clock import SystemClock
 from tests.cli.cli_process import COMMAND
 from tests.processes.places import SimulatedAccount
 from tests.processes.programs import Program, wait_for

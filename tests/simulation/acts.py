@@ -8,10 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import campaigns, resolving
+from dialer.adapters.ledger.operators import campaigns, resolve
 from dialer.domain.calls import AttemptId, CallId, CampaignId
 from dialer.domain.suppression import Suppressed
-from dialer.ports import Operation
+from dialer.ports.engine import Operation
 from dialer.simulator.calls import Call
 
 RESOLVE_AFTER_S = 1000.0
@@ -95,9 +95,9 @@ def carry_out(conn: sa.Connection, name: str, act: Act, now: float, at: float, c
 def _resolve(conn: sa.Connection, now: float, at: float, calls: Sequence[Call]) -> None:
     """Look in the dashboard, which shows every call, and say what is so."""
     made = {call.attempt_id: call for call in calls}
-    for attempt in resolving.unknown_attempts(conn):
+    for attempt in resolve.unknown_attempts(conn):
         call = made.get(attempt.id)
         if call is not None:
-            resolving.resolve_called(conn, attempt.id, CallId(call.call_id), "operator", now)
+            resolve.resolve_called(conn, attempt.id, CallId(call.call_id), "operator", now)
         elif abs(now - attempt.last_sent_at) > RESOLVE_AFTER_S:
-            resolving.resolve_not_called(conn, AttemptId(attempt.id), "operator", now)
+            resolve.resolve_not_called(conn, AttemptId(attempt.id), "operator", now)

@@ -8,22 +8,22 @@ import anyio
 import orjson
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.decisions import Chain
-from dialer.adapters.ledger.desk import Desk
-from dialer.adapters.ledger.facts import Moment
+from dialer.adapters.ledger.queue.claim_context import ClaimContext
+from dialer.adapters.ledger.queue.decisions import Chain
+from dialer.adapters.ledger.queue.facts import Moment
 from dialer.adapters.sinks.jsonl import JsonlLog
-from dialer.domain.calls import Attempt, CallId, CallJob, CallNews, CampaignId, IntakeId, OpenJob
+from dialer.domain.calls import Attempt, CallId, CallJob, CallUpdate, CampaignId, IntakeId, OpenJob
 from dialer.domain.errors import CallUncertain
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.redial import Again, Final, RedialPolicy
 from dialer.domain.results import ResultLine, analysis_line
-from dialer.domain.screening import Dial, Screen
+from dialer.domain.screening import CampaignPolicy, Dial
+from dialer.engine.attempts.placing import Placement
+from dialer.engine.attempts.tracking import Followed
 from dialer.engine.campaign import Campaign
-from dialer.engine.placing import Placement
-from dialer.engine.slots import Slot
-from dialer.engine.tracking import Followed
-from dialer.ports import Finish, IntakeCounts, ResultSink
+from dialer.engine.capacity.slots import Slot
+from dialer.ports.engine import Finish, IntakeCounts, ResultSink
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from tests.simulation.crash import CrashingLedger
@@ -56,7 +56,7 @@ def calm_plan(*, slots: int = 20, **changes: Any) -> Plan:
             placing=replace(config.placing, settle_s=15.0, looks_max=3, tries_max=3),
             tracking=replace(config.tracking, poll_s=5.0, call_max_s=300.0),
             redial=replace(config.redial, attempts_max=3),
-            screen=Screen(FROM_NUMBERS[:1]),
+            screen=CampaignPolicy(FROM_NUMBERS[:1]),
         ),
         hears_webhooks=False,
         in_file=False,
@@ -152,7 +152,7 @@ def takes_an_answer_for_an_end(campaign: Campaign) -> None:
     """A call that is going on counts as over."""
     real = campaign.tracker.heard
 
-    def heard(news: CallNews, *, by_webhook: bool = False) -> bool:
+    def heard(news: CallUpdate, *, by_webhook: bool = False) -> bool:
         return real(
             replace(news, status="ended") if news.status == "ongoing" else news, by_webhook=by_webhook
         )
@@ -172,7 +172,7 @@ def never_listens(campaign: Campaign) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class LawlessScreen(Screen):
+class LawlessScreen(CampaignPolicy):
     def judge(self, open_job: OpenJob, now: float, *facts: object) -> Dial:
         del open_job, now, facts
         return Dial(self.from_numbers[0])
@@ -214,7 +214,7 @@ class GossipingLedger(CrashingLedger):
     """Makes up what the API thinks of a call."""
 
     async def finish(self, finish: Finish) -> None:
-        attempt, news = finish.attempt, finish.news or CallNews(CallId("none"), "ended")
+        attempt, news = finish.attempt, finish.news or CallUpdate(CallId("none"), "ended")
         made_up = [analysis_line(attempt, replace(news, analysis={"call_summary": "Nice."}), finish.at)]
         if any(line["kind"] == "analysis" for line in finish.lines):
             made_up = []
@@ -237,18 +237,18 @@ class MiscountingLedger(CrashingLedger):
         await super().end_intake(intake_id, replace(counts, rows=counts.rows + 1))
 
 
-class MuteDesk(Desk):
+class MuteDesk(ClaimContext):
     """Dials without a word on why."""
 
     def _note(self, *what: Any) -> None:
         pass
 
 
-class SlipperyDesk(Desk):
+class SlipperyDesk(ClaimContext):
     """Begins its record of decisions anew with each claim's transaction, under numbers that go on."""
 
     def __init__(
-        self, conn: sa.Connection, campaign_id: CampaignId, screen: Screen, now: float, live: Moment
+        self, conn: sa.Connection, campaign_id: CampaignId, screen: CampaignPolicy, now: float, live: Moment
     ) -> None:
         super().__init__(conn, campaign_id, screen, now, live)
         self._chain = Chain(campaign_id, self._was.decisions, None)

@@ -6,13 +6,13 @@ from typing import Any
 
 import anyio
 
-from dialer.domain.calls import Attempt, CallNews
+from dialer.domain.calls import Attempt, CallUpdate
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.screening import UNHEARD_OF, NumberFacts
+from dialer.engine.attempts.placing import Parked, Placed, Placement, PutBack
+from dialer.engine.attempts.tracking import Followed
 from dialer.engine.campaign import Campaign
-from dialer.engine.placing import Parked, Placed, Placement, PutBack
-from dialer.engine.tracking import Followed
-from dialer.ports import AttemptUpdate
+from dialer.ports.engine import AttemptUpdate
 from tests.simulation.crash import CrashingLedger
 from tests.simulation.process import Parts
 
@@ -29,7 +29,7 @@ class Broken:
 def ignores_webhooks_without_a_known_id(campaign: Campaign) -> None:
     real = campaign.tracker.heard
 
-    def heard(news: CallNews, *, by_webhook: bool = False) -> bool:
+    def heard(news: CallUpdate, *, by_webhook: bool = False) -> bool:
         if by_webhook and news.call_id not in campaign.tracker._by_call:
             return False
         return real(news, by_webhook=by_webhook)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.commit import Group, Operation
 from dialer.adapters.ledger.store import SqlLedger, inline
 from dialer.domain.calls import CampaignId
-from dialer.ports import AttemptUpdate, Finish
+from dialer.ports.engine import AttemptUpdate, Finish
 
 
 class CrashError(BaseException):

@@ -9,12 +9,14 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import decisions, reads, tables
+from dialer.adapters.ledger.queue import decisions
+from dialer.adapters.ledger.reports import counts
+from dialer.adapters.ledger.schema import tables
 from dialer.domain.calls import CampaignId
 from dialer.domain.decisions import Decision, decode
 from dialer.domain.lifecycle import AttemptState
 from dialer.engine.events import AttemptClaimed, Event
-from dialer.ports import AttemptUpdate, Finish
+from dialer.ports.engine import AttemptUpdate, Finish
 from dialer.simulator.calls import Call
 from dialer.simulator.report import Report
 from tests.simulation.acts import Act, What
@@ -163,7 +165,7 @@ class Evidence:
 def ledger_tables(conn: sa.Connection, name: str) -> dict[str, Any]:
     """What `Evidence` takes from the ledger, all of it in one transaction of its own."""
     with conn.begin():
-        campaigns = reads.campaigns(conn)
+        campaigns = counts.campaigns(conn)
         found: dict[str, Any] = {
             which: [dict(row) for row in conn.execute(sa.select(table)).mappings()]
             for which, table in (("jobs", tables.job), ("attempts", tables.attempt))
@@ -171,7 +173,9 @@ def ledger_tables(conn: sa.Connection, name: str) -> dict[str, Any]:
         lines = conn.execute(sa.select(tables.result).order_by(tables.result.c.seq)).mappings()
         found["results"] = [{**row, "said": orjson.loads(row["line"])} for row in lines]
         campaign_id = campaigns.get(name, CampaignId(0))
-        problems = reads.balance(conn, name, campaign_id).problems() if name in campaigns else ["no campaign"]
+        problems = (
+            counts.balance(conn, name, campaign_id).problems() if name in campaigns else ["no campaign"]
+        )
         chain = decisions.chain_problems(conn, campaign_id) if name in campaigns else ["no campaign"]
         bodies = conn.scalars(sa.select(tables.decision.c.body).order_by(tables.decision.c.seq))
         found["decisions"] = [decode(body) for body in bodies]

@@ -12,10 +12,10 @@ from dialer.domain.breakers import BreakerRules
 from dialer.domain.outcomes import Outcome
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.resting import RestRule
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
+from dialer.engine.attempts.placing import PlacingConfig
+from dialer.engine.attempts.tracking import TrackingConfig
 from dialer.engine.campaign import CampaignConfig
-from dialer.engine.placing import PlacingConfig
-from dialer.engine.tracking import TrackingConfig
 from dialer.simulator.account import Account, ConcurrencyRefusal, RateRefusal
 from dialer.simulator.faults import Faults
 from tests.simulation import troubles
@@ -180,7 +180,7 @@ def _config(chance: Random, slots: int, settle_s: float, account: Account, honou
             missing_s=settle_s,
         ),
         redial=_redial(chance),
-        screen=Screen(FROM_NUMBERS[: chance.randint(1, 2)], breakers=QUICK_BREAKERS),
+        screen=CampaignPolicy(FROM_NUMBERS[: chance.randint(1, 2)], breakers=QUICK_BREAKERS),
         control_s=600.0,
         limit=None,
     )

@@ -17,13 +17,13 @@ from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.signature import Signatures
 from dialer.adapters.sinks.jsonl import JsonlLog
-from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, JobKind
+from dialer.domain.calls import AttemptId, CallId, CallJob, CallUpdate, Capacity, JobKind
 from dialer.domain.errors import CallError
 from dialer.domain.lifecycle import AttemptState
 from dialer.engine.campaign import Campaign, CampaignConfig
 from dialer.engine.events import Event
 from dialer.engine.intake import Intake
-from dialer.ports import AttemptUpdate, CallApi, Clock, Control, Finish, ResultSink
+from dialer.ports.engine import AttemptUpdate, CallApi, Clock, Control, Finish, ResultSink
 from dialer.simulator.server import Simulator
 from dialer.web.server import serve
 from dialer.web.webhooks import PATH, webhook_app
@@ -164,7 +164,7 @@ async def _call_later(after_s: float, step: Callable[[], None]) -> None:
 async def _hearing(world: World, campaign: Campaign) -> AsyncIterator[None]:
     key = world.simulator.account.api_key
 
-    def hear(event: str, news: CallNews) -> None:
+    def hear(event: str, news: CallUpdate) -> None:
         del event
         if news.attempt_id is not None:
             world.heard.webhooks.append((anyio.current_time(), news.attempt_id))
@@ -188,19 +188,19 @@ class WatchedApi(CallApi):
 
     async def create(
         self, kind: JobKind, body: bytes, leave: Callable[[], Awaitable[None]] | None = None
-    ) -> CallNews:
+    ) -> CallUpdate:
         attempt_id = orjson.loads(body)["metadata"]["attempt_id"]
         if kind is JobKind.PHONE_CALL:
             self._heard.creates.append((anyio.current_time(), attempt_id))
         return await self._noted(f"create {attempt_id}", self._api.create(kind, body, leave))
 
-    async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:
+    async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallUpdate]:
         return await self._noted(f"find {','.join(attempt_ids)}", self._api.find(attempt_ids))
 
-    async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallNews]:
+    async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallUpdate]:
         return await self._noted(f"list {','.join(call_ids)}", self._api.list(call_ids))
 
-    async def get(self, call_id: CallId) -> CallNews | None:
+    async def get(self, call_id: CallId) -> CallUpdate | None:
         return await self._noted(f"get {call_id}", self._api.get(call_id))
 
     async def stop(self, call_id: CallId) -> None:

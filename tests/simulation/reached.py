@@ -4,7 +4,7 @@ the test is not held."""
 from collections.abc import Iterator
 
 from dialer.domain.lifecycle import ATTEMPT_TRANSITIONS, OPEN_ATTEMPTS, AttemptState
-from dialer.ports import AttemptUpdate
+from dialer.ports.engine import AttemptUpdate
 from tests.simulation.acts import What
 from tests.simulation.crash import Crash, Moment
 from tests.simulation.evidence import Evidence

@@ -12,7 +12,7 @@ from random import Random
 import anyio
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.database import sqlite_engine
+from dialer.adapters.ledger.drivers.database import sqlite_engine
 from dialer.domain.lifecycle import JobState
 from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import claims
-from dialer.adapters.ledger.desk import Desk
-from dialer.adapters.ledger.tables import job
+from dialer.adapters.ledger.queue import claim
+from dialer.adapters.ledger.queue.claim_context import ClaimContext
+from dialer.adapters.ledger.schema.tables import job
 from dialer.domain.calls import CallJob
 from dialer.domain.redial import RedialPolicy
 from dialer.engine.campaign import CampaignConfig
@@ -54,7 +54,7 @@ def test_a_restart_that_forgets_what_was_under_way_is_caught() -> None:
 def test_a_claim_that_leaves_the_job_open_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     assert violations(run(calm_plan())) == []
     still_open = sa.update(job).where(job.c.id.in_(sa.bindparam("ids", expanding=True)))
-    monkeypatch.setattr(claims, "_BUSY", still_open.values(claims=job.c.claims + 1))
+    monkeypatch.setattr(claim, "_BUSY", still_open.values(claims=job.c.claims + 1))
     # the ledger's table of transitions objects before anybody is rung twice
     assert "it_ends" in {name for name, _ in violations(run(calm_plan()))}
 
@@ -137,9 +137,11 @@ def test_an_analysis_that_is_not_the_apis_is_caught() -> None:
 
 
 @pytest.mark.parametrize("lack", [broken.MuteDesk, broken.SlipperyDesk])
-def test_a_call_without_its_reason_is_caught(monkeypatch: pytest.MonkeyPatch, lack: type[Desk]) -> None:
+def test_a_call_without_its_reason_is_caught(
+    monkeypatch: pytest.MonkeyPatch, lack: type[ClaimContext]
+) -> None:
     assert violations(run(calm_plan())) == []
-    monkeypatch.setattr(claims, "Desk", lack)
+    monkeypatch.setattr(claim, "ClaimContext", lack)
     assert {name for name, _ in violations(run(calm_plan()))} == {"each_call_is_explained"}
 
 

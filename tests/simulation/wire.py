@@ -18,7 +18,7 @@ from typing import Any, TypeVarTuple, Unpack
 
 import anyio
 
-from dialer.rehearsal.loop import ClockLoop
+from dialer.app.clock_loop import ClockLoop
 
 Ts = TypeVarTuple("Ts")
 

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from retell import AsyncRetell
 
-from dialer.rehearsal.loop import run_virtual
+from dialer.app.clock_loop import run_virtual
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.people import Behaviour

@@ -7,7 +7,7 @@ import pytest
 import retell
 from simulator_kit import EPOCH_S, FROM, STEADY, bench, in_virtual_time, number
 
-from dialer.rehearsal.loop import run
+from dialer.app.clock_loop import run
 from dialer.simulator.server import Simulator
 
 

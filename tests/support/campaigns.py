@@ -30,20 +30,20 @@ from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.signature import Signatures
-from dialer.domain.calls import CallNews, CampaignId, RejectedRow
+from dialer.app.clock_loop import run_virtual
+from dialer.domain.calls import CallUpdate, CampaignId, RejectedRow
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.results import ResultLine
 from dialer.engine.campaign import Campaign
 from dialer.engine.events import Event
 from dialer.engine.intake import Intake
-from dialer.engine.tally import Tally
-from dialer.ports import CallApi, CampaignCounts
-from dialer.rehearsal.loop import run_virtual
+from dialer.ports.engine import CallApi, CampaignCounts
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.people import Behaviour
 from dialer.simulator.report import Report
 from dialer.simulator.server import Simulator
+from dialer.telemetry.tally import Tally
 from dialer.web.server import serve
 from dialer.web.webhooks import PATH, webhook_app
 from tests.support.clock import SteppingClock
@@ -185,7 +185,7 @@ class World:
                 shutil.copyfile(part, kept.with_name(kept.name + end))
         self.path = kept
 
-    def hear(self, _: str, news: CallNews) -> None:
+    def hear(self, _: str, news: CallUpdate) -> None:
         """A webhook: lost while no process runs."""
         if self.processes and self.processes[-1].ended_at is None:
             self.processes[-1].campaign.heard(news)

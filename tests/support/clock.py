@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVarTuple, Unpack
 
-from dialer.adapters.clock import LoopClock
-from dialer.rehearsal.loop import ClockLoop
+from dialer.adapters.system.clock import LoopClock
+from dialer.app.clock_loop import ClockLoop
 
 Ts = TypeVarTuple("Ts")
 

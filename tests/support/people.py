@@ -8,10 +8,10 @@ import anyio
 
 from dialer.domain.calls import CallContent, CallJob, RejectedRow
 from dialer.domain.redial import RedialPolicy
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
+from dialer.engine.attempts.placing import PlacingConfig
+from dialer.engine.attempts.tracking import TrackingConfig
 from dialer.engine.campaign import CampaignConfig
-from dialer.engine.placing import PlacingConfig
-from dialer.engine.tracking import TrackingConfig
 from dialer.simulator.account import Account
 
 CALLER = "+12125550199"
@@ -79,7 +79,7 @@ def config(**overrides: Any) -> CampaignConfig:
         placing=placing,
         tracking=tracking,
         redial=part(RedialPolicy),
-        screen=Screen((CALLER,)),
+        screen=CampaignPolicy((CALLER,)),
         control_s=600.0,
     )
     assert not left, f"no such setting: {', '.join(left)}"

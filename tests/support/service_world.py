@@ -23,14 +23,14 @@ from dialer.adapters.retell.answers import parse_event
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.signature import Signatures
-from dialer.domain.calls import Attempt, CallJob, CallNews, CampaignId
+from dialer.domain.calls import Attempt, CallJob, CallUpdate, CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.engine.campaign import Campaign, CampaignConfig
-from dialer.engine.crew import Crew, CrewConfig
+from dialer.engine.capacity.shared import Crew, CrewConfig
 from dialer.engine.events import Event
 from dialer.engine.service import Service
 from dialer.engine.submissions import Submissions
-from dialer.ports import CallApi, Control
+from dialer.ports.engine import CallApi, Control
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.people import Behaviour
@@ -163,7 +163,7 @@ class ServiceWorld:
         for worker in self.workers:
             worker.crew.news(of)
 
-    def hear(self, _: str, news: CallNews) -> None:
+    def hear(self, _: str, news: CallUpdate) -> None:
         """A webhook: lost while nobody serves."""
         if self.workers and not self.workers[-1].ended.is_set() and self.takes_webhooks:
             self.workers[-1].service.heard(news)

@@ -13,9 +13,9 @@ from aiohttp import ClientResponse, ClientSession, web
 from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
 from dialer.adapters.sources.messages import job_schema, read_message
 from dialer.adapters.sources.options import JobOptions
+from dialer.app.api_backend import LedgerDesk, Submit
+from dialer.app.clock_loop import run_virtual
 from dialer.engine.submissions import Submissions
-from dialer.front_desk import LedgerDesk, Submit
-from dialer.rehearsal.loop import run_virtual
 from dialer.settings import Settings
 from dialer.settings.live import changes_schema
 from dialer.web.api import Answered, api_app

@@ -9,8 +9,8 @@ import pytest
 from api_kit import SetClock, app_on, desk_on
 
 from dialer.adapters.ledger.shared import open_shared_sqlite
-from dialer.logs import configure
-from dialer.request_log import RequestLog
+from dialer.telemetry.logs import configure
+from dialer.telemetry.request_log import RequestLog
 from dialer.web.api import Answered
 from dialer.web.server import serve
 from dialer.web.tokens import new_token

@@ -6,9 +6,9 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dialer.engine.events import CampaignChanged, CampaignStopping, RequestHeld, SlotsChanged
-from dialer.web.metric_names import METRICS
-from dialer.web.metrics import Sample
-from dialer.web.service_metrics import CAMPAIGNS_MAX, OTHER_CAMPAIGNS, SHARED, ServiceMetrics
+from dialer.telemetry.metric_names import METRICS
+from dialer.telemetry.metrics import Sample
+from dialer.telemetry.service_metrics import CAMPAIGNS_MAX, OTHER_CAMPAIGNS, SHARED, ServiceMetrics
 from tests.web.test_web_metrics import NOW, claimed, closed, full
 
 STOPPED = CampaignStopping("there is nothing to do", "", account=False)

@@ -8,12 +8,12 @@ import pytest
 from aiohttp import ClientSession
 from api_kit import BOUNDS, SECRETS, Office, app_on, at_office, number
 
-from dialer.adapters.ledger.campaigns import operations
+from dialer.adapters.ledger.operators.campaigns import operations
+from dialer.app.api_backend import COUNT_EACH_S
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import CallJob
 from dialer.domain.errors import BadInput, LedgerError
-from dialer.front_desk import COUNT_EACH_S
-from dialer.ports import Added, AddedAs
-from dialer.rehearsal.loop import run_virtual
+from dialer.ports.engine import Added, AddedAs
 from dialer.settings import Rules, Settings
 from dialer.web.documents import Campaign
 from dialer.web.server import serve

@@ -20,22 +20,22 @@ import sqlalchemy as sa
 from aiohttp import ClientSession
 from api_kit import SetClock, number, submit_to
 
-from dialer.adapters.clock import SystemClock
 from dialer.adapters.ledger.postgres import open_shared_postgres
 from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sources.messages import read_message
 from dialer.adapters.sources.options import JobOptions
-from dialer.api_service import api_served
-from dialer.app import open_ledger
+from dialer.adapters.system.clock import SystemClock
+from dialer.app.api_backend import LedgerDesk
+from dialer.app.http_api import api_served
+from dialer.app.run import open_ledger
 from dialer.domain.calls import Submitted
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState
-from dialer.front_desk import LedgerDesk
-from dialer.logs import configure
-from dialer.ports import AddedAs
-from dialer.request_log import REFUSED_EACH_S, RequestLog
+from dialer.ports.engine import AddedAs
 from dialer.settings import Settings, load
+from dialer.telemetry.logs import configure
+from dialer.telemetry.request_log import REFUSED_EACH_S, RequestLog
 from dialer.web.api import Answered
 from dialer.web.tokens import Role, fingerprint, new_token
 from tests.support.cut import a_way

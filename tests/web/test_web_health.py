@@ -6,12 +6,12 @@ import anyio
 import pytest
 from aiohttp import ClientSession
 
+from dialer.app.clock_loop import run_virtual
 from dialer.engine.events import CampaignStopping
-from dialer.engine.tally import Tally
-from dialer.rehearsal.loop import run_virtual
-from dialer.web.exposition import monitor_app
-from dialer.web.health import BEAT_S, LAG_MAX_S, LEDGER_MAX_S, Health
-from dialer.web.metrics import Metrics
+from dialer.telemetry.exposition import monitor_app
+from dialer.telemetry.health import BEAT_S, LAG_MAX_S, LEDGER_MAX_S, Health
+from dialer.telemetry.metrics import Metrics
+from dialer.telemetry.tally import Tally
 from dialer.web.server import serve
 
 

@@ -23,9 +23,9 @@ from dialer.engine.events import (
     RequestHeld,
     SlotsChanged,
 )
-from dialer.ports import CampaignCounts
-from dialer.web.metric_names import METRICS, TALLIED, Kind
-from dialer.web.metrics import LINES_MAX, OTHER_LINES, QUICK_S, Buckets, Metrics, Sample
+from dialer.ports.engine import CampaignCounts
+from dialer.telemetry.metric_names import METRICS, TALLIED, Kind
+from dialer.telemetry.metrics import LINES_MAX, OTHER_LINES, QUICK_S, Buckets, Metrics, Sample
 
 NOW = 1_800_000_000.0
 PERSON, LINE = "+12125550101", "+12125550199"

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 import anyio
 from aiohttp import ClientSession, ClientTimeout, web
 
-from dialer.domain.calls import CallId, CallNews
+from dialer.app.clock_loop import run_virtual
+from dialer.domain.calls import CallId, CallUpdate
 from dialer.engine.events import WebhookFault
-from dialer.rehearsal.loop import run_virtual
 from dialer.web.server import serve
 from dialer.web.webhooks import BODY_S_MAX, PATH, webhook_app
 
 BYTES_MAX = 2_000
 GOOD = {"X-Retell-Signature": "good"}
 FORGED = {"X-Retell-Signature": "plausible"}
-NEWS = CallNews(CallId("call_1"), "ended")
+NEWS = CallUpdate(CallId("call_1"), "ended")
 
 
 class Port:

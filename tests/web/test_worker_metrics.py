@@ -7,10 +7,10 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from dialer.engine.events import MessageFailed, MessageRefused, QueueLost, QueueReached
-from dialer.web.metric_names import METRICS, Kind
-from dialer.web.metrics import Metrics
-from dialer.web.worker_metric_names import WORKER_METRICS
-from dialer.web.worker_metrics import Readings, WorkerMetrics
+from dialer.telemetry.metric_names import METRICS, Kind
+from dialer.telemetry.metrics import Metrics
+from dialer.telemetry.worker_metric_names import WORKER_METRICS
+from dialer.telemetry.worker_metrics import Readings, WorkerMetrics
 
 ALONE = Readings(ledger_lost=lambda: False)
 

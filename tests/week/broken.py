@@ -6,7 +6,7 @@ from typing import Any
 
 from dialer.domain.calls import OpenJob
 from dialer.domain.lines import LineUsage
-from dialer.domain.screening import UNHEARD_OF, NumberFacts, Screen, Verdict
+from dialer.domain.screening import UNHEARD_OF, CampaignPolicy, NumberFacts, Verdict
 from dialer.engine.campaign import CampaignConfig
 from tests.week.run import Alter
 
@@ -52,7 +52,7 @@ def without_holidays(config: CampaignConfig) -> CampaignConfig:
     return replace(config, screen=replace(config.screen, hours=hours))
 
 
-class DeafScreen(Screen):
+class DeafScreen(CampaignPolicy):
     """Does not hear of the list of numbers that may not be called."""
 
     def judge(
@@ -62,7 +62,7 @@ class DeafScreen(Screen):
         number: NumberFacts = UNHEARD_OF,
         usage: Mapping[str, LineUsage] | None = None,
     ) -> Verdict:
-        return Screen.judge(self, open_job, now, replace(number, suppressed=None), usage)
+        return CampaignPolicy.judge(self, open_job, now, replace(number, suppressed=None), usage)
 
 
 def deaf(config: CampaignConfig) -> CampaignConfig:

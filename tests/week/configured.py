@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from dialer.adapters.rules_file import Rules, load_rules, shipped_rules
+from dialer.adapters.rules.rules_file import Rules, load_rules, shipped_rules
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import CallContent, CallJob
 from dialer.domain.caps import CapsRule, parse_cap
@@ -15,7 +15,7 @@ from dialer.domain.local_hours import Hours
 from dialer.domain.north_america import area_code_regions
 from dialer.domain.redial import redial_key
 from dialer.domain.resting import RestRule
-from dialer.domain.screening import Screen
+from dialer.domain.screening import CampaignPolicy
 from dialer.domain.windows import parse_week
 from dialer.engine.campaign import CampaignConfig
 from tests.support.people import config
@@ -65,9 +65,9 @@ def campaign_config(plan: Plan, name: str, ends_at: float) -> CampaignConfig:
     )
 
 
-def _screen(plan: Plan, name: str, ends_at: float) -> Screen:
+def _screen(plan: Plan, name: str, ends_at: float) -> CampaignPolicy:
     rules = _rules()
-    return Screen(
+    return CampaignPolicy(
         lines=tuple(_line(row, plan) for row in plan.lines),
         zone=ZoneInfo(CAMPAIGN_ZONE),
         ends_at=ends_at,

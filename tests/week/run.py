@@ -13,11 +13,13 @@ import anyio
 import sqlalchemy as sa
 from anyio.abc import TaskGroup
 
-from dialer.adapters.clock import LoopClock
-from dialer.adapters.ledger import campaigns, tables
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.schema import tables
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.system.clock import LoopClock
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.results import ResultLine
 from dialer.domain.suppression import Suppressed
 from dialer.engine.campaign import Campaign, CampaignConfig
@@ -30,8 +32,7 @@ from dialer.engine.events import (
     RequestHeld,
 )
 from dialer.engine.intake import Intake
-from dialer.ports import CallApi, Operation
-from dialer.rehearsal.loop import run_virtual
+from dialer.ports.engine import CallApi, Operation
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator

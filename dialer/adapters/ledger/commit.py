@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.claims import claim_many
-from dialer.adapters.ledger.closing import finish_many, update_many
-from dialer.adapters.ledger.schema import READS_ONLY
+from dialer.adapters.ledger.queue.claim import claim_many
+from dialer.adapters.ledger.queue.finish import finish_many, update_many
+from dialer.adapters.ledger.schema.versions import READS_ONLY
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import LedgerError, LedgerLost
 

@@ -17,8 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from dialer.adapters.ledger.commit import Group, Operation, commit, reads_only
-from dialer.adapters.ledger.schema import prepare
-from dialer.adapters.ledger.server import (
+from dialer.adapters.ledger.drivers.server import (
     CHANGES_SCHEMA,
     DISPATCHER,
     SESSION,
@@ -27,6 +26,7 @@ from dialer.adapters.ledger.server import (
     in_use,
     without_secrets,
 )
+from dialer.adapters.ledger.schema.versions import prepare
 from dialer.adapters.ledger.shared import SharedLedger
 from dialer.adapters.ledger.store import LOST_WAIT_MAX_S, SqlLedger, serve
 from dialer.domain.calls import CampaignId

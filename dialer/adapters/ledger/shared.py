@@ -6,10 +6,11 @@ from pathlib import Path
 
 import anyio
 
-from dialer.adapters.ledger import campaigns, publishing, sharing
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.queue import account_limits, outbox
 from dialer.adapters.ledger.store import SqlLedger, serve, sqlite_writer
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
-from dialer.sharing import Limits, Place
+from dialer.ports.sharing import Limits, SendPermit
 
 
 @asynccontextmanager
@@ -24,50 +25,52 @@ class SharedLedger(SqlLedger):
     """`ports.Ledger` and `sharing.Sharing` on a database."""
 
     async def beat(self, worker: str, lease_s: float, at: float) -> None:
-        await self._call(lambda conn: sharing.beat(conn, worker, lease_s, at), tells=() if lease_s else None)
+        await self._call(
+            lambda conn: account_limits.beat(conn, worker, lease_s, at), tells=() if lease_s else None
+        )
 
     async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:
-        return await self._call(lambda conn: sharing.adopt(conn, worker, at, rows_max))
+        return await self._call(lambda conn: account_limits.adopt(conn, worker, at, rows_max))
 
-    async def place(self, attempt: Attempt, limits: Limits) -> Place:
-        return await self._call(lambda conn: sharing.place(conn, attempt, limits))
+    async def place(self, attempt: Attempt, limits: Limits) -> SendPermit:
+        return await self._call(lambda conn: account_limits.place(conn, attempt, limits))
 
     async def allow(self, name: str, per_period: int, period_s: float, at: float) -> float:
-        return await self._call(lambda conn: sharing.allow(conn, name, per_period, period_s, at))
+        return await self._call(lambda conn: account_limits.allow(conn, name, per_period, period_s, at))
 
     async def hold(self, wait_s: float, at: float) -> None:
-        await self._call(lambda conn: sharing.hold(conn, wait_s, at))
+        await self._call(lambda conn: account_limits.hold(conn, wait_s, at))
 
     async def lead(self, post: str, worker: str, lease_s: float, at: float) -> bool:
-        return await self._call(lambda conn: sharing.lead(conn, post, worker, lease_s, at))
+        return await self._call(lambda conn: account_limits.lead(conn, post, worker, lease_s, at))
 
     async def live_calls(self, call_max_s: float, now: float) -> int:
         at = anyio.current_time()
-        return await self._read(lambda conn: sharing.live_calls(conn, call_max_s, now, at))
+        return await self._read(lambda conn: account_limits.live_calls(conn, call_max_s, now, at))
 
     async def placed_beside(self, known: Collection[AttemptId]) -> Sequence[Attempt]:
-        return await self._read(lambda conn: sharing.placed_beside(conn, known))
+        return await self._read(lambda conn: account_limits.placed_beside(conn, known))
 
     async def placed_call(self, call_id: CallId) -> Attempt | None:
-        return await self._read(lambda conn: sharing.placed_call(conn, call_id))
+        return await self._read(lambda conn: account_limits.placed_call(conn, call_id))
 
     async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
-        return await self._read(lambda conn: sharing.closed_of(conn, attempt_ids))
+        return await self._read(lambda conn: account_limits.closed_of(conn, attempt_ids))
 
     async def campaign_name(self, campaign_id: CampaignId) -> str:
-        return await self._read(lambda conn: sharing.campaign_name(conn, campaign_id))
+        return await self._read(lambda conn: account_limits.campaign_name(conn, campaign_id))
 
     async def campaigns_at_work(self, due_by: float) -> Mapping[str, CampaignId]:
-        return await self._read(lambda conn: sharing.campaigns_at_work(conn, due_by))
+        return await self._read(lambda conn: account_limits.campaigns_at_work(conn, due_by))
 
     async def open_jobs(self) -> int:
-        return await self._read(sharing.open_jobs)
+        return await self._read(account_limits.open_jobs)
 
     async def unpublished(self, target: str) -> Sequence[tuple[str, CampaignId, int]]:
-        return await self._read(lambda conn: publishing.unpublished(conn, target))
+        return await self._read(lambda conn: outbox.unpublished(conn, target))
 
     async def published(self, campaign_id: CampaignId, target: str, seq: int) -> None:
-        await self._call(lambda conn: publishing.published(conn, campaign_id, target, seq))
+        await self._call(lambda conn: outbox.published(conn, campaign_id, target, seq))
 
     async def campaign_named(self, name: str, now: float) -> CampaignId:
         return await self._call(lambda conn: campaigns.campaign_named(conn, name, now, simulated=False))

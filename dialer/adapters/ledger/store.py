@@ -10,31 +10,24 @@ from typing import Any, TypeVar
 import anyio
 import sqlalchemy as sa
 
-from dialer.adapters.ledger import (
-    analyses,
-    attempts,
-    campaigns,
-    contradictions,
-    decisions,
-    facts,
-    intake,
-    reads,
-    resolving,
-)
 from dialer.adapters.ledger.commit import Group, Operation, commit
-from dialer.adapters.ledger.database import dispatcher_lock, sqlite_engine
-from dialer.adapters.ledger.own_thread import OwnThread
-from dialer.adapters.ledger.tables import intake as intake_table
-from dialer.adapters.private_files import make_folder
+from dialer.adapters.ledger.drivers.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.drivers.own_thread import OwnThread
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.operators import resolve as resolving
+from dialer.adapters.ledger.queue import add_jobs, analyses, attempts, contradictions, decisions, facts
+from dialer.adapters.ledger.reports import counts as reads
+from dialer.adapters.ledger.schema.tables import intake as intake_table
+from dialer.adapters.system.private_files import make_folder
 from dialer.domain.balance import Balance
 from dialer.domain.breakers import BreakerRules
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallNews, CampaignId, IntakeId
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallUpdate, CampaignId, IntakeId
 from dialer.domain.decisions import Decision
 from dialer.domain.errors import LedgerError, LedgerLost
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
 from dialer.domain.suppression import Suppressed
-from dialer.ports import (
+from dialer.ports.engine import (
     Added,
     AttemptUpdate,
     CampaignCounts,
@@ -97,14 +90,14 @@ class SqlLedger:
         is_stream: bool = False,
     ) -> Sequence[Added]:
         def add(conn: sa.Connection) -> Sequence[Added]:
-            added = intake.add_jobs(conn, intake_id, campaign_id, jobs, now, is_stream=is_stream)
-            intake.count(conn, intake_id, counts(added), complete=False)
+            added = add_jobs.add_jobs(conn, intake_id, campaign_id, jobs, now, is_stream=is_stream)
+            add_jobs.count(conn, intake_id, counts(added), complete=False)
             return added
 
         return await self._call(add, tells=(campaign_id,))
 
     async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
-        await self._call(lambda conn: intake.count(conn, intake_id, counts, complete=True))
+        await self._call(lambda conn: add_jobs.count(conn, intake_id, counts, complete=True))
 
     async def claim(self, request: ClaimRequest) -> Attempt | NothingDue:
         claimed: Attempt | NothingDue = await self._submit(Group.CLAIM, request)
@@ -116,11 +109,11 @@ class SqlLedger:
     async def finish(self, finish: Finish) -> None:
         await self._submit(Group.FINISH, finish, tells=(finish.attempt.job.campaign_id,))
 
-    async def analysed(self, heard: Sequence[CallNews], at: float) -> Sequence[CampaignId]:
+    async def analysed(self, heard: Sequence[CallUpdate], at: float) -> Sequence[CampaignId]:
         # behind every `finish` that was asked for before
         return await self._call(lambda conn: analyses.write_analyses(conn, heard, at))
 
-    async def contradict(self, news: CallNews, why: str, at: float) -> Contradicted | None:
+    async def contradict(self, news: CallUpdate, why: str, at: float) -> Contradicted | None:
         if not await self._read(lambda conn: contradictions.is_contradicted(conn, news)):
             return None  # as nearly always: nothing is to be written
         return await self._call(lambda conn: contradictions.contradict(conn, news, why, at))

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from dialer.domain.calls import AttemptId, CallId, CallNews, Capacity, WebAccess
+from dialer.domain.calls import AttemptId, CallId, CallUpdate, Capacity, WebAccess
 
 STATUS_NOT_SAID = "unknown"
 """In place of a missing `call_status`: then only a reason or an end says that the call is over."""
@@ -27,7 +27,7 @@ def read_json(body: bytes) -> Any:
         return None
 
 
-def read_call(raw: Any) -> CallNews | None:
+def read_call(raw: Any) -> CallUpdate | None:
     """The call in an answer, a listing or a webhook; None if it does not name its id."""
     if not isinstance(raw, dict):
         return None
@@ -35,7 +35,7 @@ def read_call(raw: Any) -> CallNews | None:
     if call_id is None:
         return None
     attempt_id = _text(_part(raw, "metadata").get("attempt_id"))
-    return CallNews(
+    return CallUpdate(
         call_id=CallId(call_id),
         status=_text(raw.get("call_status")) or STATUS_NOT_SAID,
         attempt_id=None if attempt_id is None else AttemptId(attempt_id),
@@ -49,7 +49,7 @@ def read_call(raw: Any) -> CallNews | None:
     )
 
 
-def read_page(raw: Any) -> tuple[list[CallNews], str | None] | None:
+def read_page(raw: Any) -> tuple[list[CallUpdate], str | None] | None:
     """One page of list-calls and the key of the next, if any; None if it is not a whole, readable page.
 
     Strict where it matters: a call that cannot be read, or a next page that cannot be asked for, must not
@@ -95,7 +95,7 @@ def read_error(body: bytes) -> str:
     return _text(raw.get("message")) or "" if isinstance(raw, dict) else ""
 
 
-def parse_event(body: bytes) -> tuple[str, CallNews] | None:
+def parse_event(body: bytes) -> tuple[str, CallUpdate] | None:
     """A webhook's event and what it tells of its call; None if the body is not one.
 
     Check the signature first: see `signature.verify`.

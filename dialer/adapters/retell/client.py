@@ -40,9 +40,9 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.errors import AnswerTooLong, from_status, from_trouble, plain
 from dialer.adapters.retell.requests import encode
 from dialer.adapters.retell.responses import Call, read_details
-from dialer.domain.calls import AttemptId, CallId, CallJob, CallNews, Capacity, JobKind
+from dialer.domain.calls import AttemptId, CallId, CallJob, CallUpdate, Capacity, JobKind
 from dialer.domain.errors import CallNotStarted, CallUncertain, Limit
-from dialer.ports import CallApi, Clock
+from dialer.ports.engine import CallApi, Clock
 
 KEEPALIVE_S = 15.0
 """Idle connections are given up after this, well before a server does: a create on a connection that the
@@ -97,7 +97,7 @@ class RetellApi(CallApi):
 
     async def create(
         self, kind: JobKind, body: bytes, leave: Callable[[], Awaitable[None]] | None = None
-    ) -> CallNews:
+    ) -> CallUpdate:
         """Send the request, once. See `ports.CallApi`, and the table in `errors`."""
         answer = await self._exchange(
             "POST",
@@ -112,19 +112,19 @@ class RetellApi(CallApi):
             raise CallUncertain(f"HTTP {answer.status}, but the answer names no call_id")
         return news
 
-    async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallNews]:
+    async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallUpdate]:
         """See `ports.CallApi`. A miss is no proof of absence: the listing lags."""
         asked = frozenset(attempt_ids)
         listed = await self._listed(attempt_ids, lambda leaf: {"metadata": [{**leaf, "key": "attempt_id"}]})
         return [news for news in listed if news.attempt_id in asked]
 
-    async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallNews]:
+    async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallUpdate]:
         """See `ports.CallApi`."""
         asked = frozenset(call_ids)
         listed = await self._listed(call_ids, lambda leaf: {"call_id": leaf})
         return [news for news in listed if news.call_id in asked]
 
-    async def get(self, call_id: CallId) -> CallNews | None:
+    async def get(self, call_id: CallId) -> CallUpdate | None:
         """See `ports.CallApi`."""
         return await self._call(call_id, read_call)
 
@@ -148,9 +148,9 @@ class RetellApi(CallApi):
 
     async def _listed(
         self, ids: Sequence[str], criteria: Callable[[dict[str, Any]], dict[str, Any]]
-    ) -> Sequence[CallNews]:
+    ) -> Sequence[CallUpdate]:
         """The calls with one of these ids. All of the pages or an error: half a list would hide calls."""
-        found: dict[CallId, CallNews] = {}
+        found: dict[CallId, CallUpdate] = {}
         for start in range(0, len(ids), LIST_IDS_MAX):
             leaf = {"type": "enum", "op": "in", "value": ids[start : start + LIST_IDS_MAX]}
             request: dict[str, Any] = {"filter_criteria": criteria(leaf), "limit": LIST_PAGE_CALLS}

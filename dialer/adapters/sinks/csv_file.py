@@ -19,7 +19,7 @@ from typing import Any, Self, TextIO
 
 import orjson
 
-from dialer.adapters.private_files import FILE_MODE, make_folder
+from dialer.adapters.system.private_files import FILE_MODE, make_folder
 from dialer.domain.calls import RejectedRow
 from dialer.domain.errors import BadInput, DialerError
 

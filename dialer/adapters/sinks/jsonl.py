@@ -21,7 +21,7 @@ from typing import Self
 
 import orjson
 
-from dialer.adapters.private_files import FILE_MODE, make_folder
+from dialer.adapters.system.private_files import FILE_MODE, make_folder
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import filelock
 
-from dialer.adapters.private_files import FILE_MODE, make_folder
 from dialer.adapters.sinks.jsonl import JsonlLog
+from dialer.adapters.system.private_files import FILE_MODE, make_folder
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
 from dialer.domain.texts import campaign_fault

@@ -12,7 +12,7 @@ from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import AttemptId, CallJob, JobKind
 from dialer.domain.errors import CallError
-from dialer.ports import Clock
+from dialer.ports.engine import Clock
 
 KEY = "key_kit_secret"
 CALLER = "+12125550100"

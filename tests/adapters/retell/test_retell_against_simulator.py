@@ -8,21 +8,21 @@ import anyio
 import pytest
 from retell_kit import CALLEE, CALLER, CONFIG, JOB, api_at
 
-from dialer.adapters.clock import LoopClock
 from dialer.adapters.retell.client import RetellApi
 from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.system.clock import LoopClock
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import (
     AttemptId,
     CallContent,
     CallId,
     CallJob,
-    CallNews,
     CallStatus,
+    CallUpdate,
     Capacity,
     JobKind,
 )
 from dialer.domain.errors import AccountBlocked, CallNotStarted, CallRefused, CallUncertain, Limit
-from dialer.rehearsal.loop import run_virtual
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator
@@ -45,11 +45,11 @@ def _run(test: Test, account: Account = ACCOUNT, faults: str = "", *, config: Re
     run_virtual(main)
 
 
-async def _dial(api: RetellApi, attempt: str, job: CallJob = JOB) -> CallNews:
+async def _dial(api: RetellApi, attempt: str, job: CallJob = JOB) -> CallUpdate:
     return await api.create(job.kind, api.encode(job, AttemptId(attempt), CALLER))
 
 
-async def _get(api: RetellApi, call_id: CallId) -> CallNews:
+async def _get(api: RetellApi, call_id: CallId) -> CallUpdate:
     news = await api.get(call_id)
     assert news is not None
     return news

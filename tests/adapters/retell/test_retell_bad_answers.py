@@ -24,8 +24,8 @@ from retell_kit import (
     scripted,
 )
 
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
-from dialer.rehearsal.loop import run_virtual
 
 
 def test_an_answer_of_50_mb_is_given_up_early() -> None:

@@ -14,10 +14,10 @@ from retell_kit import (
     saying,
 )
 
-from dialer.adapters.clock import LoopClock
+from dialer.adapters.system.clock import LoopClock
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import JobKind
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain, Limit
-from dialer.rehearsal.loop import run_virtual
 
 
 def _error_of(said: bytes, *, creates: bool = True) -> CallError:

@@ -13,9 +13,9 @@ from retell.types import call_list_params
 from retell_kit import CONFIG, answer, api_at, saying
 
 from dialer.adapters.retell.client import LIST_IDS_MAX, LIST_PAGE_CALLS, RetellApi
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import AttemptId, CallId
 from dialer.domain.errors import CallNotStarted
-from dialer.rehearsal.loop import run_virtual
 
 
 @dataclass

@@ -14,9 +14,9 @@ from retell_kit import KEY, answer, api_at, saying
 from dialer.adapters.retell.answers import parse_event, read_call, read_capacity, read_error, read_page
 from dialer.adapters.retell.errors import RETRY_AFTER_MAX_S, plain, retry_after_s
 from dialer.adapters.retell.responses import read_details
-from dialer.domain.calls import CallId, CallNews, CallStatus, Capacity
+from dialer.app.clock_loop import run_virtual
+from dialer.domain.calls import CallId, CallStatus, CallUpdate, Capacity
 from dialer.domain.errors import CallNotStarted
-from dialer.rehearsal.loop import run_virtual
 
 PAGE_003 = {
     "call_type": "phone_call",
@@ -127,7 +127,7 @@ def test_an_analysis_that_could_not_be_written_again_is_left_out(deep: bytes) ->
 
 def test_what_a_database_could_not_keep_is_not_in_a_text() -> None:
     news = read_call({"call_id": "c\0", "call_status": "end\0ed", "disconnection_reason": "\0"})
-    assert news == CallNews(CallId("c\ufffd"), "end\ufffded", reason="\ufffd")
+    assert news == CallUpdate(CallId("c\ufffd"), "end\ufffded", reason="\ufffd")
     assert read_error(b'{"message": "no\\u0000"}') == "no\ufffd"
 
 
@@ -137,7 +137,7 @@ def test_a_field_of_the_wrong_type_loses_nothing_but_itself() -> None:
     news, call = read_call(raw), read_details(raw)
     assert news is not None
     assert (news.status, news.is_over) == ("unknown", False)
-    assert news == CallNews(call_id=CallId("call_1"), status="unknown")
+    assert news == CallUpdate(call_id=CallId("call_1"), status="unknown")
     assert call is not None
     assert (call.call_id, call.transcript, call.duration_ms) == ("call_1", None, None)
 

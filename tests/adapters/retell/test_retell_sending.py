@@ -25,9 +25,9 @@ from retell_kit import (
 )
 
 from dialer.adapters.retell.client import RetellApi
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import JobKind
 from dialer.domain.errors import CallNotStarted, CallUncertain, Limit
-from dialer.rehearsal.loop import run_virtual
 
 
 def _free_port() -> int:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialer.adapters.sinks.jsonl import SYNC_BYTES, TAIL_BYTES, JsonlLog
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
-from dialer.rehearsal.loop import run_virtual
 
 
 def lines(first: int, last: int, text: str = "Núñez") -> list[ResultLine]:

@@ -16,7 +16,7 @@ from dialer.domain.calls import (
     CallContent,
     CallId,
     CallJob,
-    CallNews,
+    CallUpdate,
     CampaignId,
     JobId,
     JobKind,
@@ -31,7 +31,7 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "config" / "results.schema.json
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 PHONE = CallJob("+12125550100", "+12125550100", line=2, content=CallContent(variables={"name": "Núñez"}))
 WEB = CallJob("w1", None, job_id="w1", kind=JobKind.WEB_CALL)
-NEWS = CallNews(
+NEWS = CallUpdate(
     CallId("call_1"),
     "ended",
     reason="user_hangup",
@@ -59,10 +59,10 @@ def check(line: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("job", [PHONE, WEB])
-@pytest.mark.parametrize("news", [None, NEWS, CallNews(CallId("call_2"), "a status of tomorrow")])
+@pytest.mark.parametrize("news", [None, NEWS, CallUpdate(CallId("call_2"), "a status of tomorrow")])
 @pytest.mark.parametrize("state", [*sorted(CLOSED_ATTEMPTS), AttemptState.UNKNOWN])
 def test_attempt_lines_are_as_the_schema_says(
-    job: CallJob, news: CallNews | None, state: AttemptState
+    job: CallJob, news: CallUpdate | None, state: AttemptState
 ) -> None:
     for outcome in Outcome:
         line = check(attempt_line(attempt(job, state), state, outcome, 1_796_133_700.0, news, None))
@@ -79,8 +79,8 @@ def test_job_lines_are_as_the_schema_says(job: CallJob, outcome: Outcome | None,
 
 
 @pytest.mark.parametrize("job", [PHONE, WEB])
-@pytest.mark.parametrize("news", [NEWS, CallNews(CallId("call_2"), "a status of tomorrow")])
-def test_analysis_lines_are_as_the_schema_says(job: CallJob, news: CallNews) -> None:
+@pytest.mark.parametrize("news", [NEWS, CallUpdate(CallId("call_2"), "a status of tomorrow")])
+def test_analysis_lines_are_as_the_schema_says(job: CallJob, news: CallUpdate) -> None:
     analysed = replace(news, analysis={"user_sentiment": "Positive", "aura": ["blue", None]})
     line = check(analysis_line(attempt(job, AttemptState.ENDED), analysed, 1_796_133_700.0))
     assert line["analysis"] == analysed.analysis

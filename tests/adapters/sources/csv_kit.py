@@ -5,8 +5,8 @@ from typing import Any
 
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.sources.options import CsvOptions
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import CallJob, RejectedRow
-from dialer.rehearsal.loop import run_virtual
 
 LEADS = Path(__file__).parents[2] / "leads"
 EXAMPLE = Path(__file__).parents[3] / "config" / "leads.example.csv"

@@ -6,9 +6,9 @@ import pytest
 
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.sources.options import CsvOptions
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
-from dialer.rehearsal.loop import run_virtual
 
 NEEDS = CsvOptions(needs_from_number=True)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.sources.dialect import detect_encoding
 from dialer.adapters.sources.records import ROW_CHARS_MAX, ROW_LINES_MAX
+from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.errors import BadInput
-from dialer.rehearsal.loop import run_virtual
 from dialer.settings.contact import Variables
 
 N = "+12125550100"

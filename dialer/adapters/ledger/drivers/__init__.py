@@ -1,0 +1,1 @@
+"""SQLite and PostgreSQL below the ledger: files, threads, connections."""

@@ -1,0 +1,1 @@
+"""Campaigns moved from one ledger to another."""

@@ -1,0 +1,1 @@
+"""What is read from the ledger for people and for metrics."""

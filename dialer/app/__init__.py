@@ -1,0 +1,1 @@
+"""Wiring: settings in, a running campaign or service out. The only room that knows all others."""

@@ -1,0 +1,59 @@
+"""What operators do to campaigns, on an open ledger: each act is one transaction, with who, when and why."""
+
+from collections.abc import Mapping
+from functools import partial
+from math import inf
+from typing import Any
+
+import anyio
+
+from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.store import SqlLedger
+from dialer.adapters.system.clock import SystemClock
+from dialer.domain.calls import CampaignId
+from dialer.ports.engine import Operation
+from dialer.settings import Settings
+from dialer.settings.live import with_changes
+
+
+async def pause(ledger: SqlLedger, campaign_id: CampaignId, by: Operation) -> None:
+    """Start no further call until `resume`. Raises `BadInput` if it was cancelled."""
+    await ledger.operate(lambda conn: campaigns.pause(conn, campaign_id, by))
+
+
+async def resume(ledger: SqlLedger, campaign_id: CampaignId, by: Operation) -> None:
+    """Take a pause back, or what a rule stopped it for; nothing is recorded if there was neither.
+
+    Raises `BadInput` if it was cancelled.
+    """
+    control = await ledger.control(campaign_id)
+    if control.paused is not None or control.stopped is not None or control.cancelled:
+        await ledger.operate(lambda conn: campaigns.resume(conn, campaign_id, by))
+
+
+async def cancel(
+    ledger: SqlLedger, campaign_id: CampaignId, by: Operation, *, seconds_max: float = inf
+) -> int:
+    """Call nobody any more and close the open jobs; how many were closed. Again: closes what came since.
+
+    After `seconds_max` those that are left stay open, but nobody claims them.
+    """
+    await ledger.operate(lambda conn: campaigns.cancel(conn, campaign_id, by))
+    closed, end = 0, anyio.current_time() + seconds_max
+    while anyio.current_time() < end:
+        began, now = anyio.current_time(), SystemClock().now()
+        some = await ledger.operate(partial(campaigns.cancel_some, campaign_id=campaign_id, now=now))
+        if not some:
+            break
+        closed += some
+        await anyio.sleep(anyio.current_time() - began)  # whoever dials writes in between
+    return closed
+
+
+async def change(
+    ledger: SqlLedger, settings: Settings, campaign_id: CampaignId, changes: Mapping[str, Any], by: Operation
+) -> None:
+    """Let these settings hold from now on. Raises `BadInput`, also if they do not fit the other settings."""
+    control = await ledger.control(campaign_id)
+    with_changes(settings, {**control.changes, **changes})
+    await ledger.operate(lambda conn: campaigns.change(conn, campaign_id, changes, by))

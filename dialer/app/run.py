@@ -1,0 +1,296 @@
+"""Wiring: settings in, a running campaign out. The only place that builds adapters from settings."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+
+from dialer.adapters.ledger.drivers.server import is_server
+from dialer.adapters.ledger.reports.counts import readings_in_part
+from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.adapters.retell.client import RetellApi, open_api
+from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.sinks.csv_file import RejectsFile
+from dialer.adapters.sinks.jsonl import JsonlLog
+from dialer.adapters.sources.csv_file import CsvFile
+from dialer.adapters.system.clock import LoopClock, SystemClock
+from dialer.app.engine_config import csv_options, hours_notice, retell_config
+from dialer.app.event_loop import rare_collections, run_on_loop
+from dialer.app.monitoring import Monitor, tracing
+from dialer.app.results_log import check_log
+from dialer.app.rulebook import Rulebook
+from dialer.app.simulation import Simulation, fresh_places, simulated
+from dialer.app.webhooks import webhooks_served
+from dialer.domain.calls import CampaignId
+from dialer.domain.errors import BadInput
+from dialer.engine.campaign import Campaign
+from dialer.engine.events import Event, Observe
+from dialer.engine.intake import Intake
+from dialer.ports.engine import CampaignCounts, Clock, IntakeCounts
+from dialer.settings import Loaded, Settings
+from dialer.settings.problems import without_password
+from dialer.simulator.server import Simulator
+
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What `dialer run` was asked for, besides the settings."""
+
+    leads: Path
+    campaign: str
+    simulate: Simulation | None = None
+    limit: int | None = None
+    """Attempts to make at most; None: no bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a view of a running campaign may look at."""
+
+    campaign: str
+    clock: Clock
+    slots: Callable[[], tuple[int, int]]
+    """Slots in use and allowed, now."""
+    before: CampaignCounts
+    """What the ledger held when this run began."""
+
+
+View = Callable[[Running], Coroutine[Any, Any, None]]
+"""Shows a running campaign until it is cancelled. It changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of a campaign, after a run."""
+
+    campaign: str
+    intake: IntakeCounts
+    counts: CampaignCounts
+    calls_before: int
+    """Calls that were made before this run."""
+    seconds: float
+    """On the campaign's own clock."""
+    ledger: str
+    results: Path
+    rejects: Path | None
+    stopped: str | None
+    """Why it stopped before its end; None: it did not."""
+    way_out: str
+    account_refused: bool
+    interrupted: bool
+    read_in_part: bool = False
+    """The leads were not read to their end."""
+    unread: int | None = None
+    """Rows that were not read; None: nobody knows how many."""
+    unclear: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the leads that are not understood, and what each looks like."""
+    hours_notice: str | None = None
+    """What is to be said of calling hours that the settings take off."""
+
+
+def run_campaign(
+    loaded: Loaded, request: RunRequest, *, observers: Sequence[Observe], view: View | None = None
+) -> Summary:
+    """Run a campaign to its end, or until a signal or the account stops it.
+
+    Raises `BadInput` and `LedgerError`.
+    """
+    simulate = request.simulate
+    settings = loaded.settings if simulate is None else fresh_places(loaded)
+    speed = 1.0 if simulate is None else simulate.speed
+    return run_on_loop(partial(_run, settings, request, observers, view), speed=speed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What one run works with, opened."""
+
+    clock: Clock
+    simulator: Simulator | None
+    retell: RetellConfig
+    api: RetellApi
+    ledger: SqlLedger
+    campaign_id: CampaignId
+    before: CampaignCounts
+    results: Path
+    sink: JsonlLog
+    rejects: RejectsFile
+
+
+async def _run(
+    settings: Settings, request: RunRequest, observers: Sequence[Observe], view: View | None
+) -> Summary:
+    simulate = request.simulate
+    monitor = Monitor(settings, request.campaign, speed=1.0 if simulate is None else simulate.speed)
+    observers = (*observers, *monitor.observers)
+
+    def observe(event: Event) -> None:
+        for each in observers:
+            each(event)
+
+    # what can be refused is refused before anything is opened
+    if simulate is None:
+        retell_config(settings, base_url=None)
+    rulebook = _rulebook(settings, request)
+    leads = _leads(settings, rulebook, request)
+    began = anyio.current_time()
+    async with AsyncExitStack() as stack:
+        traced = stack.enter_context(tracing(settings))
+        parts = await _open(stack, settings, request)
+        observers = (*observers, *traced(request.campaign, parts.clock))
+        campaign = _campaign(rulebook, request, parts, observe)
+        intake = Intake(
+            parts.ledger,
+            leads,
+            parts.clock,
+            rows_max=settings.intake.batch_rows,
+            refuse=parts.rejects.write,
+            observe=observe,
+        )
+        questions = open_ledger(settings, simulate, dispatches=False)
+        watching = monitor.watching(
+            parts.ledger, questions, lambda: {request.campaign: parts.campaign_id}, parts.clock
+        )
+        await stack.enter_async_context(watching)
+        background = await stack.enter_async_context(anyio.create_task_group())
+        background.start_soon(_stop_on_signals, campaign)
+        background.start_soon(rulebook.watch, campaign.change)
+        key = parts.retell.api_key
+        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, campaign.heard, observe)
+        webhook_url = await stack.enter_async_context(receiver)
+        if parts.simulator is not None and webhook_url is not None:
+            parts.simulator.set_account(webhook_url=webhook_url)
+        if view is not None:
+            slots = campaign.slots
+            used = lambda: (slots.in_use, slots.limit)  # noqa: E731
+            background.start_soon(view, Running(request.campaign, parts.clock, used, parts.before))
+        with rare_collections():
+            await campaign.run(parts.campaign_id, intake)
+        summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
+        summary = replace(summary, unclear=leads.unclear, read_in_part=not intake.complete)
+        if not intake.complete and (rows := leads.count_rows()) is not None:
+            # the batch that was being written when the reading was stopped is in, too
+            in_part = await parts.ledger.ask(lambda conn: readings_in_part(conn, parts.campaign_id))
+            summary = replace(summary, unread=max(0, rows - in_part.get(leads.name, 0)))
+        background.cancel_scope.cancel()
+    return summary
+
+
+def _rulebook(settings: Settings, request: RunRequest) -> Rulebook:
+    """The campaign's rules. Raises `BadInput` if a file of theirs cannot be read."""
+    simulate = request.simulate
+    return Rulebook(
+        settings,
+        request.campaign,
+        SystemClock().now() if simulate is None else simulate.epoch(settings),
+        limit=request.limit,
+        speed=1.0 if simulate is None else simulate.speed,
+    )
+
+
+def _leads(settings: Settings, rulebook: Rulebook, request: RunRequest) -> CsvFile:
+    screen = rulebook.config.screen
+    options = replace(csv_options(settings, screen), needs_from_number=not screen.pool)
+    leads = CsvFile(request.leads, options)
+    leads.examine()
+    return leads
+
+
+async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) -> _Parts:
+    simulate = request.simulate
+    clock: Clock = SystemClock()
+    if simulate is not None:
+        clock = LoopClock(simulate.epoch(settings), asyncio.get_running_loop())
+    simulator = await stack.enter_async_context(simulated(settings, simulate, clock))
+    retell = retell_config(settings, base_url=None if simulator is None else simulator.url)
+    ledger = await stack.enter_async_context(open_ledger(settings, simulate, dispatches=True))
+    connections = settings.retell.connections_max
+    api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
+    campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
+    results = Path(settings.results.dir) / f"{request.campaign}.jsonl"
+    sink = stack.enter_context(JsonlLog(results))
+    await check_log(ledger, campaign_id, results)
+    rejects = stack.enter_context(RejectsFile(results.with_suffix(".rejects.csv")))
+    before = await ledger.counts(campaign_id)
+    return _Parts(clock, simulator, retell, api, ledger, campaign_id, before, results, sink, rejects)
+
+
+def _campaign(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Observe) -> Campaign:
+    chance = Random()  # noqa: S311 - ids and jitter, no secrets
+    if request.simulate is not None:
+        # the same seed gives the same day, and never an id that the ledger has already
+        chance.seed(f"{request.simulate.seed} {parts.campaign_id} {parts.before.attempts}")
+    return Campaign(
+        request.campaign,
+        parts.ledger,
+        parts.api,
+        parts.sink,
+        parts.clock,
+        chance,
+        rulebook.config,
+        observe,
+        rulebook.changed,
+    )
+
+
+async def _summary(
+    settings: Settings, parts: _Parts, campaign: Campaign, intake: Intake, seconds: float
+) -> Summary:
+    stopping = campaign.stopping
+    return Summary(
+        campaign.name,
+        intake.counts,
+        await parts.ledger.counts(parts.campaign_id),
+        parts.before.calls,
+        seconds,
+        without_password(settings.ledger.url),
+        parts.results,
+        parts.rejects.path if intake.counts.rejected else None,
+        stopped=stopping.why if stopping else None,
+        way_out=stopping.way_out if stopping else "",
+        account_refused=stopping is not None and stopping.account,
+        interrupted=stopping is not None and stopping.why == INTERRUPTED,
+        hours_notice=hours_notice(settings),
+    )
+
+
+@asynccontextmanager
+async def open_ledger(
+    settings: Settings, simulate: Simulation | None = None, *, dispatches: bool
+) -> AsyncIterator[SqlLedger]:
+    """The ledger that the settings name. `dispatches`: to dial from it. Raises `LedgerError`, `BadInput`."""
+    speed = 1.0 if simulate is None else simulate.speed
+    path, on_thread = settings.ledger.url, speed is not None
+    if not is_server(path):
+        async with open_sqlite(Path(path), dispatches=dispatches, on_thread=on_thread) as ledger:
+            yield ledger
+        return
+    if speed is None:
+        raise BadInput("--speed max does not wait for a server: give a number, or a file as --ledger")
+    try:
+        from dialer.adapters.ledger.postgres import open_postgres  # what it needs is an extra
+    except ImportError as error:
+        raise BadInput(
+            f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
+        ) from error
+    async with open_postgres(path, dispatches=dispatches, speed=speed) as ledger:
+        yield ledger
+
+
+async def _stop_on_signals(campaign: Campaign) -> None:
+    """The first signal stops politely, the second at once."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            if campaign.stopping is not None and campaign.stopping.why == INTERRUPTED:
+                os._exit(130)  # everything is in the ledger; unwinding could hang on what hangs
+            campaign.stop(INTERRUPTED)

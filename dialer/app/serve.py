@@ -1,0 +1,339 @@
+"""Wiring of a service: settings in, campaigns at work until it is told to stop."""
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from random import Random
+from secrets import token_hex
+
+import anyio
+import anyio.abc
+
+from dialer.adapters.ledger.drivers.server import is_server
+from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
+from dialer.adapters.retell.client import RetellApi, open_api
+from dialer.adapters.sinks.shared_log import ResultsFolder, SharedLog
+from dialer.adapters.system.clock import SystemClock
+from dialer.adapters.system.systemd import Supervisor
+from dialer.app.engine_config import campaign_config, publisher_config, retell_config
+from dialer.app.event_loop import rare_collections, run_on_loop
+from dialer.app.http_api import api_served
+from dialer.app.monitoring import Monitor, WorkerState, tracing
+from dialer.app.queue_intake import queue_taken
+from dialer.app.results_log import check_log
+from dialer.app.rulebook import Rulebook
+from dialer.app.run import open_ledger
+from dialer.app.webhooks import webhooks_served
+from dialer.domain.calls import CampaignId
+from dialer.domain.errors import BadInput, DialerError
+from dialer.engine.campaign import Campaign
+from dialer.engine.capacity.shared import Crew, CrewConfig
+from dialer.engine.events import CampaignFailing, CampaignPart, CampaignStopping, Event, Observe
+from dialer.engine.results_publisher import ResultsPublisher
+from dialer.engine.service import Service
+from dialer.engine.submissions import Submissions
+from dialer.settings import Settings, reloading
+from dialer.web.api import Answered
+
+INTERRUPTED = "interrupted"
+
+Reload = Callable[[], Settings]
+"""Reads the settings again, with what was given on the command line. Raises `BadInput`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Where a service tells what it does."""
+
+    observers: Callable[[str], Sequence[Observe]]
+    """Of a campaign, by its name."""
+    account: Sequence[Observe]
+    """Of what is no campaign's own."""
+    started: Callable[[str, Settings], None]
+    """The worker's name, once it dials."""
+    reloaded: Callable[[reloading.Reload], None]
+    """What came of the settings that were read again."""
+    refused: Callable[[BadInput], None]
+    """New settings are wrong: the old ones hold."""
+    asked: Callable[[Answered], None]
+    """Something was asked over HTTP."""
+    unpublished: Callable[[str], None]
+    """Why results could not be published now; it is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a service ended."""
+
+    why: str
+    way_out: str
+    account_refused: bool
+    interrupted: bool
+
+
+def serve_campaigns(settings: Settings, reload: Reload, told: Told) -> Ended:
+    """Serve until a signal or the account stops it. Raises `BadInput` and `LedgerError`."""
+
+    async def main() -> Ended:
+        return await _Serving(settings, reload, told).run()
+
+    return run_on_loop(main)
+
+
+class _Serving:
+    """One worker, from its start to its end."""
+
+    def __init__(self, settings: Settings, reload: Reload, told: Told) -> None:
+        self._settings = settings
+        self._reload = reload
+        self._told = told
+        self._clock = SystemClock()
+        self._worker = f"{settings.service.worker or socket.gethostname()}-{token_hex(4)}"
+        self._rulebooks: dict[str, tuple[Rulebook, Campaign]] = {}
+        self._supervisor = Supervisor.of(os.environ)
+        state = WorkerState(self._heard_at, self._stopping)
+        self._monitor = Monitor(settings, "", speed=1.0, worker=state)
+
+    async def run(self) -> Ended:
+        settings = self._settings
+        Rulebook(settings, settings.service.campaign, self._clock.now())  # its faults are those of all
+        async with AsyncExitStack() as stack:
+            self._folder = ResultsFolder(Path(settings.results.dir))
+            stack.callback(self._folder.close)
+            self._ledger = await stack.enter_async_context(self._open_ledger())
+            self._api = await stack.enter_async_context(self._open_api())
+            self._crew = Crew(self._ledger, self._api, self._clock, self._crew_config(), self._tell_account)
+            ledger, grace_s = self._ledger, settings.shutdown.grace_s
+            self._service = Service(
+                ledger,
+                ledger,
+                self._crew,
+                self._clock,
+                self._campaign,
+                grace_s=grace_s,
+                failing=self._campaign_failing,
+            )
+            self._traced = stack.enter_context(tracing(settings))
+            await stack.enter_async_context(self._watched())
+            self._tasks = await stack.enter_async_context(anyio.create_task_group())
+            await stack.enter_async_context(self._webhooks())
+            await stack.enter_async_context(self._http())
+            await stack.enter_async_context(self._queue())
+            self._tasks.start_soon(self._publish)
+            await self._tasks.start(self._follow_signals)
+            self._tasks.start_soon(self._supervisor.keep_fed, self._status)
+            self._supervisor.ready(self._status())
+            self._told.started(self._worker, settings)
+            with rare_collections():
+                await self._service.run()
+            self._tasks.cancel_scope.cancel()
+        service = self._service
+        why = service.why_stopped or ""
+        return Ended(why, service.way_out, service.is_account_refused, why == INTERRUPTED)
+
+    @asynccontextmanager
+    async def _open_ledger(self) -> AsyncIterator[SharedLedger]:
+        url = self._settings.ledger.url
+        if not is_server(url):
+            async with open_shared_sqlite(Path(url), on_thread=True) as ledger:
+                yield ledger
+            return
+        try:
+            from dialer.adapters.ledger.postgres import open_shared_postgres  # what it needs is an extra
+        except ImportError as error:
+            raise BadInput(
+                f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
+            ) from error
+        async with open_shared_postgres(url, lambda of: self._crew.news(of)) as ledger:
+            yield ledger
+
+    @asynccontextmanager
+    async def _open_api(self) -> AsyncIterator[RetellApi]:
+        settings = self._settings
+        config = retell_config(settings, base_url=None)
+        opened = open_api(
+            config,
+            connections_max=settings.retell.connections_max,
+            before_list=lambda: self._crew.may_list(),
+            clock=self._clock,
+        )
+        async with opened as api:
+            yield api
+
+    def _crew_config(self) -> CrewConfig:
+        settings = self._settings
+        campaign = campaign_config(settings, None)
+        return CrewConfig(
+            worker=self._worker,
+            is_alone=not is_server(settings.ledger.url),
+            lease_s=settings.service.lease_s,
+            cps=campaign.cps,
+            slots=campaign.slots,
+            guard_s=settings.service.guard_s,
+            use_paid_burst=campaign.use_paid_burst,
+            refresh_s=campaign.refresh_s,
+            recover_s=campaign.recover_s,
+            tracking=campaign.tracking,
+            refused_max=campaign.screen.breakers.refused_a_minute_max,
+        )
+
+    @asynccontextmanager
+    async def _campaign(self, name: str, campaign_id: CampaignId) -> AsyncIterator[Campaign]:
+        """One of the ledger's campaigns, with its own rules and log."""
+        rulebook = Rulebook(self._settings, name, self._clock.now())
+        sink = SharedLog(self._folder, name)
+        if sink.path is not None:
+            await check_log(self._ledger, campaign_id, sink.path)
+        campaign = Campaign(
+            name,
+            self._ledger,
+            self._api,
+            sink,
+            self._clock,
+            Random(),  # noqa: S311 - ids and jitter, no secrets
+            rulebook.config,
+            self._tell(name),
+            rulebook.changed,
+            self._crew,
+        )
+        self._rulebooks[name] = rulebook, campaign
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(rulebook.watch, campaign.change)
+                yield campaign
+                tasks.cancel_scope.cancel()
+        finally:
+            del self._rulebooks[name]
+            self._close(name, sink)
+
+    def _close(self, name: str, sink: SharedLog) -> None:
+        """Its lines are in the ledger: what the file may have lost comes again."""
+        try:
+            sink.close()
+        except DialerError as error:
+            self._tell(name)(CampaignFailing(CampaignPart.RESULTS_LOG, str(error)))
+
+    def _campaign_failing(self, name: str, why: str | None) -> None:
+        self._tell(name)(CampaignFailing(CampaignPart.CAMPAIGN, why))
+
+    def _tell(self, name: str) -> Observe:
+        observers = (
+            *self._told.observers(name),
+            *self._monitor.observers_of(name),
+            *self._traced(name, self._clock),
+        )
+
+        def tell(event: Event) -> None:
+            for each in observers:
+                each(event)
+
+        return tell
+
+    def _tell_account(self, event: Event) -> None:
+        for each in (*self._told.account, *self._monitor.observers):
+            each(event)
+
+    def _watched(self) -> AbstractAsyncContextManager[None]:
+        questions = open_ledger(self._settings, dispatches=False)
+        return self._monitor.watching(self._ledger, questions, self._at_work, self._clock)
+
+    def _at_work(self) -> dict[str, CampaignId]:
+        return {campaign.name: campaign_id for campaign_id, campaign in self._service.at_work.items()}
+
+    def _webhooks(self) -> AbstractAsyncContextManager[str | None]:
+        settings = self._settings
+        key = retell_config(settings, base_url=None).api_key
+        hear, observe = self._service.heard, self._tell_account
+        return webhooks_served(settings.webhooks, key, self._clock, self._monitor, hear, observe)
+
+    def _queue(self) -> AbstractAsyncContextManager[None]:
+        """Jobs from the queue, where the settings name one."""
+        return queue_taken(
+            lambda: self._settings,
+            self._ledger,
+            self._clock,
+            self._worker,
+            self._tell_account,
+            self._monitor,
+            self._crew.news,
+        )
+
+    def _http(self) -> AbstractAsyncContextManager[str | None]:
+        """Jobs and orders over HTTP, where somebody has a token."""
+        opened = partial(open_ledger, self._settings, dispatches=False)
+        submissions = Submissions(self._ledger, self._ledger, self._clock, "http", self._crew.news)
+
+        def asked(answered: Answered) -> None:
+            self._told.asked(answered)
+            self._monitor.answered(answered)
+
+        return api_served(lambda: self._settings, opened, submissions.submit, self._clock, observe=asked)
+
+    async def _publish(self) -> None:
+        """Result lines into a queue, where the settings name one."""
+        config = publisher_config(self._settings)
+        if config is None:
+            return
+        from dialer.adapters.queues.publisher import open_publisher  # what it needs is an extra
+
+        async with open_publisher(config) as publisher:
+            failed = self._told.unpublished
+            outlet = ResultsPublisher(self._ledger, publisher.publish, self._worker, config.name, failed)
+            self._monitor.publishing(lambda: outlet.is_failing)
+            await outlet.run()
+
+    async def _follow_signals(
+        self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """SIGHUP: the settings again. Else the first one stops politely, the second at once."""
+        wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        with anyio.open_signal_receiver(*wanted) as signals:
+            task_status.started()  # before anybody is told that it works: a reload would kill it
+            async for number in signals:
+                if number is signal.SIGHUP:
+                    self._take_settings_again()
+                elif self._service.why_stopped == INTERRUPTED:
+                    os._exit(130)  # everything is in the ledger; unwinding could hang on what hangs
+                else:
+                    self._supervisor.stopping(INTERRUPTED)
+                    self._service.stop(INTERRUPTED)
+
+    def _take_settings_again(self) -> None:
+        """All of them or none: what opens a connection or an address holds from the next start."""
+        self._supervisor.reloading()
+        try:
+            given = self._reload()
+            Rulebook(given, given.service.campaign, self._clock.now())
+        except BadInput as wrong:
+            self._told.refused(wrong)
+            self._monitor.reloaded(failed=True)
+        else:
+            read = reloading.reload(self._settings, given)
+            self._settings = read.settings
+            self._crew.configure(self._crew_config())
+            for rulebook, campaign in self._rulebooks.values():
+                campaign.change(rulebook.configured(read.settings))
+            self._told.reloaded(read)
+            self._monitor.reloaded(failed=False)
+        self._supervisor.ready(self._status())
+
+    def _heard_at(self) -> float | None:
+        """When the ledger last heard of this worker, Unix seconds."""
+        beaten_at = self._crew.beaten_at
+        return None if beaten_at is None else self._clock.now() - (anyio.current_time() - beaten_at)
+
+    def _stopping(self) -> CampaignStopping | None:
+        service = self._service
+        if service.why_stopped is None:
+            return None
+        return CampaignStopping(service.why_stopped, service.way_out, service.is_account_refused)
+
+    def _status(self) -> str:
+        campaigns = self._service.campaigns
+        calls = sum(campaign.slots.in_use for campaign in campaigns)
+        return f"{len(campaigns)} campaigns at work, {calls} calls of this worker"

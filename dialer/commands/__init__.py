@@ -1,0 +1,1 @@
+"""What each command does, without argv and without print: one file per command, by its name."""

@@ -1,0 +1,160 @@
+"""Questions that dial nobody: where it stands, what came of it, does it add up."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TextIO, TypeVar
+
+from dialer.adapters.ledger.queue.contradictions import contradictions
+from dialer.adapters.ledger.reports.audit import agreement, doubled_calls
+from dialer.adapters.ledger.reports.counts import readings_in_part
+from dialer.adapters.ledger.store import SqlLedger
+from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
+from dialer.app.campaign_status import CampaignStatus, statuses_of
+from dialer.app.event_loop import run_on_loop
+from dialer.app.run import open_ledger
+from dialer.domain.balance import Balance
+from dialer.domain.calls import CampaignId
+from dialer.domain.errors import BadInput
+from dialer.domain.results import ResultLine
+from dialer.domain.texts import campaign_fault
+from dialer.settings import Loaded
+from dialer.settings.problems import without_password
+
+T = TypeVar("T")
+
+RESULT_LINES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A campaign's balance, and what does not add up in it."""
+
+    balance: Balance
+    problems: Sequence[str]
+    notes: Sequence[str]
+
+
+def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
+    """One campaign, or all. Raises `BadInput` if there is none of that name, `LedgerError`."""
+
+    async def main() -> list[CampaignStatus]:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            return await statuses_of(ledger, loaded.settings, await _named(loaded, ledger, name))
+
+    return run_on_loop(main)
+
+
+def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
+    """Add each campaign up, compare its results log with the ledger, and check its record of decisions.
+
+    Raises `BadInput` if there is no campaign of that name, `LedgerError`.
+    """
+    folder = Path(loaded.settings.results.dir)
+
+    async def judge(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> Verdict:
+        balance = await ledger.balance(name, campaign_id)
+        path = folder / f"{name}.jsonl"
+        problems: Sequence[str] = ()
+        if campaign_fault(name) is not None:  # no file is asked for what none can be called
+            notes = ["no results log can have its name"]
+        elif path.exists():
+            problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq)
+        else:
+            notes = [f"there is no results log {path}: `dialer results {name}` writes it again"]
+        problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
+        differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
+        doubled = await ledger.ask(lambda conn: doubled_calls(conn, campaign_id))
+        in_part = await ledger.ask(lambda conn: readings_in_part(conn, campaign_id))
+        unread = [
+            f"{source} was not read to its end, {rows:,} rows of it are in: run the same command again"
+            for source, rows in in_part.items()
+        ]
+        shown = await ledger.ask(lambda conn: contradictions(conn, campaign_id))
+        denied = [f"attempt {each.attempt_id}: {each.why}" for each in shown if not each.is_followed]
+        followed = [
+            f"attempt {each.attempt_id}: {each.why}, and was followed" for each in shown if each.is_followed
+        ]
+        return Verdict(
+            balance, [*problems, *differing, *doubled, *denied], [*unread, *notes, *silent, *followed]
+        )
+
+    return _for_each(loaded, name, judge)
+
+
+def write_results(loaded: Loaded, name: str, form: Literal["jsonl", "csv"], out: TextIO) -> int:
+    """Write the results log again from the ledger; the number of lines. Raises `BadInput`, `LedgerError`."""
+
+    async def write(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> int:
+        written = 0
+        variables = [] if form == "jsonl" else await _variable_names(ledger, campaign_id)
+        if form == "csv":
+            write_results_csv([], out, variables)
+        async for page in _pages(ledger, campaign_id):
+            if form == "csv":
+                write_results_csv([each.line for each in page], out, variables, with_header=False)
+            else:
+                out.writelines(each.line.decode() + "\n" for each in page)
+            written += len(page)
+        return written
+
+    return _for_each(loaded, name, write)[0]
+
+
+def _for_each(
+    loaded: Loaded, name: str | None, ask: Callable[[SqlLedger, str, CampaignId], Awaitable[T]]
+) -> list[T]:
+    """Ask the ledger about one campaign, or about all."""
+
+    async def main() -> list[T]:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            named = await _named(loaded, ledger, name)
+            return [await ask(ledger, each, campaign_id) for each, campaign_id in named.items()]
+
+    return run_on_loop(main)
+
+
+async def _named(loaded: Loaded, ledger: SqlLedger, name: str | None) -> dict[str, CampaignId]:
+    """One campaign, or all. Raises `BadInput` if there is none of that name."""
+    known = await ledger.campaigns()
+    if name is None:
+        return known
+    if name not in known:
+        there = ", ".join(known) or "none yet"
+        url = without_password(loaded.settings.ledger.url)
+        raise BadInput(f"ledger {url} has no campaign {name!r}; it has: {there}")
+    return {name: known[name]}
+
+
+async def _pages(ledger: SqlLedger, campaign_id: CampaignId) -> AsyncIterator[Sequence[ResultLine]]:
+    """Every result line of a campaign, in order, some at a time."""
+    seq = 0
+    while page := await ledger.results_after(campaign_id, seq, RESULT_LINES_MAX):
+        yield page
+        seq = page[-1].seq
+
+
+async def _variable_names(ledger: SqlLedger, campaign_id: CampaignId) -> list[str]:
+    names: dict[str, None] = {}
+    async for page in _pages(ledger, campaign_id):
+        names.update(dict.fromkeys(variable_names(each.line for each in page)))
+    return list(names)
+
+
+async def _compare_log(
+    path: Path, pages: AsyncIterator[Sequence[ResultLine]], last_seq: int
+) -> tuple[list[str], list[str]]:
+    """Problems and notes: the log must be the ledger's lines, perhaps not all of them yet."""
+    with path.open("rb") as log:
+        async for page in pages:
+            for line in page:
+                logged = log.readline()
+                if not logged.endswith(b"\n"):
+                    behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
+                    return [], [behind]
+                if logged[:-1] != line.line:
+                    wrong = f"{path}, line {line.seq}: is not what the ledger holds"
+                    return [f"{wrong}. Move it away: the next run writes it again from the ledger"], []
+        if log.read(1):
+            return [f"{path}: holds more lines than the ledger's {last_seq}"], []
+    return [], []

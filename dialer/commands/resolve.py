@@ -1,0 +1,73 @@
+"""What an operator decides about attempts of which nobody could tell whether they made a call."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from dialer.adapters.ledger.store import SqlLedger
+from dialer.adapters.retell.client import open_api
+from dialer.adapters.system.clock import SystemClock
+from dialer.app.engine_config import retell_config
+from dialer.app.event_loop import run_on_loop
+from dialer.app.run import open_ledger
+from dialer.domain.calls import Attempt, AttemptId, CallId
+from dialer.domain.errors import BadInput, CallError
+from dialer.settings import Loaded
+
+T = TypeVar("T")
+
+
+def list_unknown(loaded: Loaded, before: float | None = None) -> Sequence[Attempt]:
+    """Every unknown attempt of the ledger (claimed before that time), oldest first. Raises `LedgerError`."""
+    return _with_ledger(loaded, lambda ledger: ledger.unknown_attempts(before))
+
+
+def resolve_called(loaded: Loaded, attempt_id: AttemptId, call_id: CallId, who: str) -> None:
+    """The attempt made this call. Raises `BadInput` if it is not unknown, `LedgerError`."""
+    _with_ledger(loaded, lambda ledger: ledger.resolve_called(attempt_id, call_id, who, SystemClock().now()))
+
+
+def resolve_not_called(
+    loaded: Loaded, attempt_ids: Sequence[AttemptId], who: str, *, force: bool
+) -> Mapping[AttemptId, CallId]:
+    """These attempts made no call, an operator says; the API is asked before that is believed.
+
+    Gives the calls that it knows all the same: their attempts are followed by the next run, not put back.
+    `force`: believe it without asking; the record says so. Raises `BadInput` if an attempt is not unknown or
+    the API cannot be asked; then nothing is changed.
+    """
+
+    async def settle(ledger: SqlLedger) -> Mapping[AttemptId, CallId]:
+        at, unknown = SystemClock().now(), {each.id for each in await ledger.unknown_attempts()}
+        found: dict[AttemptId, CallId] = {}
+        if not force and unknown.intersection(attempt_ids):
+            found = await _look(loaded, [each for each in attempt_ids if each in unknown])
+        rest = [each for each in attempt_ids if each not in found]
+        looked = "without a look (--force)" if force else "and the API listed none"
+        await ledger.resolve_not_called(rest, f"{who}, {looked}", at)
+        for attempt_id, call_id in found.items():
+            await ledger.resolve_called(attempt_id, call_id, f"{who} (who said that none was)", at)
+        return found
+
+    return _with_ledger(loaded, settle)
+
+
+async def _look(loaded: Loaded, attempt_ids: Sequence[AttemptId]) -> dict[AttemptId, CallId]:
+    """The calls that the API lists for these attempts. Raises `BadInput` if it cannot be asked."""
+    try:
+        config = retell_config(loaded.settings, base_url=None)
+        async with open_api(config, connections_max=1, clock=SystemClock()) as api:
+            listed = await api.find(attempt_ids)
+    except (CallError, BadInput) as error:
+        raise BadInput(
+            f"the API could not be asked for these calls: {error}. Nothing was changed: try again later, or "
+            "look in the Retell dashboard and add --force, which is written to the record"
+        ) from error
+    return {news.attempt_id: news.call_id for news in listed if news.attempt_id is not None}
+
+
+def _with_ledger(loaded: Loaded, ask: Callable[[SqlLedger], Awaitable[T]]) -> T:
+    async def main() -> T:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            return await ask(ledger)
+
+    return run_on_loop(main)

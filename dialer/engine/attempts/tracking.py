@@ -1,0 +1,313 @@
+"""Hearing of calls: what became of the placed ones, and whether an uncertain one exists.
+
+News comes from webhooks and from a sweep of the listing, in any order and any number of times. The first
+word that a call is over wins; everything after it changes nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+
+import anyio
+
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate
+from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
+from dialer.domain.evidence import Evidence
+from dialer.engine.clock import loop_time
+from dialer.ports.engine import CallApi
+
+GETS_PER_SWEEP_MAX = 15
+"""Calls that one sweep asks for one by one, because the listing does not show them."""
+
+
+GATHER_S = 0.25
+"""A look waits so long for others, to go with them in one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingConfig:
+    poll_s: float
+    """Between two sweeps."""
+    poll_with_webhooks_s: float
+    """Between two sweeps while webhooks arrive and nothing is looked for."""
+    call_max_s: float
+    """The longest possible call; later a call id that the API does not know is given up."""
+    missing_s: float
+    """A call that the listing has not shown for so long is asked for by its id."""
+
+
+@dataclass(eq=False, slots=True)
+class Followed:
+    """An attempt whose call we want to hear of."""
+
+    attempt_id: AttemptId
+    since: float
+    """The loop's time."""
+    call_id: CallId | None = None
+    news: CallUpdate | None = None
+    evidence: Evidence = field(default_factory=Evidence)
+    """All that was heard, also what came after the first word that the call is over."""
+    analysed: CallUpdate | None = None
+    """The first news with the call's analysis, which may come before the call's end is told."""
+    is_over: bool = False
+    """The call is over, or lost, or nobody follows any more."""
+    closed_elsewhere: bool = False
+    """It is over because another worker has closed the attempt."""
+    has_anothers_call: bool = False
+    """It is over because the call that it was given is another attempt's."""
+    lost: bool = False
+    """The API does not know the call id, long after any call would have ended."""
+    looking: anyio.Event | None = None
+    """Set by the sweep that has looked for the attempt."""
+    look_error: CallError | None = None
+    _found: anyio.Event | None = None
+    _over: asyncio.Future[None] | None = None
+
+    async def until_over(self) -> None:
+        """Wait until `is_over`. For one to wait."""
+        if not self.is_over:
+            # a bare future: there are as many of these as calls
+            self._over = asyncio.get_running_loop().create_future()
+            await self._over
+
+    def end(self) -> None:
+        """It is over."""
+        self.is_over = True
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+
+    def forget(self) -> None:
+        """Nothing that was heard was of its call."""
+        self.call_id = self.news = self.analysed = None
+        self.evidence = Evidence()
+
+    async def until_found(self) -> None:
+        """Wait for the first news: the call exists."""
+        if self.news is None:
+            self._found = self._found or anyio.Event()
+            await self._found.wait()
+
+    def tell(self, news: CallUpdate) -> None:
+        """Take news in; it changes nothing but the evidence if the call was over before."""
+        self.evidence.add(news)
+        if self.is_over:
+            return
+        self.news = news
+        if news.is_over:
+            self.end()
+        for waiting in (self._found, self.looking):
+            if waiting is not None:
+                waiting.set()
+
+
+class Tracker:
+    """Follows every open attempt of one account."""
+
+    def __init__(
+        self,
+        api: CallApi,
+        config: TrackingConfig,
+        lists: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        """`lists`: whether it is this process that asks for all calls; None: it is the only one."""
+        self._lists = lists
+        self._api = api
+        self._config = config
+        self._by_attempt: dict[AttemptId, Followed] = {}
+        self._by_call: dict[CallId, Followed] = {}
+        self._wake = anyio.Event()
+        self._webhook_at: float | None = None
+
+    def known(self) -> Collection[AttemptId]:
+        """The attempts that are followed."""
+        return self._by_attempt.keys()
+
+    def closed(self, attempt_id: AttemptId) -> None:
+        """Another worker has closed the attempt: there is nothing to wait for any more."""
+        followed = self._by_attempt.get(attempt_id)
+        if followed is not None and not followed.is_over:
+            followed.closed_elsewhere = True
+            followed.end()
+
+    def follow(
+        self,
+        attempt: Attempt,
+        among: set[Followed] | None = None,
+        on_closed_elsewhere: Callable[[], None] | None = None,
+    ) -> "Following":
+        """Follow from before the request until the attempt is closed: news may come before the answer.
+
+        `among`: has it as long. `on_closed_elsewhere`: told behind it, if another worker closed the attempt.
+        """
+        followed = Followed(attempt.id, loop_time())
+        self._by_attempt[attempt.id] = followed
+        if attempt.call_id is not None:
+            self.placed(followed, attempt.call_id)
+        return Following(self, followed, among, on_closed_elsewhere)
+
+    def let_go(self, followed: Followed) -> None:
+        """Nobody follows it any more."""
+        self._by_attempt.pop(followed.attempt_id, None)
+        self._let_go_of_call(followed)
+
+    def _let_go_of_call(self, followed: Followed) -> None:
+        if followed.call_id is not None and self._by_call.get(followed.call_id) is followed:
+            del self._by_call[followed.call_id]
+
+    def placed(self, followed: Followed, call_id: CallId) -> None:
+        """The attempt's call id is known. Whoever had it first keeps it."""
+        followed.call_id = call_id
+        self._by_call.setdefault(call_id, followed)
+
+    def is_anothers(self, call_id: CallId, attempt_id: AttemptId) -> bool:
+        """Whether another attempt is followed by this call."""
+        holder = self._by_call.get(call_id)
+        return holder is not None and holder.attempt_id != attempt_id
+
+    def not_its_call(self, followed: Followed) -> None:
+        """The call whose id it was given is another attempt's: nothing is known of its own."""
+        self._let_go_of_call(followed)
+        followed.forget()
+
+    def heard(self, news: CallUpdate, *, by_webhook: bool = False) -> bool:
+        """Take news in; False if it is of no call we follow."""
+        if by_webhook:
+            self._webhook_at = loop_time()
+        followed = self._by_call.get(news.call_id)
+        if followed is not None and news.attempt_id not in (None, followed.attempt_id):
+            self._let_go_of_call(followed)  # an answer that named no attempt gave it another one's call
+            followed.has_anothers_call = True
+            followed.end()
+            followed = None
+        if followed is None and news.attempt_id is not None:
+            followed = self._by_attempt.get(news.attempt_id)
+        if followed is None:
+            return False
+        if followed.call_id is None:
+            self.placed(followed, news.call_id)
+        if news.analysis is not None and followed.analysed is None:
+            followed.analysed = news
+        followed.tell(news)
+        return True
+
+    async def look(self, followed: Followed) -> CallUpdate | None:
+        """Look for the attempt's call once, together with all others that are looked for.
+
+        None: it is not listed. Raises `CallNotStarted` or `AccountBlocked` if nobody could look.
+        """
+        if followed.news is None:
+            followed.looking, followed.look_error = anyio.Event(), None
+            self._wake.set()
+            await followed.looking.wait()
+            followed.looking = None
+            if followed.news is None and followed.look_error is not None:
+                raise followed.look_error
+        return followed.news
+
+    async def ask(self, followed: Followed, call_id: CallId) -> None:
+        """Ask once for the call by its id, and take in what is said; that nobody answers is no news."""
+        try:
+            news = await self._api.get(call_id)
+        except CallError:
+            return
+        if news is None or news.call_id != call_id:
+            return
+        if news.attempt_id in (None, followed.attempt_id):
+            followed.evidence.add(news)
+        else:
+            self._let_go_of_call(followed)
+            followed.has_anothers_call = True
+
+    async def run(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
+        """Sweep for ever."""
+        while True:
+            with anyio.move_on_after(self._pause_s()):
+                await self._wake.wait()
+                await anyio.sleep(GATHER_S)
+            self._wake = anyio.Event()
+            await self._sweep(on_error)
+
+    def _pause_s(self) -> float:
+        at = self._webhook_at
+        fresh = at is not None and loop_time() - at < 4 * self._config.poll_with_webhooks_s
+        return self._config.poll_with_webhooks_s if fresh else self._config.poll_s
+
+    async def _sweep(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
+        looked_for = [each for each in self._by_attempt.values() if each.looking is not None]
+        try:
+            if self._lists is None or await self._lists():
+                await self._list()
+            if looked_for:
+                for news in await self._api.find([each.attempt_id for each in looked_for]):
+                    self.heard(news)
+        except (CallNotStarted, CallUncertain, CallRefused) as error:
+            self._answer(looked_for, error)
+        except CallError as error:
+            self._answer(looked_for, error)
+            await on_error(error)
+        else:
+            self._answer(looked_for, None)
+
+    def _answer(self, looked_for: list[Followed], error: CallError | None) -> None:
+        for each in looked_for:
+            each.look_error = error
+            if each.looking is not None:
+                each.looking.set()
+
+    async def _list(self) -> None:
+        """Ask for every call that is going on; those the listing leaves out for long, one by one."""
+        waiting = {call_id: each for call_id, each in self._by_call.items() if not each.is_over}
+        if not waiting:
+            return
+        for news in await self._api.list(list(waiting)):
+            waiting.pop(news.call_id, None)
+            self.heard(news)
+        now = loop_time()
+        missing = [item for item in waiting.items() if now - item[1].since > self._config.missing_s]
+        for call_id, each in missing[:GETS_PER_SWEEP_MAX]:
+            # while others were asked for it may have ended, or nobody follows it any more
+            if self._by_call.get(call_id) is each and not each.is_over:
+                self._by_call[call_id] = self._by_call.pop(call_id)  # next time the others go first
+                await self._get(each, call_id, now)
+
+    async def _get(self, followed: Followed, call_id: CallId, now: float) -> None:
+        try:
+            news = await self._api.get(call_id)
+        except (CallNotStarted, CallUncertain, CallRefused):
+            return  # the next sweep asks again; the others need not wait for this one
+        if news is not None and news.call_id == call_id:
+            self.heard(news)
+        elif now - followed.since > self._config.call_max_s:
+            followed.lost = True
+            followed.end()
+
+
+class Following:
+    """While an attempt is followed. Not a generator's context, which costs more than what is done here."""
+
+    __slots__ = ("_among", "_on_closed_elsewhere", "_tracker", "followed")
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        followed: Followed,
+        among: set[Followed] | None,
+        on_closed_elsewhere: Callable[[], None] | None,
+    ) -> None:
+        self._tracker = tracker
+        self.followed = followed
+        self._among = among
+        self._on_closed_elsewhere = on_closed_elsewhere
+
+    def __enter__(self) -> Followed:
+        if self._among is not None:
+            self._among.add(self.followed)
+        return self.followed
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        followed = self.followed
+        if self._among is not None:
+            self._among.discard(followed)
+        self._tracker.let_go(followed)
+        if error is None and followed.closed_elsewhere and self._on_closed_elsewhere is not None:
+            self._on_closed_elsewhere()

@@ -1,0 +1,1 @@
+"""Capacity: slots and pace, alone or shared with other workers."""

@@ -1,0 +1,287 @@
+"""One of the workers that dial on the same account from the same ledger; also the only one of a service.
+
+What they share is in the ledger: each claim counts the calls and requests of all of them in its transaction
+(`limits`), a request that leaves later than its place allows takes another place first (`leave`), one of them
+sweeps the listing for all, and what a worker leaves open that is not alive any more the others take over.
+Beside that nobody waits for anybody: whoever hears how a placed call ended writes it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Protocol
+
+import anyio
+
+from dialer.domain.calls import Attempt, CampaignId
+from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
+from dialer.engine.attempts.tracking import Tracker, TrackingConfig
+from dialer.engine.capacity.local import OTHERS_LOOK_S, look_at
+from dialer.engine.capacity.slots import Ceiling
+from dialer.engine.events import Observe, SlotsChanged
+from dialer.ports.engine import CallApi, Clock
+from dialer.ports.sharing import Limits, Sharing
+
+BEATS = 4
+"""Signs of life in one lease."""
+LEAVE_S_MAX = 1.0
+"""A request waits so long for another place; then the rules are asked again."""
+ADOPT_MAX = 50
+"""Attempts that are taken over at a time, so that others take some, too."""
+CLOSED_LOOK_S = 1.0
+"""Between two looks which calls others have written the end of, where nobody told of any."""
+WORK_LOOK_S = 5.0
+"""Between two looks for work in every campaign, whether anybody told of any or not."""
+LISTS, LISTS_PER_PERIOD, LISTS_PERIOD_S = "lists", 14, 10.5
+"""Requests for the listing of all workers; the API answers 15 in 10 seconds."""
+SWEEP = "sweep"
+NEWS_S = 0.05
+"""News gathers for so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrewConfig:
+    worker: str
+    """The name of this process, which no other may have."""
+    is_alone: bool
+    """No other process can dial from this ledger: whatever is open was left by one before."""
+    lease_s: float
+    """A worker that gave no sign of life for so long is gone."""
+    cps: float
+    slots: int
+    guard_s: float
+    """As `sharing.Limits`: all three are the account's."""
+    use_paid_burst: bool
+    refresh_s: float
+    """Between two looks at what the account allows."""
+    recover_s: float
+    """Between two slots that come back after the account was full."""
+    tracking: TrackingConfig
+    refused_max: int = 0
+    """As `sharing.Limits`."""
+
+
+class Campaigns(Protocol):
+    """What the crew asks of this process's campaigns."""
+
+    async def take_over(self, attempts: list[Attempt]) -> None:
+        """Go on with what others left open."""
+        ...
+
+    async def attend(self, attempts: list[Attempt]) -> None:
+        """Hear how these calls end, which others placed."""
+        ...
+
+    def news(self, of: Collection[CampaignId] | None) -> None:
+        """The ledger may hold work of these campaigns; None: of any."""
+        ...
+
+    def has_room(self) -> None:
+        """A place may be free for whichever of them waits for one."""
+        ...
+
+
+class Crew:
+    """This process among the others. `run` it as long as anything is dialled."""
+
+    def __init__(
+        self, ledger: Sharing, api: CallApi, clock: Clock, config: CrewConfig, observe: Observe
+    ) -> None:
+        self._ledger = ledger
+        self._api = api
+        self._clock = clock
+        self._config = config
+        self._observe = observe
+        self._ceiling = Ceiling(config.slots, recover_s=config.recover_s, burst=config.use_paid_burst)
+        self._told_slots = config.slots
+        self._campaigns: Campaigns | None = None
+        self._news = anyio.Event()
+        self._told: set[CampaignId] | None = set()
+        self._full = anyio.Event()
+        self._held: list[float] = []
+        self._beaten_at = self._in_touch_since = -inf
+        self.tracker = Tracker(api, config.tracking, self._lists)
+
+    @property
+    def worker(self) -> str:
+        """The name of this process."""
+        return self._config.worker
+
+    @property
+    def beaten_at(self) -> float | None:
+        """When the ledger last took a sign of life, by the loop's clock; None: it has not yet."""
+        return None if self._beaten_at == -inf else self._beaten_at
+
+    def limits(self) -> Limits:
+        """The account's bounds, for a claim that is made now."""
+        config = self._config
+        return Limits(
+            config.worker,
+            asyncio.get_running_loop().time,
+            config.cps,
+            self._ceiling.limit,
+            config.guard_s,
+            config.tracking.call_max_s,
+            config.refused_max,
+        )
+
+    async def leave(self, attempt: Attempt) -> Attempt:
+        """Wait until the request may leave now. Raises `CallNotStarted` and `TakenOver`: it may not."""
+        if attempt.leaves_by is not None and anyio.current_time() <= attempt.leaves_by:
+            return attempt
+        with anyio.move_on_after(LEAVE_S_MAX):
+            while True:
+                place = await self._ledger.place(attempt, self.limits())
+                if place.leaves_by is not None:
+                    attempt = replace(attempt, place_at=place.at, leaves_by=place.leaves_by)
+                    if anyio.current_time() <= place.leaves_by:
+                        return attempt
+                await anyio.sleep(place.wait_s)
+        raise CallNotStarted("the account's other workers leave no room now", limit=Limit.SHARED)
+
+    async def may_list(self) -> None:
+        """Wait until all workers together leave room for another request for the listing."""
+        wait_s = inf
+        while wait_s > 0.0:
+            at = anyio.current_time()
+            wait_s = await self._ledger.allow(LISTS, LISTS_PER_PERIOD, LISTS_PERIOD_S, at)
+            await anyio.sleep(wait_s)
+
+    def is_full(self) -> None:
+        """The account refused a call for want of room."""
+        self._full.set()
+
+    def held(self, wait_s: float) -> None:
+        """The API holds up a campaign's requests: so are those of all workers."""
+        self._held.append(wait_s)
+        self._news.set()
+
+    def has_room(self) -> None:
+        """A call has ended, or a request was answered: any campaign may get the place."""
+        if self._campaigns is not None:
+            self._campaigns.has_room()
+
+    def configure(self, config: CrewConfig) -> None:
+        """From now on with these bounds."""
+        self._config = config
+        self._ceiling.configure(config.slots)
+        self._tell_slots("set by an operator")
+
+    def news(self, of: Collection[CampaignId] | None = None) -> None:
+        """Another worker wrote something of these campaigns, or an intake of this one did; None: of any."""
+        self._told = None if of is None or self._told is None else {*self._told, *of}
+        self._news.set()
+
+    async def begin(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
+        """Before anything is claimed: tell the others, and ask what the account allows."""
+        await self._beat()
+        await self._ask_account(on_blocked)
+
+    async def run(self, campaigns: Campaigns, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
+        """Be one of them, for ever. Raises `LedgerError`."""
+        self._campaigns = campaigns
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.tracker.run, on_blocked)
+            tasks.start_soon(self._keep_alive)
+            tasks.start_soon(self._adopt, campaigns)
+            tasks.start_soon(self._follow_news, campaigns)
+            tasks.start_soon(self._keep_slots, on_blocked)
+            tasks.start_soon(self._give_back_slots)
+            tasks.start_soon(self._shrink_slots)
+
+    async def sign_off(self) -> None:
+        """What is open is anybody's from now on."""
+        await self._ledger.beat(self._config.worker, 0.0, anyio.current_time())
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await anyio.sleep(self._config.lease_s / BEATS)
+            await self._beat()
+
+    async def _beat(self) -> None:
+        began = anyio.current_time()
+        await self._ledger.beat(self._config.worker, self._config.lease_s, began)
+        now = anyio.current_time()
+        if now - self._beaten_at > self._config.lease_s:
+            self._in_touch_since = now
+        self._beaten_at = now
+
+    async def _adopt(self, campaigns: Campaigns) -> None:
+        """Take over what nobody has; not before all who are alive had the time to say so."""
+        while True:
+            now, lease_s = anyio.current_time(), self._config.lease_s
+            adopted: Sequence[Attempt] = ()
+            if self._config.is_alone or now - self._in_touch_since >= lease_s:
+                adopted = await self._ledger.adopt(self._config.worker, now, ADOPT_MAX)
+            if adopted:
+                await campaigns.take_over([*adopted])
+            else:
+                await anyio.sleep(lease_s / BEATS)
+
+    async def _lists(self) -> bool:
+        """Whether this process sweeps for all; then it follows all placed calls."""
+        lease_s = max(self._config.lease_s, 4 * self._config.tracking.poll_s)
+        if not await self._ledger.lead(SWEEP, self._config.worker, lease_s, anyio.current_time()):
+            return False
+        beside = await self._ledger.placed_beside(self.tracker.known())
+        if beside and self._campaigns is not None:
+            await self._campaigns.attend([*beside])
+        return True
+
+    async def _follow_news(self, campaigns: Campaigns) -> None:
+        look_at = anyio.current_time() + WORK_LOOK_S
+        while True:
+            with anyio.move_on_after(CLOSED_LOOK_S):
+                await self._news.wait()
+            self._news = anyio.Event()
+            if anyio.current_time() >= look_at:
+                look_at, self._told = anyio.current_time() + WORK_LOOK_S, None
+            told, self._told = self._told, set()
+            campaigns.news(told)
+            campaigns.has_room()  # those that wait for a place ask together, and the ledger shares them out
+            held, self._held = self._held, []
+            if held:
+                await self._ledger.hold(max(held), anyio.current_time())
+            for attempt_id in await self._ledger.closed_of([*self.tracker.known()]):
+                self.tracker.closed(attempt_id)
+            await anyio.sleep(NEWS_S)
+
+    async def _keep_slots(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
+        while True:
+            refresh_s = self._config.refresh_s
+            doubtful = self._ceiling.wants_another_look
+            await anyio.sleep(min(OTHERS_LOOK_S, refresh_s) if doubtful else refresh_s)
+            await self._ask_account(on_blocked)
+
+    async def _ask_account(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
+        try:
+            capacity, ours = await look_at(self._api, self._ledger.answered_calls)
+        except AccountBlocked as error:
+            await on_blocked(error)
+        except CallError:
+            return  # what was known of the account holds until it answers
+        else:
+            self._ceiling.account_says(capacity, ours)
+            self._tell_slots("the account's limit")
+
+    async def _shrink_slots(self) -> None:
+        while True:
+            await self._full.wait()
+            self._full = anyio.Event()
+            self._ceiling.shrink(await self._live_calls())
+            self._tell_slots("the account is full")
+
+    async def _give_back_slots(self) -> None:
+        while True:
+            await anyio.sleep(self._config.recover_s)
+            self._ceiling.recover()
+            self._tell_slots("recovering")
+
+    async def _live_calls(self) -> int:
+        return await self._ledger.live_calls(self._config.tracking.call_max_s, self._clock.now())
+
+    def _tell_slots(self, why: str) -> None:
+        if self._ceiling.limit != self._told_slots:
+            self._told_slots = self._ceiling.limit
+            self._observe(SlotsChanged(self._told_slots, why))

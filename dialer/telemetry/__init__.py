@@ -1,0 +1,1 @@
+"""What observers make of the engine's events: logs, traces, metrics, health, the request log."""
