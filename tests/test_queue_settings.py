@@ -8,6 +8,7 @@ from dialer.adapters.queues.broker import QueueConfig
 from dialer.adapters.queues.opening import open_broker, open_job_sender, open_result_sender
 from dialer.app.engine_config import publisher_config, queue_config
 from dialer.domain.errors import BadInput
+from dialer.domain.rights import Right
 from dialer.settings import load
 
 URL = "redis://127.0.0.1"
@@ -26,6 +27,14 @@ def test_the_queue_is_the_settings_and_stops_within_the_grace() -> None:
     assert (config.url, config.prefetch, config.group, config.grace_s) == (URL, 8, "g", 3.0)
     assert config.consumer
     assert URL not in repr(config)
+
+
+def test_a_queue_has_no_right_that_it_cannot_use() -> None:
+    assert load(None, {}, {}, None).settings.queue.rights == ()
+    from_environ = {"DIALER_QUEUE__RIGHTS": "redirect_data"}
+    assert load(None, {}, from_environ, None).settings.queue.rights == (Right.REDIRECT_DATA,)
+    with pytest.raises(BadInput, match=r"queue\.rights .*of which a queue makes no use"):
+        load(None, {"queue": {"rights": ["weaken_rules"]}}, {}, None)
 
 
 @pytest.mark.parametrize("name", ["dialer-jobs", "dialer-jobs-dead"])

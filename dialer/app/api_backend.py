@@ -17,11 +17,14 @@ from dialer.app import campaign_control
 from dialer.app.campaign_status import document_of, statuses_of
 from dialer.app.job_documents import job_document, masked
 from dialer.domain.calls import CallJob, CampaignId, Submitted
-from dialer.domain.errors import BadInput, BadMessage, MovedAway
+from dialer.domain.errors import BadInput, BadMessage, MovedAway, NotAllowed
+from dialer.domain.rights import Grant, Right
 from dialer.ports.engine import Added, AddedAs, Operation
 from dialer.settings import Settings
 from dialer.settings.contact import ALWAYS
+from dialer.settings.grants import check_given
 from dialer.settings.live import check_change
+from dialer.settings.weaker import weaker_rules
 from dialer.web import documents
 from dialer.web.front_desk import NoSuchThing, NotAcceptable, NotAsItStands, NotNow
 
@@ -67,13 +70,13 @@ class LedgerDesk:
         self._open_jobs = 0
         self._counted_at = float("-inf")
 
-    async def submit(self, items: Sequence[object]) -> Sequence[documents.SubmittedJob]:
+    async def submit(self, items: Sequence[object], grant: Grant) -> Sequence[documents.SubmittedJob]:
         await self._check_room()
         answers: dict[int, documents.SubmittedJob] = {}
         accepted: dict[str, dict[int, CallJob]] = {}
         for index, item in enumerate(items):
             try:
-                campaign, job = self._one(item)
+                campaign, job = self._one(item, grant)
                 accepted.setdefault(campaign, {})[index] = job
             except BadMessage as bad:
                 answers[index] = _refused(index, item, bad)
@@ -83,11 +86,13 @@ class LedgerDesk:
             answers.update(await self._take_in(campaign, jobs))
         return [answers[index] for index in range(len(items))]
 
-    def _one(self, item: object) -> tuple[str, CallJob]:
+    def _one(self, item: object, grant: Grant) -> tuple[str, CallJob]:
         if not isinstance(item, Mapping):
             raise BadMessage(MessageFault.NO_JSON, "a job must be a JSON object")
-        submitted = self._read(item)
-        return submitted.campaign or self._settings().service.campaign, submitted.job
+        submitted, settings = self._read(item), self._settings()
+        campaign = submitted.campaign or settings.service.campaign
+        check_given(grant, settings, campaign, submitted.job)
+        return campaign, submitted.job
 
     async def _check_room(self) -> None:
         """Raises `NotNow` while the ledger holds as many open jobs as it may, `LedgerError` if it is lost."""
@@ -126,9 +131,10 @@ class LedgerDesk:
         }
 
     async def campaigns(
-        self, after: str | None, count_max: int, *, shows_numbers: bool
+        self, after: str | None, count_max: int, grant: Grant, *, shows_numbers: bool
     ) -> documents.CampaignPage:
-        known = await self._questions.campaigns()
+        all_known = await self._questions.campaigns()
+        known = {name: campaign_id for name, campaign_id in all_known.items() if grant.covers(name)}
         names = list(known)
         if after is not None and after not in known:
             raise NoSuchThing("after: there is no campaign of this name")
@@ -142,7 +148,7 @@ class LedgerDesk:
         return await self._status(name, await self._known(name), shows_numbers=shows_numbers)
 
     async def jobs(
-        self, job_id: str, campaign: str | None, *, shows_numbers: bool
+        self, job_id: str, campaign: str | None, grant: Grant, *, shows_numbers: bool
     ) -> Sequence[documents.Job]:
         if campaign is not None:
             await self._known(campaign)
@@ -151,7 +157,7 @@ class LedgerDesk:
         shown = [
             job_document(job_id, job, attempts, shows_numbers=shows_numbers)
             for job, attempts in found
-            if campaign in (None, job.campaign)
+            if campaign in (None, job.campaign) and grant.covers(job.campaign)
         ]
         if not shown:
             raise NoSuchThing("there is no job of this id" + (" in this campaign" if campaign else ""))
@@ -183,10 +189,15 @@ class LedgerDesk:
             raise NotAsItStands(_said(error)) from None
         return await self._acted("cancel", name, it, closed)
 
-    async def change(self, name: str, changes: Mapping[str, Any], who: str, reason: str) -> documents.Acted:
+    async def change(
+        self, name: str, changes: Mapping[str, Any], who: str, reason: str, grant: Grant
+    ) -> documents.Acted:
         it, settings = await self._known(name), self._settings()
         try:
             _check(changes, settings)
+            if weaker := weaker_rules(settings, changes):
+                what = f"{' and '.join(weaker)} weaker than the service's own"
+                grant.needs(Right.WEAKEN_RULES, what)
             if (await self._orders.control(it)).cancelled:
                 raise NotAsItStands("the campaign was cancelled: begin another one")
             await campaign_control.change(self._orders, settings, it, changes, _by(who, reason))
@@ -254,7 +265,7 @@ def _refused(index: int, item: object, bad: BadMessage) -> documents.SubmittedJo
     texts = {name: value for name in ("campaign", "job_id") if isinstance(value := given.get(name), str)}
     return documents.SubmittedJob(
         index=index,
-        status=422,
+        status=403 if isinstance(bad, NotAllowed) else 422,
         campaign=texts.get("campaign"),
         job_id=texts.get("job_id"),
         code=bad.code,

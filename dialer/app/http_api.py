@@ -10,6 +10,7 @@ from dialer.app.api_backend import LedgerDesk, Submit
 from dialer.app.queue_intake import JobReader
 from dialer.ports.engine import Clock
 from dialer.settings import Settings
+from dialer.settings.grants import grant_of_token
 from dialer.settings.live import changes_schema
 from dialer.web.api import Answered, api_app
 from dialer.web.bounds import ApiBounds
@@ -28,9 +29,9 @@ async def api_served(
 ) -> AsyncIterator[str | None]:
     """Serve it while the context is open; gives its URL, None without a token in the settings.
 
-    `settings`: those of now. A token that is taken out of them is not let in any more; address and bounds
-    hold from the start. `open_ledger`: not to dial from; opened for this alone, so that a long question holds
-    up nobody else. `submit`: takes jobs in.
+    `settings`: those of now. Tokens, their rights and what they are bound to are those of each request's
+    moment; address and bounds of requests hold from the start. `open_ledger`: not to dial from; opened for
+    this alone, so that a long question holds up nobody else. `submit`: takes jobs in.
     Raises `BadInput` if the address cannot be used, and `LedgerError`.
     """
     api = settings().api
@@ -40,7 +41,10 @@ async def api_served(
     async with open_ledger() as questions, open_ledger() as orders:
         app = api_app(
             LedgerDesk(questions, orders, settings, JobReader(settings, clock).read, submit),
-            lambda: [Token(each.name, each.role, each.sha256) for each in settings().api.tokens],
+            lambda: [
+                Token(each.name, each.role, each.sha256, grant_of_token(each))
+                for each in settings().api.tokens
+            ],
             ApiBounds(api.body_bytes_max, api.body_s, api.items_max, api.requests_per_s),
             job_schema=job_schema(),
             changes_schema=changes_schema(),

@@ -17,6 +17,7 @@ from dialer.engine.events import Observe
 from dialer.engine.submissions import Submissions
 from dialer.ports.engine import Clock
 from dialer.settings import Settings
+from dialer.settings.grants import check_given, grant_of_queue
 
 FULL_LOOK_S = 2.0
 """Between two looks whether the ledger has room for more open jobs."""
@@ -65,9 +66,11 @@ async def queue_taken(
     submissions = Submissions(ledger, ledger, clock, f"queue {config.name}", on_added)
 
     async def handle(message: bytes) -> None:
-        given = reader.read(message)
+        given, now = reader.read(message), settings()
+        campaign = given.campaign or now.service.campaign
+        check_given(grant_of_queue(now.queue), now, campaign, given.job)
         try:
-            await submissions.submit(given.campaign or settings().service.campaign, [given.job])
+            await submissions.submit(campaign, [given.job])
         except BadInput as error:  # a rehearsal's, now and later
             raise BadMessage(MessageFault.BAD_CAMPAIGN, str(error)) from None
         monitor.message_taken()

@@ -13,6 +13,7 @@ DialerError           the user's mistake or the machine's: a message for people 
       └── LedgerLost   1: its server does not answer
 
 BadMessage            one job of many that a queue or a client gave; the others are taken
+ └── NotAllowed       whoever gave it may not give this one
 """
 
 from enum import StrEnum
@@ -91,6 +92,13 @@ class BadMessage(Exception):
         super().__init__(f"{code}: {reason}")
         self.code = code
         self.reason = reason
+
+
+class NotAllowed(BadMessage):
+    """Who gives this has no right to it. The reason names the right or bound, and its setting."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("not_allowed", reason)
 
 
 class LedgerLost(LedgerError):

@@ -4,6 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from dialer.domain.rights import Right
+from dialer.settings.grants import AgentIds, Campaigns, FromNumbers, Rights
 from dialer.settings.sections import Section, host_port
 from dialer.web.tokens import Role
 
@@ -19,6 +21,24 @@ class ApiToken(Section):
     """read sees where things stand; submit also gives jobs; operate also pauses, cancels and changes."""
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", examples=["0123456789abcdef" * 4])]
     """The token's SHA-256 in hex. The token itself is kept by its user alone."""
+    rights: Rights = ()
+    """weaken_rules: set rules weaker than the service's; redirect_data: jobs that send data elsewhere."""
+    campaigns: Campaigns = ()
+    """The only campaigns that it sees and touches; spring-* is a prefix; empty: all."""
+    from_numbers: FromNumbers = ()
+    """The only numbers that its jobs may be called from, E.164; empty: any."""
+    agents: AgentIds = ()
+    """The only agents that its jobs may get; empty: any."""
+
+    @model_validator(mode="after")
+    def _can_use_its_rights(self) -> Self:
+        for right, needed in ((Right.WEAKEN_RULES, Role.OPERATE), (Right.REDIRECT_DATA, Role.SUBMIT)):
+            if right in self.rights and not self.role.allows(needed):
+                raise ValueError(
+                    f"has the right {right}, of which the role {self.role} makes no use: "
+                    f"give it the role {needed}, or take the right out"
+                )
+        return self
 
 
 class Api(Section):

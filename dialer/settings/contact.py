@@ -57,7 +57,7 @@ class Rules(Section):
     @field_validator("dates_off", mode="before")
     @classmethod
     def _as_text(cls, days: object) -> object:
-        return [as_text(day) for day in days] if isinstance(days, list | tuple) else days
+        return tuple(as_text(day) for day in days) if isinstance(days, list | tuple) else days
 
     @field_validator("dates_off")
     @classmethod

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from dialer.settings.grants import AgentIds, Campaigns, FromNumbers, JobRights
 from dialer.settings.sections import Section
 
 SCHEMES = ("redis", "rediss", "amqp", "amqps", "nats", "tls")
@@ -47,6 +48,14 @@ class QueueSection(Section):
     """Seconds of the first wait for a lost broker; doubles each time."""
     backoff_max_s: Annotated[float, Field(ge=0.01, le=3600)] = 30.0
     """Seconds of the longest wait."""
+    rights: JobRights = ()
+    """What its messages may do besides: redirect_data, jobs that send the call's data elsewhere."""
+    campaigns: Campaigns = ()
+    """The only campaigns that its messages may be for; spring-* is a prefix; empty: any."""
+    from_numbers: FromNumbers = ()
+    """The only numbers that its jobs may be called from, E.164; empty: any."""
+    agents: AgentIds = ()
+    """The only agents that its jobs may get; empty: any."""
 
     _url = field_validator("url")(_broker_url)
 

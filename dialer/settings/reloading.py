@@ -11,7 +11,9 @@ FROM_NEXT_START = (
     KEY,
     *("retell", "call", "placing", "tracking", "redial"),
     *("pace.burst_s", "pace.guard_s", "pace.use_paid_burst"),
-    *("ledger", "results", "queue", "publish", "webhooks", "metrics", "traces", "logs", "shutdown"),
+    *("ledger", "results", "publish", "webhooks", "metrics", "traces", "logs", "shutdown"),
+    *("queue.url", "queue.name", "queue.group", "queue.consumer", "queue.dead_letter", "queue.prefetch"),
+    *("queue.stale_s", "queue.backoff_initial_s", "queue.backoff_max_s"),
     *("api.listen", "api.body_bytes_max", "api.body_s", "api.items_max", "api.requests_per_s"),
     "service.worker",
 )

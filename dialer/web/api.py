@@ -14,11 +14,11 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
-from dialer.domain.errors import LedgerError
+from dialer.domain.errors import LedgerError, NotAllowed
 from dialer.web.admission import Admission
 from dialer.web.asking import Asked, json_of, limit_of, order_of
 from dialer.web.bounds import ApiBounds
-from dialer.web.documents import Changes, Jobs, Order, SubmittedJobs
+from dialer.web.documents import Changes, Job, Jobs, Order, SubmittedJobs
 from dialer.web.front_desk import FrontDesk, NoSuchThing, NotAcceptable, NotAsItStands, NotNow
 from dialer.web.openapi import ENDPOINTS, PATH, Endpoint, document
 from dialer.web.problems import Problem
@@ -123,6 +123,8 @@ def _problem(error: Exception, request: web.Request) -> Problem | web.StreamResp
             return Problem(HTTPStatus.NOT_FOUND, f"there is no such path: {PATH} has all that there are")
         case web.HTTPException():
             return Problem(HTTPStatus(error.status), error.reason)
+        case NotAllowed():
+            return Problem(HTTPStatus.FORBIDDEN, error.reason, code=error.code)
         case NoSuchThing():
             return Problem(HTTPStatus.NOT_FOUND, str(error))
         case NotAcceptable():
@@ -169,6 +171,9 @@ class _Api:
             token = self._admission.token_of(request.headers.get("Authorization"))
             request[WHO] = token.name
             with self._admission.let_in(token, endpoint.role):
+                named = request.match_info.get("campaign", request.query.get("campaign"))
+                if named is not None:
+                    token.grant.check_campaign(named)
                 status, said = await handle(Asked(endpoint.name, request, token, self._bounds))
             return web.Response(status=status, text=said.model_dump_json(), content_type="application/json")
 
@@ -177,7 +182,7 @@ class _Api:
     async def _submit(self, asked: Asked) -> Answer:
         given = await json_of(asked)
         if isinstance(given, dict):
-            (one,) = await self._desk.submit([given])
+            (one,) = await self._desk.submit([given], asked.token.grant)
             if one.status != 200:
                 raise Problem(HTTPStatus(one.status), one.reason or "", code=one.code or one.how)
             return HTTPStatus.OK, one
@@ -186,7 +191,7 @@ class _Api:
         if not 1 <= len(given) <= self._bounds.items_max:
             detail = f"there are {len(given)} jobs in the list: give 1 to {self._bounds.items_max} at once"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
-        jobs = tuple(await self._desk.submit(given))
+        jobs = tuple(await self._desk.submit(given, asked.token.grant))
         taken = sum(each.status == 200 for each in jobs)
         status = HTTPStatus.OK if taken == len(jobs) else HTTPStatus.MULTI_STATUS
         return status, SubmittedJobs(taken=taken, refused=len(jobs) - taken, jobs=jobs)
@@ -194,19 +199,24 @@ class _Api:
     async def _campaigns(self, asked: Asked) -> Answer:
         after = asked.request.query.get("after")
         count_max = limit_of(asked.request.query)
-        return HTTPStatus.OK, await self._desk.campaigns(after, count_max, shows_numbers=asked.shows_numbers)
+        page = await self._desk.campaigns(
+            after, count_max, asked.token.grant, shows_numbers=asked.shows_numbers
+        )
+        return HTTPStatus.OK, page
 
     async def _campaign(self, asked: Asked) -> Answer:
         return HTTPStatus.OK, await self._desk.campaign(asked.campaign, shows_numbers=asked.shows_numbers)
 
     async def _job_of_campaign(self, asked: Asked) -> Answer:
-        found = await self._desk.jobs(asked.job_id, asked.campaign, shows_numbers=asked.shows_numbers)
-        return HTTPStatus.OK, found[0]
+        return HTTPStatus.OK, (await self._found(asked, asked.campaign))[0]
 
     async def _jobs(self, asked: Asked) -> Answer:
-        campaign = asked.request.query.get("campaign")
-        found = await self._desk.jobs(asked.job_id, campaign, shows_numbers=asked.shows_numbers)
+        found = await self._found(asked, asked.request.query.get("campaign"))
         return HTTPStatus.OK, Jobs(jobs=tuple(found))
+
+    async def _found(self, asked: Asked, campaign: str | None) -> Sequence[Job]:
+        grant, shows_numbers = asked.token.grant, asked.shows_numbers
+        return await self._desk.jobs(asked.job_id, campaign, grant, shows_numbers=shows_numbers)
 
     async def _order(self, asked: Asked) -> Answer:
         order = await order_of(asked, Order)
@@ -217,5 +227,7 @@ class _Api:
 
     async def _set(self, asked: Asked) -> Answer:
         wanted = await order_of(asked, Changes)
-        done = await self._desk.change(asked.campaign, wanted.changes, asked.token.name, wanted.reason)
-        return HTTPStatus.OK, done
+        token = asked.token
+        return HTTPStatus.OK, await self._desk.change(
+            asked.campaign, wanted.changes, token.name, wanted.reason, token.grant
+        )

@@ -180,8 +180,9 @@ class SubmittedJob(Document):
 
     index: int
     """Its place in what was sent, from 0."""
-    status: Literal[200, 409, 422]
-    """200: it is in the ledger. 409: another one has its id or number. 422: it is refused."""
+    status: Literal[200, 403, 409, 422]
+    """200: it is in the ledger. 403: the token may not give it. 409: another one has its id or number.
+    422: it is refused."""
     campaign: str | None = None
     job_id: str | None = None
     """As it was given."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from dialer.domain.rights import Grant
 from dialer.web.documents import Acted, Campaign, CampaignPage, Job, SubmittedJob
 
 
@@ -29,10 +30,11 @@ class NotNow(Exception):
 class FrontDesk(Protocol):
     """Every method may raise `LedgerError`, and `NotNow`: then nothing that it was asked for is done.
 
-    `shows_numbers`: whether who asks may see people's numbers. `who`: for the record.
+    `shows_numbers`: whether who asks may see people's numbers. `who`: for the record. `grant`: what who asks
+    may do besides; where one campaign is named, it was asked already whether it may be.
     """
 
-    async def submit(self, items: Sequence[object]) -> Sequence[SubmittedJob]:
+    async def submit(self, items: Sequence[object], grant: Grant) -> Sequence[SubmittedJob]:
         """Take jobs in; one answer for each, in order. Those taken are in the ledger when it returns.
 
         The items of one campaign are taken all together or not at all; the same items again are the same
@@ -40,7 +42,9 @@ class FrontDesk(Protocol):
         """
         ...
 
-    async def campaigns(self, after: str | None, count_max: int, *, shows_numbers: bool) -> CampaignPage:
+    async def campaigns(
+        self, after: str | None, count_max: int, grant: Grant, *, shows_numbers: bool
+    ) -> CampaignPage:
         """From behind that campaign on. Raises `NoSuchThing` if there is none of that name."""
         ...
 
@@ -48,7 +52,9 @@ class FrontDesk(Protocol):
         """Raises `NoSuchThing`."""
         ...
 
-    async def jobs(self, job_id: str, campaign: str | None, *, shows_numbers: bool) -> Sequence[Job]:
+    async def jobs(
+        self, job_id: str, campaign: str | None, grant: Grant, *, shows_numbers: bool
+    ) -> Sequence[Job]:
         """In one campaign, or in all. Raises `NoSuchThing`, also if no campaign has the job."""
         ...
 
@@ -64,6 +70,8 @@ class FrontDesk(Protocol):
         """Call nobody any more, for good, and close the open jobs. Raises `NoSuchThing`."""
         ...
 
-    async def change(self, name: str, changes: Mapping[str, Any], who: str, reason: str) -> Acted:
-        """Let these settings hold. Raises `NoSuchThing`, `NotAcceptable`, `NotAsItStands`."""
+    async def change(
+        self, name: str, changes: Mapping[str, Any], who: str, reason: str, grant: Grant
+    ) -> Acted:
+        """Let these settings hold. Raises `NoSuchThing`, `NotAcceptable`, `NotAsItStands`, `NotAllowed`."""
         ...

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from dialer import __version__
+from dialer.domain.rights import REDIRECTING, Right
 from dialer.web.documents import (
     Acted,
     Campaign,
@@ -32,7 +33,8 @@ _MEANINGS = {
     207: "Of the jobs some or all were not taken: each has its own status.",
     400: "The body is not JSON.",
     401: "No token, or none of ours.",
-    403: "The token's role does not allow it.",
+    403: "The token's role does not allow it; or, with the code not_allowed, it lacks a right or is bound to "
+    "others: the detail names which, and the setting that grants it.",
     404: "There is no such campaign or job.",
     408: "The body did not come in time.",
     409: "It cannot be done as things stand.",
@@ -90,7 +92,9 @@ ENDPOINTS: Sequence[Endpoint] = (
         Role.SUBMIT,
         "Give one job or a list of them. A job that is given again is the same job: after a lost answer give "
         "the same once more. Of a list each job is judged alone: 200 if all were taken, else 207, and the "
-        "answer has each job's own status. One job alone is answered with that status itself.",
+        "answer has each job's own status. One job alone is answered with that status itself. A job whose "
+        f"agent_override sends data elsewhere ({', '.join(REDIRECTING)}) needs the right "
+        f"{Right.REDIRECT_DATA}.",
         ((200, SubmittedJob), (200, SubmittedJobs), (207, SubmittedJobs)),
         problems=(409, *_WITH_BODY),
     ),
@@ -146,7 +150,13 @@ ENDPOINTS: Sequence[Endpoint] = (
     _order("pause", "Start no further call until it is resumed; calls under way go on to their end.", 409),
     _order("resume", "Take a pause back, or what a rule stopped it for.", 409),
     _order("cancel", "Call nobody any more, for good: open jobs are closed, calls under way go on.", 409),
-    _order("set", "Change settings for this campaign, from now on.", 409, takes=Changes),
+    _order(
+        "set",
+        "Change settings for this campaign, from now on. Rules weaker than the service's own, such as "
+        f'rules.hours = "always", need the right {Right.WEAKEN_RULES}.',
+        409,
+        takes=Changes,
+    ),
 )
 
 
@@ -170,7 +180,8 @@ def document(job: Schema, changes: Schema, items_max: int) -> dict[str, Any]:
         "info": {
             "title": "dialer",
             "version": __version__,
-            "description": "Give jobs, see where they stand, hold and change campaigns. Times are UTC.",
+            "description": "Give jobs, see where they stand, hold and change campaigns. Times are UTC. "
+            "A token may be bound to campaigns: others are answered with 403, and lists leave them out.",
         },
         "security": [{"token": []}],
         "paths": paths,

@@ -9,8 +9,10 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from dialer.domain.rights import Grant
 
 PREFIX = "dialer_"
 """So that a token that was committed or pasted somewhere is found by those who look for such things."""
@@ -42,6 +44,8 @@ class Token:
     role: Role
     sha256: str
     """In hex, small letters."""
+    grant: Grant = field(default_factory=Grant)
+    """What it may do besides its role, and what it is bound to."""
 
 
 def new_token() -> str:

@@ -69,3 +69,48 @@ def test_what_comes_twice_is_called_once_and_what_cannot_be_a_job_is_told(
     assert {fields["dialer-campaign"] for fields, _ in published} == {"spring"}
     numbers = [line["to_number"] for _, line in published if line["kind"] == "attempt"]
     assert sorted(map(str, numbers)) == list(NUMBERS)
+
+
+def test_a_queue_has_no_rights_and_bounds_but_those_of_the_settings_of_now(
+    place: Place, tmp_path: Path
+) -> None:
+    def message(number: str, campaign: str = "spring", **fields: object) -> bytes:
+        override = {"agent_override": {"agent": fields}} if fields else {}
+        return json.dumps({"campaign": campaign, "to_number": number, **override}).encode()
+
+    def configured(more: str) -> None:
+        queue = f'url = "{place.config.url}"\nname = "{place.config.name}"\n'
+        (tmp_path / "dialer.toml").write_text(
+            f'[queue]\n{queue}dead_letter = "{place.config.dead_letter}"\n{more}'
+        )
+
+    first, second, third = NUMBERS
+    configured('campaigns = ["spring"]\n')
+    with simulator(cwd=tmp_path) as served:
+        serve = (
+            *COMMAND,
+            "serve",
+            "--config",
+            "dialer.toml",
+            "--from",
+            "+12125550109",
+            "--log-format",
+            "json",
+        )
+        redirects = message(first, webhook_url="https://elsewhere.example/")
+        with Program(serve, cwd=tmp_path, env=served.settings()) as service:
+            service.until("service.started")
+            anyio.run(place.put, redirects, message(second, "autumn"), message(third))
+            service.until("message.refused", 2)
+            service.until("attempt.closed", 1)
+            assert dead(place) == ["not_allowed", "not_allowed"]
+            configured('rights = ["redirect_data"]\n')
+            service.signal(signal.SIGHUP)
+            service.until("service.reloaded")
+            anyio.run(place.put, redirects, message(second, "autumn"))
+            service.until("attempt.closed", 3)
+            service.signal(signal.SIGTERM)
+            assert service.ended().code == exits.DONE
+    reasons = [reason for _, _, reason in anyio.run(place.dead)]
+    assert any(f"the queue {place.config.name} lacks: add" in reason for reason in reasons)
+    assert all("of [queue] and reload" in reason for reason in reasons)

@@ -297,9 +297,9 @@ def test_the_hours_of_the_settings_may_be_set_again() -> None:
 
     async def case(at: Office) -> None:
         await at.post("/v1/jobs", job(1))
-        for hours in ("us", "always", "./own.toml"):
-            said = await at.post(f"{CAMPAIGN}/set", {"changes": {"rules.hours": hours}})
-            assert said["campaign"]["changes"] == {"rules.hours": hours}
+        for _ in range(2):
+            said = await at.post(f"{CAMPAIGN}/set", {"changes": {"rules.hours": "./own.toml"}})
+            assert said["campaign"]["changes"] == {"rules.hours": "./own.toml"}
         unset = await at.post(f"{CAMPAIGN}/set", {"changes": {"budget.per_minute_usd": None}})
         assert unset["campaign"]["changes"]["budget.per_minute_usd"] is None
 

@@ -37,6 +37,7 @@ class MessageFault(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     BAD_FIELD = "bad_field"
     BAD_CAMPAIGN = "bad_campaign"
+    NOT_ALLOWED = "not_allowed"
 
 
 REJECT_CODES: Mapping[str, str] = {
@@ -76,5 +77,6 @@ REJECT_CODES: Mapping[str, str] = {
     MessageFault.UNKNOWN_FIELD: "a message with a field that no job has",
     MessageFault.BAD_FIELD: "a field of a message is not of its type",
     MessageFault.BAD_CAMPAIGN: "campaign is no name that a campaign can have",
+    MessageFault.NOT_ALLOWED: "the token or queue has no right to give this job, or is bound to others",
 }
 """Code → meaning, for the documentation. Duplicates (`duplicate_number`, ...) are found by the ledger."""
