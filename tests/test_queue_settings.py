@@ -68,5 +68,5 @@ def test_without_the_extra_it_is_said_how_to_get_it(
         lambda: open_job_sender(config),
         lambda: open_result_sender(url, "results"),
     ):
-        with pytest.raises(BadInput, match=r"pip install 'dialer\[queue\]'"):
+        with pytest.raises(BadInput, match=r"needs the extra `queue` .*install"):
             opening()

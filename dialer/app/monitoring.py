@@ -19,6 +19,7 @@ from dialer.adapters.ledger.reports.campaign_state import standings
 from dialer.adapters.ledger.reports.counts import counts_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sources.reject_codes import REJECT_CODES
+from dialer.adapters.system.installed import needs_extra
 from dialer.domain.calls import CallUpdate, CampaignId
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.figures import believed_time
@@ -55,7 +56,7 @@ def tracing(settings: Settings) -> Iterator[Observers]:
     try:
         from dialer.telemetry.traces import open_traces  # what it needs is an extra
     except ImportError as error:
-        raise BadInput(f"traces.endpoint needs more ({error}): pip install 'dialer[traces]'") from error
+        raise needs_extra("traces.endpoint", "traces", error) from error
     with open_traces(wanted.endpoint, wanted.flush_s) as observer:
         yield lambda campaign, clock: [observer(campaign, clock)]
 

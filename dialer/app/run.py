@@ -22,6 +22,7 @@ from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.system.clock import LoopClock, SystemClock
+from dialer.adapters.system.installed import needs_extra
 from dialer.app.engine_config import csv_options, hours_notice, retell_config
 from dialer.app.event_loop import rare_collections, run_on_loop
 from dialer.app.monitoring import Monitor, tracing
@@ -280,9 +281,7 @@ async def open_ledger(
     try:
         from dialer.adapters.ledger.postgres import open_postgres  # what it needs is an extra
     except ImportError as error:
-        raise BadInput(
-            f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
-        ) from error
+        raise needs_extra("a ledger in PostgreSQL", "postgres", error) from error
     async with open_postgres(path, dispatches=dispatches, speed=speed) as ledger:
         yield ledger
 

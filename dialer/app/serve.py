@@ -19,6 +19,7 @@ from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
 from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.sinks.shared_log import ResultsFolder, SharedLog
 from dialer.adapters.system.clock import SystemClock
+from dialer.adapters.system.installed import needs_extra
 from dialer.adapters.system.systemd import Supervisor
 from dialer.app.engine_config import campaign_config, publisher_config, retell_config
 from dialer.app.event_loop import rare_collections, run_on_loop
@@ -146,9 +147,7 @@ class _Serving:
         try:
             from dialer.adapters.ledger.postgres import open_shared_postgres  # what it needs is an extra
         except ImportError as error:
-            raise BadInput(
-                f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
-            ) from error
+            raise needs_extra("a ledger in PostgreSQL", "postgres", error) from error
         async with open_shared_postgres(url, lambda of: self._crew.news(of)) as ledger:
             yield ledger
 

@@ -9,7 +9,7 @@ from dialer.settings.sections import Section
 
 
 class Traces(Section):
-    """OpenTelemetry: a trace of each attempt. Needs `dialer[traces]`; OTEL_* variables say the rest."""
+    """OpenTelemetry: a trace of each attempt. Needs the extra `traces`; OTEL_* variables say the rest."""
 
     endpoint: Annotated[str | None, Field(examples=["http://127.0.0.1:4318/v1/traces"])] = None
     """Where traces go by OTLP over HTTP; unset: nowhere. They hold no phone number."""

@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
 from dialer.adapters.queues.broker import Broker, QueueConfig, Sender, shown
+from dialer.adapters.system.installed import needs_extra
 from dialer.domain.errors import BadInput
 
 SCHEMES = {
@@ -106,4 +107,4 @@ def kind_of(url: str) -> str:
 
 
 def _missing(error: ImportError) -> BadInput:
-    return BadInput(f"a queue needs more ({error}): pip install 'dialer[queue]'")
+    return needs_extra("a queue", "queue", error)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from dialer.domain.errors import BadInput
+from dialer.adapters.system.installed import needs_extra
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -45,9 +45,7 @@ def reach(url: str, *, statement_s_max: float) -> "AbstractAsyncContextManager[A
     try:
         from dialer.adapters.ledger.drivers.reaching import reached  # what it needs is an extra
     except ImportError as error:
-        raise BadInput(
-            f"a ledger in PostgreSQL needs more ({error}): pip install 'dialer[postgres]'"
-        ) from error
+        raise needs_extra("a ledger in PostgreSQL", "postgres", error) from error
     return reached(url, statement_s_max=statement_s_max)
 
 
