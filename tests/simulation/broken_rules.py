@@ -1,18 +1,22 @@
 """Engines that lack one rule, which the drawn campaigns themselves have to find: `--broken NAME`."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
 
+from dialer.domain import lifecycle
 from dialer.domain.calls import Attempt, CallUpdate
+from dialer.domain.evidence import Evidence
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.screening import UNHEARD_OF, NumberFacts
-from dialer.engine.attempts.placing import Parked, Placed, Placement, PutBack
+from dialer.engine.attempts.placing import PutBack
 from dialer.engine.attempts.tracking import Followed
 from dialer.engine.campaign import Campaign
 from dialer.ports.engine import AttemptUpdate
+from tests.simulation import broken_evidence as evidence
 from tests.simulation.crash import CrashingLedger
 from tests.simulation.process import Parts
 
@@ -52,9 +56,10 @@ class _NoCall(Exception):
 
 
 def takes_a_repeats_429_for_no_call(campaign: Campaign) -> None:
-    placer: Any = campaign._lives._placer
-    repeat: Callable[..., Awaitable[Any]] = placer._repeat
-    settle: Callable[..., Awaitable[Placed | Parked]] = placer.settle
+    lives: Any = campaign._lives
+    repeat: Callable[..., Awaitable[Any]] = lives._placer._repeat
+    settle: Callable[..., Awaitable[Any]] = lives._placer.settle
+    take: Callable[..., Awaitable[Any]] = lives._take
 
     async def refusing(*asked: Any) -> Any:
         answer = await repeat(*asked)
@@ -62,13 +67,25 @@ def takes_a_repeats_429_for_no_call(campaign: Campaign) -> None:
             raise _NoCall(answer)
         return answer
 
-    async def settling(attempt: Attempt, followed: Followed, why: str) -> Placement:
+    async def settling(attempt: Attempt, followed: Followed, why: str) -> Any:
         try:
             return await settle(attempt, followed, why)
         except _NoCall as no_call:
             return no_call.answer
 
-    placer._repeat, placer.settle = refusing, settling
+    async def taking(attempt: Attempt, followed: Followed, placement: Any) -> Any:
+        if not isinstance(placement, PutBack):
+            return await take(attempt, followed, placement)
+        await lives._close(attempt, lives._without_a_call(attempt, placement, Evidence().no_call()))
+        return None
+
+    lives._placer._repeat, lives._placer.settle, lives._take = refusing, settling, taking
+
+
+def may_put_back_what_is_uncertain() -> AbstractContextManager[None]:
+    ways = dict(lifecycle.ATTEMPT_TRANSITIONS)
+    ways[AttemptState.UNCERTAIN] |= {AttemptState.UNSPENT}
+    return evidence.instead((lifecycle, "ATTEMPT_TRANSITIONS", ways))
 
 
 def asks_for_a_keys_age_once(campaign: Campaign) -> None:
@@ -102,11 +119,20 @@ class WritesNoRepeat(CrashingLedger):
 
 
 BROKEN: Mapping[str, Broken] = {
-    "webhook-without-id": Broken(Parts(alter=ignores_webhooks_without_a_known_id), None),
-    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 34),
-    "429-of-a-repeat": Broken(Parts(alter=takes_a_repeats_429_for_no_call), 16),
-    "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 34),
+    "webhook-without-id": Broken(Parts(alter=ignores_webhooks_without_a_known_id), 19),
+    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 9),
+    "429-of-a-repeat": Broken(
+        Parts(alter=takes_a_repeats_429_for_no_call, during=may_put_back_what_is_uncertain), 431
+    ),
+    "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 9),
     "first-byte": Broken(Parts(alter=asks_nothing_at_the_first_byte), 9),
-    "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 5),
-    "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), None),
+    "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 1),
+    "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), 9),
+    "reason-alone": Broken(Parts(alter=evidence.believes_a_reason_alone), 8),
+    "answer-before-webhook": Broken(Parts(alter=evidence.believes_an_answer_before_a_webhook), None),
+    "concurrent-is-no-room": Broken(Parts(during=evidence.takes_any_concurrent_for_no_room), 30),
+    "another-ones-call": Broken(
+        Parts(alter=evidence.takes_any_call_for_its_own, during=evidence.gives_a_call_to_any_attempt), 14
+    ),
+    "figures-believed": Broken(Parts(during=evidence.believes_every_figure), 16),
 }

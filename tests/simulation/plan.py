@@ -84,15 +84,20 @@ def draw(seed: int) -> Plan:
     account = _account(chance, slots, settle_s, honoured)
     config = _config(chance, slots, settle_s, account, honoured)
     faults = troubles.draw_faults(chance, settle_s - account.listing_lag_s, honoured)
+    faults = troubles.contradict(Random(f"contradictions/{seed}"), faults)
     lives = tuple(_life(chance, slots) for _ in range(chance.randint(1, LIVES_MAX)))
     horizon_s = chance.choice((60.0, 300.0, 1500.0))
     readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
     changes = troubles.draw_changes(chance, account, faults, horizon_s, honoured)
     acts: tuple[Act, ...] = ()
+    back: tuple[tuple[float, float], ...] = ()
     numbers = [row.to_number for row in readings[0].jobs if row.to_number]
     if (swarm := chance.random()) < 0.12:
         faults, changes, acts = troubles.draw_held(chance, numbers)
-        config = replace(config, placing=replace(config.placing, tries_max=5, key_lifetime_s=60.0))
+        back = troubles.draw_steps_back(Random(f"back/{seed}"), changes[0].at)
+        config = replace(
+            config, placing=replace(config.placing, tries_max=5, looks_max=6, key_lifetime_s=60.0)
+        )
     elif swarm < 0.45:
         acts, config = draw_acts(chance, numbers, horizon_s, slots), replace(config, control_s=2.0)
     key_life_s = config.placing.key_lifetime_s + troubles.held_s(changes, faults) + KEY_SLACK_S
@@ -105,7 +110,7 @@ def draw(seed: int) -> Plan:
         faults,
         lives,
         changes,
-        troubles.draw_steps(chance, horizon_s),
+        tuple(sorted((*troubles.draw_steps(chance, horizon_s), *back))),
         config,
         timeout_s=chance.choice((10.0, 30.0, 120.0)),
         keepalive=chance.random() < 0.9,

@@ -1,7 +1,13 @@
 """One life of the dialer: wired as `app` does it, but on a ledger that crashes and an API that is watched."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -49,6 +55,8 @@ class Parts:
     sink: Callable[[JsonlLog], ResultSink] = lambda log: log
     source: Callable[[Rows], Rows] = lambda rows: rows
     alter: Callable[[Campaign], None] = lambda campaign: None
+    during: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered for the whole run."""
 
 
 @dataclass(frozen=True, slots=True)

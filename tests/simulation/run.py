@@ -36,6 +36,7 @@ def run(plan: Plan, parts: Parts = _PLAIN) -> Evidence:
     with (
         tempfile.TemporaryDirectory(prefix="dialer-simulation-") as folder,
         asyncio.Runner(loop_factory=WireLoop) as runner,
+        parts.during(),
     ):
         return runner.run(_run(plan, parts, Path(folder)))
 

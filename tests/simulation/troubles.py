@@ -26,6 +26,9 @@ TOGETHER = (
 )
 """An answer is lost, and what would find its call again comes late or is refused."""
 OTHER = ("read_error", "read_dropped", "analysis_missing", "webhook_reordered")
+ODD_CREATE = ("conflict_after", "foreign_answer")
+ODD = (*ODD_CREATE, "reason_denies_ring", "odd_figures", "get_denies")
+"""What is said of a call contradicts itself, and whoever looks again can see through it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,35 @@ def draw_faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
     )
 
 
+def contradict(chance: Random, faults: Faults) -> Faults:
+    """In few runs the evidence contradicts itself, too."""
+    if chance.random() < 0.75:
+        return faults
+    odd = dict.fromkeys(chance.sample(ODD, chance.randint(1, 3)), chance.choice((0.1, 0.3, 0.6)))
+    values: dict[str, float] = {name: getattr(faults, name) for name in CREATE} | odd
+    group = [name for name in (*CREATE, *ODD_CREATE) if name in values]
+    total = sum(values[name] for name in group)
+    if total > 0.9:
+        values |= {name: values[name] * 0.9 / total for name in group}
+    return replace(faults, **values)
+
+
 def draw_held(chance: Random, numbers: Sequence[str]) -> tuple[Faults, tuple[Change, ...], tuple[Act, ...]]:
     """The line is held for long while answers are lost, keys grow old and people refuse to be called."""
-    before = Faults(drop_before=chance.choice((0.0, 0.5)), drop_after=chance.choice((0.0, 0.3)))
+    lost_before, lost_after = chance.choice(((0.0, 0.0), (0.0, 0.3), (0.5, 0.0), (0.5, 0.3), (0.8, 0.0)))
+    before = Faults(drop_before=lost_before, drop_after=lost_after)
     at = chance.uniform(0.0, chance.choice((5.0, 60.0)))
     holds = replace(before, rate_limited=0.2, rate_limited_s=chance.choice((20.0, 60.0)))
     said = at + chance.uniform(1.0, 60.0)
     acts = tuple(Act(said, What.SUPPRESS, number) for number in numbers if chance.random() < 0.4)
     return before, (Change(at, faults=holds), Change(at + 300.0, faults=before)), acts
+
+
+def draw_steps_back(chance: Random, held_at: float) -> tuple[tuple[float, float], ...]:
+    """While the line is held the wall clock goes back by less than keys are old, so that they look young."""
+    if chance.random() < 0.3:
+        return ()
+    return ((held_at + chance.uniform(10.0, 70.0), -chance.choice((20.0, 40.0, 50.0))),)
 
 
 def draw_changes(
