@@ -33,8 +33,10 @@ from dialer.app.webhooks import webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.engine.campaign import Campaign
+from dialer.engine.capacity.local import LocalCapacity
 from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
+from dialer.engine.run import Run
 from dialer.ports.engine import CampaignCounts, Clock, IntakeCounts
 from dialer.settings import Loaded, Settings
 from dialer.settings.problems import without_password
@@ -149,7 +151,8 @@ async def _run(
         traced = stack.enter_context(tracing(settings))
         parts = await _open(stack, settings, request)
         observers = (*observers, *traced(request.campaign, parts.clock))
-        campaign = _campaign(rulebook, request, parts, observe)
+        run = _run_of(rulebook, request, parts, observe)
+        campaign = run.campaign
         intake = Intake(
             parts.ledger,
             leads,
@@ -167,7 +170,7 @@ async def _run(
         background.start_soon(_stop_on_signals, campaign)
         background.start_soon(rulebook.watch, campaign.change)
         key = parts.retell.api_key
-        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, campaign.heard, observe)
+        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, run.heard, observe)
         webhook_url = await stack.enter_async_context(receiver)
         if parts.simulator is not None and webhook_url is not None:
             parts.simulator.set_account(webhook_url=webhook_url)
@@ -176,7 +179,7 @@ async def _run(
             used = lambda: (slots.in_use, slots.limit)  # noqa: E731
             background.start_soon(view, Running(request.campaign, parts.clock, used, parts.before))
         with rare_collections():
-            await campaign.run(parts.campaign_id, intake)
+            await run.work(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
         summary = replace(summary, unclear=leads.unclear, read_in_part=not intake.complete)
         if not intake.complete and (rows := leads.count_rows()) is not None:
@@ -226,22 +229,26 @@ async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) 
     return _Parts(clock, simulator, retell, api, ledger, campaign_id, before, results, sink, rejects)
 
 
-def _campaign(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Observe) -> Campaign:
+def _run_of(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Observe) -> Run:
     chance = Random()  # noqa: S311 - ids and jitter, no secrets
     if request.simulate is not None:
         # the same seed gives the same day, and never an id that the ledger has already
         chance.seed(f"{request.simulate.seed} {parts.campaign_id} {parts.before.attempts}")
-    return Campaign(
+    config = rulebook.config
+    capacity = LocalCapacity(parts.ledger, parts.api, parts.clock, parts.campaign_id, config, observe)
+    campaign = Campaign(
         request.campaign,
         parts.ledger,
         parts.api,
         parts.sink,
         parts.clock,
         chance,
-        rulebook.config,
+        config,
         observe,
         rulebook.changed,
+        capacity,
     )
+    return Run(campaign, parts.ledger, capacity, parts.clock)
 
 
 async def _summary(

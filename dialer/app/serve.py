@@ -199,6 +199,7 @@ class _Serving:
             self._tell(name),
             rulebook.changed,
             self._crew,
+            served=True,
         )
         self._rulebooks[name] = rulebook, campaign
         try:

@@ -4,7 +4,7 @@ Start: what the ledger holds open is resumed before anything new is claimed. Sto
 nothing more, let the requests under way answer, leave the rest to the ledger. The next start resumes it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -17,21 +17,17 @@ import anyio.lowlevel
 from dialer.domain.calls import Attempt, CallUpdate, CampaignId, new_attempt_id
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.domain.gates import Stop
-from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
 from dialer.domain.screening import CampaignPolicy
 from dialer.engine.attempts.active import ActiveAttempts, Work
 from dialer.engine.attempts.analyses import Analyses
-from dialer.engine.attempts.left_behind import Beside
 from dialer.engine.attempts.placing import Placer, PlacingConfig
 from dialer.engine.attempts.runner import AttemptRunner
-from dialer.engine.attempts.tracking import Tracker, TrackingConfig
-from dialer.engine.attempts.untracked import Strangers
-from dialer.engine.capacity.local import Account
+from dialer.engine.attempts.tracking import TrackingConfig
+from dialer.engine.capacity.capacity import Capacity
 from dialer.engine.capacity.pacing import Pace
-from dialer.engine.capacity.shared import Crew
-from dialer.engine.capacity.slots import Slot, Slots
+from dialer.engine.capacity.slots import Slot
 from dialer.engine.control_watch import Operators
 from dialer.engine.dispatch import Dispatcher, Due
 from dialer.engine.events import (
@@ -71,7 +67,7 @@ class CampaignConfig:
 
 
 class Campaign:
-    """Works through one campaign. Build it, `run` it once, `stop` it from anywhere in the same loop."""
+    """Works through one campaign. Build it, `work` once, `stop` it from anywhere in the same loop."""
 
     def __init__(
         self,
@@ -83,21 +79,25 @@ class Campaign:
         chance: Random,
         config: CampaignConfig,
         observe: Observe,
-        changed: Callable[[Control], CampaignConfig] | None = None,
-        crew: Crew | None = None,
+        changed: Callable[[Control], CampaignConfig] | None,
+        capacity: Capacity,
+        *,
+        served: bool = False,
     ) -> None:
         """`changed`: the configuration with what an operator changed meanwhile; it must not raise. None: it
-        never changes. `crew`: who else dials on the account; None: nobody does."""
+        never changes. `capacity`: the account. `served`: the process goes on with other campaigns: no rule
+        ends this one, and its results log is tried again; else an error of the log is raised."""
         self.name = name
         self._changed = changed
-        self._crew = crew
+        self._capacity = capacity
+        self._served = served
         self._held: str | None = None
         self._waits_for_an_end = False
         self._stops = False
         self._ledger = ledger
         self._api = api
         self._clock = clock
-        self._config = config
+        self.config = config
         self._screen = config.screen
         self._due = Due(clock)
         self._observe = observe
@@ -111,25 +111,21 @@ class Campaign:
             burst_s=config.burst_s,
             guard_s=config.guard_s,
             observe=observe,
-            on_hold=None if crew is None else crew.held,
+            on_hold=capacity.held,
         )
-        self.slots = Slots(
-            config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
-        )
-        self.tracker = Tracker(api, config.tracking) if crew is None else crew.tracker
-        self.reporter = Reporter(ledger, sink, None if crew is None else self._on_log)
+        self.slots = capacity.slots(config, observe)
+        self.tracker = capacity.tracker
+        self.reporter = Reporter(ledger, sink, self._on_log if served else None)
         self.analyses = Analyses(ledger, clock, lambda _: self.reporter.tell())
         self.operators = Operators(
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
         )
-        self._strangers = Strangers(self._meet)
-        self.beside = Beside(self.slots, self.tracker, clock)
         self._lives = self._make_lives(chance)
         self.under_way = self._make_under_way()
         self._dispatcher = self._make_dispatcher(chance)
 
     def _make_lives(self, chance: Random) -> AttemptRunner:
-        config = self._config
+        config = self.config
         placer = Placer(
             self._api,
             self._ledger,
@@ -140,7 +136,7 @@ class Campaign:
             config.placing,
             self._observe,
             screen=self._screen_at_the_gate,
-            leave=None if self._crew is None else self._crew.leave,
+            leave=self._capacity.leave,
         )
         return AttemptRunner(
             self._ledger,
@@ -151,8 +147,8 @@ class Campaign:
             lambda: self._screen,
             self._observe,
             self._on_effect,
-            self._on_blocked,
-            self.slots.shrink if self._crew is None else self._crew.is_full,
+            self.on_blocked,
+            self._capacity.is_full,
             self._on_room,
         )
 
@@ -163,13 +159,13 @@ class Campaign:
             self._clock,
             self._observe,
             beside=self._beside,
-            call_max_s=lambda: self._config.tracking.call_max_s,
+            call_max_s=lambda: self.config.tracking.call_max_s,
             on_end=self.reporter.tell,
             on_none=self._due.now,
         )
 
     def _make_dispatcher(self, chance: Random) -> Dispatcher:
-        config = self._config
+        config = self.config
         return Dispatcher(
             self._ledger,
             self.slots,
@@ -186,69 +182,44 @@ class Campaign:
             on_stop=self.drain,
             on_answer=self._on_answer,
             limit=config.limit,
-            limits=None if self._crew is None else self._crew.limits,
+            limits=self._capacity.limits,
+            waits=self._served,
         )
 
-    async def run(self, campaign_id: CampaignId, intake: Intake) -> None:
-        """Work until every job is final or open for a reason, or `stop`, with the account to itself.
+    async def work(
+        self,
+        campaign_id: CampaignId,
+        intake: Intake | None = None,
+        begin: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Work until `stop`, or until it is cancelled; with an intake that ends, until all its work is done.
 
-        Raises `BadInput` and `LedgerError`, alone or in an exception group.
+        `begin`: what comes before anything is claimed. Whoever calls this follows what operators want, and
+        calls `settle_up` afterwards. Raises `BadInput` and `LedgerError`, alone or in an exception group.
         """
-        config, self._intake = self._config, intake
-        account = Account(
-            self._api,
-            self.slots,
-            self.tracker,
-            answered=partial(self._ledger.answered_calls, campaign_id),
-            refresh_s=config.refresh_s,
-            recover_s=config.recover_s,
-            on_blocked=self._on_blocked,
-        )
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(account.run)
-            tasks.start_soon(self.operators.follow, campaign_id, lambda: self._config.control_s)
-            await self._work(campaign_id, account)
-            tasks.cancel_scope.cancel()
-        await self._settle_up(campaign_id)
-
-    async def serve(self, campaign_id: CampaignId) -> None:
-        """Work until `stop`, or until it is cancelled, as one campaign of a service.
-
-        The service follows what operators want. Raises `LedgerError`, alone or in an exception group.
-        """
-        await self._work(campaign_id, None)
-        await self._settle_up(campaign_id)
-
-    async def _work(self, campaign_id: CampaignId, account: Account | None) -> None:
+        self._intake = intake
         async with anyio.create_task_group() as self._background:
             self._background.start_soon(self.reporter.follow, campaign_id)
             self._background.start_soon(self.analyses.run)
             async with anyio.create_task_group() as living:
                 self._living = living.cancel_scope
                 living.start_soon(self.under_way.keep)
-                if account is not None:
-                    self._background.start_soon(self._strangers.run)
-                    await self._resume(campaign_id)
-                    await account.look()
+                if begin is not None:
+                    await begin()
                 if self.stopping is None:
-                    if self._intake is not None:
-                        living.start_soon(self._take_in, campaign_id, self._intake)
+                    if intake is not None:
+                        living.start_soon(self._take_in, campaign_id, intake)
                     await self._dispatcher.run(campaign_id)
                 await self.under_way.until_none_is_left()
                 living.cancel_scope.cancel()
             self._background.cancel_scope.cancel()
 
-    async def _settle_up(self, campaign_id: CampaignId) -> None:
+    async def settle_up(self, campaign_id: CampaignId) -> None:
+        """Write what is written last. Raises `LedgerError`."""
         await self.analyses.write()
         if (await self._ledger.control(campaign_id)).cancelled:  # also what came back from its last attempt
             await self._ledger.cancel_open(campaign_id, self._clock.now())
         await self.reporter.write(campaign_id)
-
-    def heard(self, news: CallUpdate) -> None:
-        """Take in what a webhook says, at any time and any number of times."""
-        if not self.tracker.heard(news, by_webhook=True):
-            self._strangers.heard(news)
-        self.analyses.heard(news)
 
     def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
         """Stop politely. Everything is resumable at any moment, so this only saves the next start work."""
@@ -261,7 +232,7 @@ class Campaign:
         self.pace.stop()
         self._lives.stop()
         if self._living is not None:
-            self._living.deadline = anyio.current_time() + self._config.grace_s
+            self._living.deadline = anyio.current_time() + self.config.grace_s
         self._observe(self.stopping)
 
     @property
@@ -278,18 +249,6 @@ class Campaign:
         """What was said of a closed attempt was not so."""
         self._observe(AttemptUncertain(attempt, why))
 
-    async def _meet(self, news: CallUpdate) -> None:
-        """Hear of a call that nobody follows, with the account for itself; a service meets it for all."""
-        why = contradiction(news)
-        shown = await self._ledger.contradict(news, why, self._clock.now())
-        if shown is None:
-            return
-        self.contradicted(shown.attempt, why)
-        if shown.is_followed:
-            self.under_way.take_over(shown.attempt)
-            await anyio.lowlevel.checkpoint()  # its life begins
-            self.tracker.heard(news)
-
     def news(self) -> None:
         """Another worker or an intake wrote something: jobs may be due, a slot may be free."""
         self._due.now()
@@ -304,22 +263,6 @@ class Campaign:
         with self._reading:
             await intake.run(campaign_id, self._due.now)
 
-    async def _resume(self, campaign_id: CampaignId) -> None:
-        """Go on with what an earlier process left open; it takes its slots before anything new.
-
-        So do the calls that it left in other campaigns: they are the account's, too.
-        """
-        if await self._ledger.has_dialled():
-            self.pace.assume_full()
-        call_max_s = self._config.tracking.call_max_s
-        left = await self._ledger.left_beside(campaign_id, call_max_s, self._clock.now())
-        self.beside.hold(left, call_max_s, self._beside)
-        left_open = await self._ledger.open_attempts(campaign_id, OPEN_ATTEMPTS)
-        for attempt in left_open:
-            self.under_way.take_over(attempt)
-        for attempt in await self._ledger.open_attempts(campaign_id, frozenset({AttemptState.UNKNOWN})):
-            self.under_way.take_over(attempt)
-
     def _start(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
         if self.operators.paused is not None:
             self.operators.paused = None  # since the last look, else the ledger would not have given it
@@ -327,14 +270,11 @@ class Campaign:
         self.under_way.begin(attempt, slot, sent)
 
     def _beside(self, work: Work) -> None:
-        assert self._background is not None  # noqa: S101 - set by run
+        assert self._background is not None  # noqa: S101 - set by work
         self._background.start_soon(work)
 
     def _on_room(self, due_at: float | None) -> None:
-        if self._crew is None:
-            self.has_room()
-        else:
-            self._crew.has_room()
+        self._capacity.has_room()
         if due_at is not None:
             self._due.at(due_at)
 
@@ -365,7 +305,7 @@ class Campaign:
     def change(self, config: CampaignConfig) -> None:
         """From now on these rules hold, for what is claimed next and for what has not left yet; and this
         pace and these slots."""
-        self._config = config
+        self.config = config
         self._screen = config.screen
         self.pace.change(config.cps)
         self.slots.configure(config.slots)
@@ -396,7 +336,8 @@ class Campaign:
             self._held = why
             self._observe(CampaignHeld(why))
 
-    async def _on_blocked(self, error: CallError) -> None:
+    async def on_blocked(self, error: CallError) -> None:
+        """The account may not call any more."""
         way_out = error.way_out if isinstance(error, AccountBlocked) else ""
         self.stop(str(error), way_out=way_out, account=True)
 

@@ -87,14 +87,15 @@ class Dispatcher:
         on_stop: Callable[[Stop], None],
         on_answer: Callable[[NothingDue | None], None],
         limit: int | None,
-        limits: Callable[[], Limits] | None,
+        limits: Callable[[], Limits | None],
+        waits: bool,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
 
         `idle` is told when nothing is due and says whether the work is finished. `on_stop`: a rule
         says that nobody may be called any more. `on_answer`: what each claim got; None: a job.
-        `limit`: claims at most. `limits`: the account's, if others dial on it, too: then no rule stops this
-        process for good, and a lost ledger is waited for.
+        `limit`: claims at most. `limits`: as `Capacity.limits`. `waits`: where the process goes on with other
+        campaigns no rule stops it for good, and a lost ledger is waited for.
         """
         self._ledger = ledger
         self._slots = slots
@@ -112,6 +113,7 @@ class Dispatcher:
         self._on_answer = on_answer
         self._left = limit
         self._limits = limits
+        self._waits = waits
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
         self._was_nothing = False
@@ -166,8 +168,8 @@ class Dispatcher:
         return begun.answer
 
     async def _ask(self, campaign_id: CampaignId) -> NothingDue | None:
-        """As `_one`; where the process is one of many it is held by what would end it alone."""
-        if self._limits is None:
+        """As `_one`; where the process goes on with others it is held by what would end it alone."""
+        if not self._waits:
             return await self._one(campaign_id)
         try:
             nothing = await self._one(campaign_id)
@@ -215,7 +217,7 @@ class Dispatcher:
             now,
             self._screen(),
             self._encode,
-            None if self._limits is None else self._limits(),
+            self._limits(),
         )
         # what was claimed must be started, also when we are stopped meanwhile
         with anyio.CancelScope(shield=True):

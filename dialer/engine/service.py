@@ -118,7 +118,8 @@ class Service:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(give_up, tasks.cancel_scope)
-            await self._crew.begin(self._on_blocked)
+            await self._crew.begin(self)
+            await self._crew.look(self._on_blocked)
             tasks.cancel_scope.cancel()
 
     def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
@@ -145,19 +146,19 @@ class Service:
                 campaign.news()
 
     def has_room(self) -> None:
-        """See `crew.Campaigns`."""
+        """See `capacity.Campaigns`."""
         for campaign in self._campaigns.values():
             campaign.has_room()
 
     async def take_over(self, attempts: list[Attempt]) -> None:
-        """See `crew.Campaigns`."""
+        """See `capacity.Campaigns`."""
         for attempt in attempts:
             campaign = await self._campaign_of(attempt)
             if campaign is not None:
                 campaign.under_way.take_over(attempt)
 
     async def attend(self, attempts: list[Attempt]) -> None:
-        """See `crew.Campaigns`."""
+        """See `capacity.Campaigns`."""
         for attempt in attempts:
             campaign = await self._campaign_of(attempt)
             if campaign is not None:
@@ -296,7 +297,8 @@ class Service:
                 self._failing(name, None)
                 await self._take_up(campaign, campaign_id)
             try:
-                await campaign.serve(campaign_id)
+                await campaign.work(campaign_id)
+                await campaign.settle_up(campaign_id)
             finally:
                 del self._campaigns[campaign_id]
                 self._idle_since.pop(campaign_id, None)

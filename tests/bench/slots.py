@@ -24,7 +24,10 @@ from dialer.app.clock_loop import run_virtual
 from dialer.app.engine_config import campaign_config
 from dialer.domain.calls import CallUpdate
 from dialer.engine.campaign import Campaign, CampaignConfig
+from dialer.engine.capacity.local import LocalCapacity
+from dialer.engine.events import Observe
 from dialer.engine.intake import Intake
+from dialer.engine.run import Run
 from dialer.ports.engine import Clock
 from dialer.settings import Pace, Settings, Tracking
 from dialer.simulator.account import Account
@@ -104,11 +107,14 @@ async def _campaign(folder: Path, calls: int, webhooks: bool, poll_s: float) -> 
         )
         with JsonlLog(folder / "bench.jsonl") as sink:
             config = _config(poll_s)
-            campaign = Campaign("bench", ledger, api, sink, clock, Random(1), config, lambda event: None)
-            async with _receiver(campaign, clock) as url:
+            observe: Observe = lambda event: None  # noqa: E731
+            capacity = LocalCapacity(ledger, api, clock, campaign_id, config, observe)
+            campaign = Campaign("bench", ledger, api, sink, clock, Random(1), config, observe, None, capacity)
+            run = Run(campaign, ledger, capacity, clock)
+            async with _receiver(run, clock) as url:
                 if webhooks:
                     simulator.set_account(webhook_url=url)
-                await campaign.run(campaign_id, intake)
+                await run.work(campaign_id, intake)
         return _use(simulator)
 
 
@@ -122,12 +128,12 @@ def _config(poll_s: float) -> CampaignConfig:
 
 
 @asynccontextmanager
-async def _receiver(campaign: Campaign, clock: Clock) -> AsyncIterator[str]:
+async def _receiver(run: Run, clock: Clock) -> AsyncIterator[str]:
     """Webhooks as the product takes them."""
 
     def hear(event: str, news: CallUpdate) -> None:
         del event
-        campaign.heard(news)
+        run.heard(news)
 
     app = webhook_app(Signatures([KEY], clock.now), parse_event, hear, body_bytes_max=1_000_000)
     async with serve(app, "127.0.0.1:0") as url:

@@ -82,8 +82,8 @@ async def test_an_analysis_before_the_end_is_written_with_the_end(status: str) -
     async with world(replace(STEADY, analysis_s=1e6)) as w:
         async with w.running([job()]) as p:
             await anyio.sleep(30)
-            p.campaign.heard(analysis_of(p, status))
-            p.campaign.heard(analysis_of(p, status))
+            p.dials.heard(analysis_of(p, status))
+            p.dials.heard(analysis_of(p, status))
             await anyio.sleep(0.3)
             assert len(analysed_calls(w)) == (status == "ended")
         each_once(w, 1)
@@ -95,8 +95,8 @@ async def test_the_analysis_that_comes_between_the_end_and_its_commit() -> None:
         async with w.running([job()]) as p:
             await anyio.sleep(30)
             news = analysis_of(p, "ended")
-            p.campaign.heard(replace(news, analysis=None, reason="user_hangup"))
-            p.campaign.heard(news)
+            p.dials.heard(replace(news, analysis=None, reason="user_hangup"))
+            p.dials.heard(news)
         each_once(w, 1)
 
 
@@ -109,8 +109,8 @@ async def test_what_is_heard_at_the_very_end_is_written() -> None:
             if isinstance(event, AttemptClosed):
                 news = analysis_of(p, "ended")
                 for nth in range(20 * TOGETHER_MAX):
-                    p.campaign.heard(replace(news, attempt_id=AttemptId(f"somebody else's {nth}")))
-                p.campaign.heard(news)
+                    p.dials.heard(replace(news, attempt_id=AttemptId(f"somebody else's {nth}")))
+                p.dials.heard(news)
 
         async with w.running([job()], on_event=hear) as p:
             pass
@@ -139,7 +139,7 @@ async def test_an_open_call_is_analysed_by_the_next_process(tmp_path: Path) -> N
     async with world(replace(STEADY, analysis_s=0.5), path=tmp_path) as w:
         async with w.running([job()]) as p:
             await anyio.sleep(30)
-            p.campaign.heard(analysis_of(p, "ongoing"))
+            p.dials.heard(analysis_of(p, "ongoing"))
             p.crash()
         await anyio.sleep(60)
         await w.run([job()])
@@ -151,6 +151,6 @@ async def test_another_calls_analysis_is_not_the_attempts() -> None:
     async with world(replace(STEADY, analysis_s=1e6)) as w:
         async with w.running([job()]) as p:
             await anyio.sleep(30)
-            p.campaign.heard(replace(analysis_of(p, "ongoing"), call_id=CallId("call_of_nobody")))
+            p.dials.heard(replace(analysis_of(p, "ongoing"), call_id=CallId("call_of_nobody")))
         assert analysed_calls(w) == []
         assert len(w.log.of("job")) == 1

@@ -124,7 +124,7 @@ async def line(
             made.placing,
             events.append,
             screen={False: screens[0], True: screens[1]}.__getitem__,
-            leave=None if room is None else room.leave,
+            leave=(room or Room([None])).leave,
         )
         yield Line(placer, tracker, claimed, desk, pace, events)
 

@@ -27,8 +27,10 @@ from dialer.domain.calls import AttemptId, CallId, CallJob, CallUpdate, Capacity
 from dialer.domain.errors import CallError
 from dialer.domain.lifecycle import AttemptState
 from dialer.engine.campaign import Campaign, CampaignConfig
+from dialer.engine.capacity.local import LocalCapacity
 from dialer.engine.events import Event
 from dialer.engine.intake import Intake
+from dialer.engine.run import Run
 from dialer.ports.engine import AttemptUpdate, CallApi, Clock, Control, Finish, ResultSink
 from dialer.simulator.server import Simulator
 from dialer.web.server import serve
@@ -128,9 +130,10 @@ async def _dial(world: World, life: Life, rows: Rows, ledger: CrashingLedger, ch
         api = WatchedApi(real, heard)
         campaign_id = await ledger.open_campaign(NAME, world.clock.now(), simulated=True)
         sink = parts.sink(stack.enter_context(JsonlLog(world.log)))
-        campaign = Campaign(
-            NAME, ledger, api, sink, world.clock, chance, config, observe, partial(_changed, config)
-        )
+        capacity = LocalCapacity(ledger, api, world.clock, campaign_id, config, observe)
+        changed = partial(_changed, config)
+        campaign = Campaign(NAME, ledger, api, sink, world.clock, chance, config, observe, changed, capacity)
+        run = Run(campaign, ledger, capacity, world.clock)
         parts.alter(campaign)
         intake = Intake(
             ledger,
@@ -141,10 +144,10 @@ async def _dial(world: World, life: Life, rows: Rows, ledger: CrashingLedger, ch
             observe=observe,
         )
         if plan.hears_webhooks:
-            await stack.enter_async_context(_hearing(world, campaign))
+            await stack.enter_async_context(_hearing(world, run))
         if life.stop_after_s is not None:
             background.start_soon(_call_later, life.stop_after_s, lambda: campaign.stop("interrupted"))
-        await campaign.run(campaign_id, intake)
+        await run.work(campaign_id, intake)
         background.cancel_scope.cancel()
 
 
@@ -169,14 +172,14 @@ async def _call_later(after_s: float, step: Callable[[], None]) -> None:
 
 
 @asynccontextmanager
-async def _hearing(world: World, campaign: Campaign) -> AsyncIterator[None]:
+async def _hearing(world: World, run: Run) -> AsyncIterator[None]:
     key = world.simulator.account.api_key
 
     def hear(event: str, news: CallUpdate) -> None:
         del event
         if news.attempt_id is not None:
             world.heard.webhooks.append((anyio.current_time(), news.attempt_id))
-        campaign.heard(news)
+        run.heard(news)
 
     app = webhook_app(Signatures([key], world.clock.now), parse_event, hear, body_bytes_max=1_000_000)
     async with serve(app, f"127.0.0.1:{WEBHOOK_PORT}") as url:

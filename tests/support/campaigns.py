@@ -35,8 +35,10 @@ from dialer.domain.calls import CallUpdate, CampaignId, RejectedRow
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.results import ResultLine
 from dialer.engine.campaign import Campaign
+from dialer.engine.capacity.local import LocalCapacity
 from dialer.engine.events import Event
 from dialer.engine.intake import Intake
+from dialer.engine.run import Run
 from dialer.ports.engine import CallApi, CampaignCounts
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
@@ -93,7 +95,8 @@ class Log:
 class Process:
     """One process that works on the campaign, while it lasts and afterwards."""
 
-    campaign: Campaign
+    dials: Run
+    capacity: LocalCapacity
     campaign_id: CampaignId
     ledger: SqlLedger
     intake: Intake
@@ -108,6 +111,10 @@ class Process:
     """The loop's time."""
     jobs: Counter[JobState] = field(default_factory=Counter)
     """As the ledger had them when it had ended; empty after a crash."""
+
+    @property
+    def campaign(self) -> Campaign:
+        return self.dials.campaign
 
     def stop(self) -> None:
         """As SIGTERM does."""
@@ -132,7 +139,7 @@ class Process:
 
     async def work(self) -> None:
         with self.scope:
-            await self.campaign.run(self.campaign_id, self.intake)
+            await self.dials.work(self.campaign_id, self.intake)
         self.ended_at = anyio.current_time()
         self.ended.set()
 
@@ -147,9 +154,9 @@ class Process:
         assert log.lines == stored, "the results log has the ledger's lines"
         assert self.campaign._dispatcher.in_flight == 0, "every permit was given back"
         unknown = await self.ledger.open_attempts(self.campaign_id, frozenset({AttemptState.UNKNOWN}))
-        held = len(unknown) + self.campaign.beside.count
+        held = len(unknown) + self.capacity.beside.count
         assert self.campaign.slots.in_use <= held, "only unknown attempts and other campaigns' may hold slots"
-        if self.campaign.stopping is None and self.campaign._config.limit is None:
+        if self.campaign.stopping is None and self.campaign.config.limit is None:
             assert self.jobs[JobState.OPEN] == self.jobs[JobState.BUSY] == 0, "it was not finished"
 
 
@@ -188,7 +195,7 @@ class World:
     def hear(self, _: str, news: CallUpdate) -> None:
         """A webhook: lost while no process runs."""
         if self.processes and self.processes[-1].ended_at is None:
-            self.processes[-1].campaign.heard(news)
+            self.processes[-1].dials.heard(news)
 
     async def run(self, rows: Rows = (), **options: Any) -> Process:
         """A process from its start to its end. `options` as in `running`."""
@@ -270,9 +277,11 @@ class World:
 
         chance = Random(f"{self.seed}/{len(self.processes)}")
         log = self.log if name == NAME else self.other_logs.setdefault(name, Log())
-        campaign = Campaign(name, ledger, api, log, self.clock, chance, made, observe)
+        capacity = LocalCapacity(ledger, api, self.clock, campaign_id, made, observe)
+        campaign = Campaign(name, ledger, api, log, self.clock, chance, made, observe, None, capacity)
+        dials = Run(campaign, ledger, capacity, self.clock)
         intake = Intake(ledger, source, self.clock, rows_max=rows_max, refuse=refused.append, observe=observe)
-        process = Process(campaign, campaign_id, ledger, intake, self, tally, events, refused)
+        process = Process(dials, capacity, campaign_id, ledger, intake, self, tally, events, refused)
         self.processes.append(process)
         return process
 

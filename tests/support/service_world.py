@@ -110,7 +110,19 @@ class Worker:
         log = w.logs.setdefault(name, Log())
         self.opened += 1
         chance = Random(f"{w.seed}/{self.name}/{name}/{self.opened}")
-        yield Campaign(name, w.ledger, self.api, log, w.clock, chance, self.made, observe, changed, self.crew)
+        yield Campaign(
+            name,
+            w.ledger,
+            self.api,
+            log,
+            w.clock,
+            chance,
+            self.made,
+            observe,
+            changed,
+            self.crew,
+            served=True,
+        )
 
     def of(self, kind: type[E], campaign: str | None = None) -> list[E]:
         """The events of that kind."""

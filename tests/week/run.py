@@ -23,6 +23,7 @@ from dialer.app.clock_loop import run_virtual
 from dialer.domain.results import ResultLine
 from dialer.domain.suppression import Suppressed
 from dialer.engine.campaign import Campaign, CampaignConfig
+from dialer.engine.capacity.local import LocalCapacity
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
@@ -32,6 +33,7 @@ from dialer.engine.events import (
     RequestHeld,
 )
 from dialer.engine.intake import Intake
+from dialer.engine.run import Run
 from dialer.ports.engine import CallApi, Operation
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
@@ -176,13 +178,16 @@ async def _dial(world: _World, name: str, leads: Sequence[Lead], ends_at: float)
     config = world.alter(campaign_config(seen.plan, name, ends_at))
     campaign_id = await world.ledger.open_campaign(name, world.clock.now(), simulated=True)
     chance = Random(f"{seen.plan.seed}/{name}")
-    campaign = Campaign(name, world.ledger, world.api, _Log(), world.clock, chance, config, observe)
+    capacity = LocalCapacity(world.ledger, world.api, world.clock, campaign_id, config, observe)
+    campaign = Campaign(
+        name, world.ledger, world.api, _Log(), world.clock, chance, config, observe, None, capacity
+    )
     source = Listed(rows(leads))
     intake = Intake(
         world.ledger, source, world.clock, rows_max=BATCH_ROWS, refuse=lambda row: None, observe=observe
     )
     with anyio.fail_after(LASTS_MAX_S):
-        await campaign.run(campaign_id, intake)
+        await Run(campaign, world.ledger, capacity, world.clock).work(campaign_id, intake)
     if campaign.stopping is not None:
         seen.problems.append(f"{name} was stopped: {campaign.stopping.why}")
 

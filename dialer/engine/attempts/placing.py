@@ -128,13 +128,11 @@ class Placer:
         observe: Observe,
         *,
         screen: Callable[[bool], CampaignPolicy],
-        leave: Callable[[Attempt], Awaitable[Attempt]] | None = None,
+        leave: Callable[[Attempt], Awaitable[Attempt]],
     ) -> None:
         """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request.
 
-        `leave`: waits, right before a request leaves, until it may as far as the account's other workers go,
-        and gives the attempt with the place that it has by then; raises `CallNotStarted` if that takes too
-        long, and `TakenOver`. None: there are none.
+        `leave`: as `Capacity.leave`.
         """
         self._api = api
         self._ledger = ledger
@@ -230,8 +228,7 @@ class Placer:
             object_()  # also where no place comes at all
             if not await self._pace.until_it_may_leave(line, cps, by):
                 raise CallNotStarted("the pace leaves no room now", limit=Limit.SHARED)
-            if self._leave is not None:
-                attempt = await self._leave(attempt)
+            attempt = await self._leave(attempt)
             object_()
             if self._pace.leaves(line, cps):
                 return

@@ -67,7 +67,7 @@ class Pace:
         burst_s: float,
         guard_s: float,
         observe: Observe,
-        on_hold: Callable[[float], None] | None = None,
+        on_hold: Callable[[float], None] = lambda wait_s: None,
     ) -> None:
         """`burst_s`: how many seconds' worth may go at once; `guard_s`: kept beyond the period.
 
@@ -189,8 +189,7 @@ class Pace:
         until = loop_time() + wait_s
         if until > self._held_until:
             self._held_until = until
-            if self._on_hold is not None:
-                self._on_hold(wait_s)
+            self._on_hold(wait_s)
             self._observe(RequestHeld(why, wait_s))
 
     def release(self) -> None:

@@ -7,18 +7,18 @@ Beside that nobody waits for anybody: whoever hears how a placed call ended writ
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Protocol
 
 import anyio
 
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
 from dialer.engine.attempts.tracking import Tracker, TrackingConfig
+from dialer.engine.capacity.capacity import Bounds, Campaigns, OnBlocked
 from dialer.engine.capacity.local import OTHERS_LOOK_S, look_at
-from dialer.engine.capacity.slots import Ceiling
+from dialer.engine.capacity.slots import Ceiling, Slots
 from dialer.engine.events import Observe, SlotsChanged
 from dialer.ports.engine import CallApi, Clock
 from dialer.ports.sharing import Limits, Sharing
@@ -62,28 +62,8 @@ class CrewConfig:
     """As `sharing.Limits`."""
 
 
-class Campaigns(Protocol):
-    """What the crew asks of this process's campaigns."""
-
-    async def take_over(self, attempts: list[Attempt]) -> None:
-        """Go on with what others left open."""
-        ...
-
-    async def attend(self, attempts: list[Attempt]) -> None:
-        """Hear how these calls end, which others placed."""
-        ...
-
-    def news(self, of: Collection[CampaignId] | None) -> None:
-        """The ledger may hold work of these campaigns; None: of any."""
-        ...
-
-    def has_room(self) -> None:
-        """A place may be free for whichever of them waits for one."""
-        ...
-
-
 class Crew:
-    """This process among the others. `run` it as long as anything is dialled."""
+    """Fulfils `Capacity` for the campaigns of this process, one among those that share the ledger."""
 
     def __init__(
         self, ledger: Sharing, api: CallApi, clock: Clock, config: CrewConfig, observe: Observe
@@ -112,6 +92,10 @@ class Crew:
     def beaten_at(self) -> float | None:
         """When the ledger last took a sign of life, by the loop's clock; None: it has not yet."""
         return None if self._beaten_at == -inf else self._beaten_at
+
+    def slots(self, bounds: Bounds, observe: Observe) -> Slots:
+        """The campaign's own bound in this process; the account's is kept in the ledger."""
+        return Slots(bounds.slots, recover_s=bounds.recover_s, burst=bounds.use_paid_burst, observe=observe)
 
     def limits(self) -> Limits:
         """The account's bounds, for a claim that is made now."""
@@ -173,14 +157,13 @@ class Crew:
         self._told = None if of is None or self._told is None else {*self._told, *of}
         self._news.set()
 
-    async def begin(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
-        """Before anything is claimed: tell the others, and ask what the account allows."""
-        await self._beat()
-        await self._ask_account(on_blocked)
-
-    async def run(self, campaigns: Campaigns, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
-        """Be one of them, for ever. Raises `LedgerError`."""
+    async def begin(self, campaigns: Campaigns) -> None:
+        """Tell the others."""
         self._campaigns = campaigns
+        await self._beat()
+
+    async def run(self, campaigns: Campaigns, on_blocked: OnBlocked) -> None:
+        """Be one of them, for ever. Raises `LedgerError`."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.tracker.run, on_blocked)
             tasks.start_soon(self._keep_alive)
@@ -247,14 +230,15 @@ class Crew:
                 self.tracker.closed(attempt_id)
             await anyio.sleep(NEWS_S)
 
-    async def _keep_slots(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
+    async def _keep_slots(self, on_blocked: OnBlocked) -> None:
         while True:
             refresh_s = self._config.refresh_s
             doubtful = self._ceiling.wants_another_look
             await anyio.sleep(min(OTHERS_LOOK_S, refresh_s) if doubtful else refresh_s)
-            await self._ask_account(on_blocked)
+            await self.look(on_blocked)
 
-    async def _ask_account(self, on_blocked: Callable[[CallError], Awaitable[None]]) -> None:
+    async def look(self, on_blocked: OnBlocked) -> None:
+        """See `Capacity`."""
         try:
             capacity, ours = await look_at(self._api, self._ledger.answered_calls)
         except AccountBlocked as error:
