@@ -20,6 +20,7 @@ from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
+from dialer.adapters.sinks.shared_log import NoLog
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.system.clock import LoopClock, SystemClock
 from dialer.adapters.system.installed import needs_extra
@@ -84,7 +85,8 @@ class Summary:
     seconds: float
     """On the campaign's own clock."""
     ledger: str
-    results: Path
+    results: Path | None
+    """None: no results log is written."""
     rejects: Path | None
     stopped: str | None
     """Why it stopped before its end; None: it did not."""
@@ -125,8 +127,8 @@ class _Parts:
     ledger: SqlLedger
     campaign_id: CampaignId
     before: CampaignCounts
-    results: Path
-    sink: JsonlLog
+    results: Path | None
+    sink: JsonlLog | NoLog
     rejects: RejectsFile
 
 
@@ -221,10 +223,13 @@ async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) 
     connections = settings.retell.connections_max
     api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
     campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
-    results = Path(settings.results.dir) / f"{request.campaign}.jsonl"
-    sink = stack.enter_context(JsonlLog(results))
-    await check_log(ledger, campaign_id, results)
-    rejects = stack.enter_context(RejectsFile(results.with_suffix(".rejects.csv")))
+    folder = settings.results.folder
+    results = None if folder is None else folder / f"{request.campaign}.jsonl"
+    sink: JsonlLog | NoLog = NoLog()
+    if results is not None:
+        sink = stack.enter_context(JsonlLog(results))
+        await check_log(ledger, campaign_id, results)
+    rejects = stack.enter_context(RejectsFile(results and results.with_suffix(".rejects.csv")))
     before = await ledger.counts(campaign_id)
     return _Parts(clock, simulator, retell, api, ledger, campaign_id, before, results, sink, rejects)
 

@@ -17,7 +17,7 @@ import anyio.abc
 from dialer.adapters.ledger.drivers.server import is_server
 from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
 from dialer.adapters.retell.client import RetellApi, open_api
-from dialer.adapters.sinks.shared_log import ResultsFolder, SharedLog
+from dialer.adapters.sinks.shared_log import NoLog, ResultsFolder, SharedLog
 from dialer.adapters.system.clock import SystemClock
 from dialer.adapters.system.installed import needs_extra
 from dialer.adapters.system.systemd import Supervisor
@@ -96,6 +96,7 @@ class _Serving:
         self._clock = SystemClock()
         self._worker = f"{settings.service.worker or socket.gethostname()}-{token_hex(4)}"
         self._rulebooks: dict[str, tuple[Rulebook, Campaign]] = {}
+        self._folder: ResultsFolder | None = None
         self._supervisor = Supervisor.of(os.environ)
         state = WorkerState(self._heard_at, self._stopping)
         self._monitor = Monitor(settings, "", speed=1.0, worker=state)
@@ -104,8 +105,9 @@ class _Serving:
         settings = self._settings
         Rulebook(settings, settings.service.campaign, self._clock.now())  # its faults are those of all
         async with AsyncExitStack() as stack:
-            self._folder = ResultsFolder(Path(settings.results.dir))
-            stack.callback(self._folder.close)
+            if settings.results.folder is not None:
+                self._folder = ResultsFolder(settings.results.folder)
+                stack.callback(self._folder.close)
             self._ledger = await stack.enter_async_context(self._open_ledger())
             self._api = await stack.enter_async_context(self._open_api())
             self._crew = Crew(self._ledger, self._api, self._clock, self._crew_config(), self._tell_account)
@@ -185,7 +187,7 @@ class _Serving:
     async def _campaign(self, name: str, campaign_id: CampaignId) -> AsyncIterator[Campaign]:
         """One of the ledger's campaigns, with its own rules and log."""
         rulebook = Rulebook(self._settings, name, self._clock.now())
-        sink = SharedLog(self._folder, name)
+        sink = NoLog() if self._folder is None else SharedLog(self._folder, name)
         if sink.path is not None:
             await check_log(self._ledger, campaign_id, sink.path)
         campaign = Campaign(
@@ -211,7 +213,7 @@ class _Serving:
             del self._rulebooks[name]
             self._close(name, sink)
 
-    def _close(self, name: str, sink: SharedLog) -> None:
+    def _close(self, name: str, sink: SharedLog | NoLog) -> None:
         """Its lines are in the ledger: what the file may have lost comes again."""
         try:
             sink.close()
@@ -290,12 +292,14 @@ class _Serving:
     async def _follow_signals(
         self, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
-        """SIGHUP: the settings again. Else the first one stops politely, the second at once."""
+        """SIGHUP: settings and results logs anew. Else the first one stops politely, the second at once."""
         wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         with anyio.open_signal_receiver(*wanted) as signals:
             task_status.started()  # before anybody is told that it works: a reload would kill it
             async for number in signals:
                 if number is signal.SIGHUP:
+                    if self._folder is not None:
+                        self._folder.reopen()
                     self._take_settings_again()
                 elif self._service.why_stopped == INTERRUPTED:
                     os._exit(130)  # everything is in the ledger; unwinding could hang on what hangs

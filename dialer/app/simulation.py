@@ -68,8 +68,9 @@ def fresh_places(loaded: Loaded) -> Settings:
             path.unlink(missing_ok=True)
         changed["ledger"] = settings.ledger.model_copy(update={"url": str(ledger)})
         if loaded.origins["results.dir"] == "default":
-            for path in (*SIMULATED_DIR.glob("*.jsonl"), *SIMULATED_DIR.glob("*.rejects.csv")):
-                path.unlink()
+            for ending in ("jsonl", "last", "rejects.csv"):
+                for path in SIMULATED_DIR.glob(f"*.{ending}"):
+                    path.unlink()
             changed["results"] = settings.results.model_copy(update={"dir": str(SIMULATED_DIR)})
     listen = settings.webhooks.listen or "127.0.0.1:0"
     # the simulator signs with its own key, whatever the real account's are

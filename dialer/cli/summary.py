@@ -35,7 +35,7 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "calls_in_this_run": counts.calls - summary.calls_before,
         "seconds": round(summary.seconds, 3),
         "ledger": summary.ledger,
-        "results": str(summary.results),
+        "results": str(summary.results) if summary.results else None,
         "rejects": str(summary.rejects) if summary.rejects else None,
         "stopped": summary.stopped,
         "interrupted": summary.interrupted,
@@ -64,7 +64,8 @@ def lines(
     if summary.hours_notice is not None:
         yield "hours", summary.hours_notice, "yellow"
     yield "ledger", summary.ledger, ""
-    yield "results", str(summary.results), ""
+    if summary.results is not None:
+        yield "results", str(summary.results), ""
     if summary.rejects is not None:
         yield "rejected", str(summary.rejects), ""
     if summary.stopped and not summary.interrupted:

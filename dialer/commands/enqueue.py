@@ -53,7 +53,8 @@ def enqueue(settings: Settings, leads: Path, campaign: str | None, tell: Tell) -
         if fault is not None:
             raise BadInput(f"--campaign: {campaign!r} {fault}")
     source = CsvFile(leads, csv_options(settings))
-    path = Path(settings.results.dir) / f"{campaign or leads.stem}.rejects.csv"
+    folder = settings.results.folder
+    path = None if folder is None else folder / f"{campaign or leads.stem}.rejects.csv"
 
     async def main() -> tuple[int, int]:
         with RejectsFile(path) as rejects:

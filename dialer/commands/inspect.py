@@ -10,6 +10,7 @@ from dialer.adapters.ledger.reports.audit import agreement, doubled_calls
 from dialer.adapters.ledger.reports.counts import readings_in_part
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
+from dialer.adapters.sinks.jsonl import first_seq
 from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.app.event_loop import run_on_loop
 from dialer.app.run import open_ledger
@@ -50,15 +51,16 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
 
     Raises `BadInput` if there is no campaign of that name, `LedgerError`.
     """
-    folder = Path(loaded.settings.results.dir)
+    folder = loaded.settings.results.folder
 
     async def judge(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> Verdict:
         balance = await ledger.balance(name, campaign_id)
-        path = folder / f"{name}.jsonl"
         problems: Sequence[str] = ()
-        if campaign_fault(name) is not None:  # no file is asked for what none can be called
+        if folder is None:
+            notes: Sequence[str] = ["no results log is written: results.dir is empty"]
+        elif campaign_fault(name) is not None:  # no file is asked for what none can be called
             notes = ["no results log can have its name"]
-        elif path.exists():
+        elif (path := folder / f"{name}.jsonl").is_file():
             problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq)
         else:
             notes = [f"there is no results log {path}: `dialer results {name}` writes it again"]
@@ -146,15 +148,20 @@ async def _compare_log(
 ) -> tuple[list[str], list[str]]:
     """Problems and notes: the log must be the ledger's lines, perhaps not all of them yet."""
     with path.open("rb") as log:
+        begins = first_seq(path)
+        moved = f"{path} begins with line {begins}: the lines before it were moved away with an earlier file"
+        notes = [moved] if begins > 1 else []
         async for page in pages:
             for line in page:
+                if line.seq < begins:
+                    continue
                 logged = log.readline()
                 if not logged.endswith(b"\n"):
                     behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
-                    return [], [behind]
+                    return [], [*notes, behind]
                 if logged[:-1] != line.line:
                     wrong = f"{path}, line {line.seq}: is not what the ledger holds"
-                    return [f"{wrong}. Move it away: the next run writes it again from the ledger"], []
+                    return [f"{wrong}. `dialer results` writes what it should be"], notes
         if log.read(1):
-            return [f"{path}: holds more lines than the ledger's {last_seq}"], []
-    return [], []
+            return [f"{path}: holds more lines than the ledger's {last_seq}"], notes
+    return [], notes

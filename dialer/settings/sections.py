@@ -4,6 +4,7 @@ import difflib
 import re
 import zoneinfo
 from datetime import date, time
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -270,8 +271,13 @@ class LedgerSection(Section):
 class Results(Section):
     """The results log."""
 
-    dir: Annotated[str, Field(min_length=1)] = "./results"
-    """Directory for results and rejected rows."""
+    dir: str = "./results"
+    """Directory for results and rejected rows. Empty: neither is written; the ledger has every result."""
+
+    @property
+    def folder(self) -> Path | None:
+        """None: nothing is written."""
+        return Path(self.dir) if self.dir else None
 
 
 class Webhooks(Section):

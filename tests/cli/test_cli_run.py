@@ -109,14 +109,30 @@ def test_a_results_log_that_was_changed_does_not_verify(tmp_path: Path) -> None:
 
 
 def test_a_results_log_whose_beginning_was_cut_says_how_it_is_mended(tmp_path: Path) -> None:
-    """As logrotate's copytruncate leaves it."""
     leads(tmp_path, range(3))
     run(tmp_path, *KEPT)
     log = tmp_path / "results" / "leads.jsonl"
-    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[2:]))
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(lines[2:]))
+    ended = dialer("verify", "leads", *KEPT, "--json", cwd=tmp_path)
+    assert ended.code == exits.DONE
+    assert "begins with line 3: the lines before it were moved away" in ended.out
+    log.write_bytes(b"".join([lines[0], *lines[2:]]))
     ended = dialer("verify", "leads", *KEPT, "--json", cwd=tmp_path)
     assert ended.code == exits.NOT_BALANCED
-    assert "Move it away: the next run writes it again" in ended.out
+    assert "`dialer results` writes what it should be" in ended.out
+
+
+def test_without_a_results_folder_neither_log_nor_rejects_are_written(tmp_path: Path) -> None:
+    leads(tmp_path, range(3))
+    with (tmp_path / "leads.csv").open("a") as file:
+        file.write("nobody,nowhere\n")
+    code, summary, _ = run(tmp_path, "--ledger", "dialer.db", "--results", "")
+    assert (code, summary["results"], summary["rejects"]) == (exits.DONE, None, None)
+    assert summary["rejected"] == 1
+    assert not (tmp_path / "results").exists()
+    ended = dialer("verify", "leads", "--ledger", "dialer.db", "--results", "", cwd=tmp_path)
+    assert (ended.code, "no results log is written" in ended.out) == (exits.DONE, True)
 
 
 def test_the_same_seed_gives_the_same_day(tmp_path: Path) -> None:

@@ -36,6 +36,16 @@ class Done:
         return self.out + self.err
 
     @property
+    def errors(self) -> list[str]:
+        """Why it failed: in plain words before its log has a line, else in the log's last one."""
+        plain = [line.removeprefix("error: ") for line in self.err.splitlines() if line.startswith("error: ")]
+        logged = [
+            line for line in map(_log_line, self.err.splitlines()) if line.get("event") == "process.failed"
+        ]
+        assert all(line["exit_code"] == self.code for line in logged), self.err
+        return plain + [each for line in logged for each in line["why"].splitlines()]
+
+    @property
     def summary(self) -> dict[str, Any]:
         """What `--json` printed."""
         shown: dict[str, Any] = json.loads(self.out)

@@ -58,9 +58,8 @@ def full(disk: Path, left: int = 0, name: str = "ballast") -> Iterator[None]:
 def said_once(done: Done) -> str:
     """The one line of the error message."""
     assert "Traceback" not in done.err
-    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1, done.said
-    return errors[0].removeprefix("error: ")
+    (error,) = done.errors
+    return error
 
 
 def finishes(place: Place, account: SimulatedAccount) -> None:

@@ -54,8 +54,8 @@ def served(tmp_path: Path, *options: str, **env: str) -> Iterator[tuple[Simulate
         yield account, replace(place, env=environ), url
 
 
-def serve(place: Place, worker: str) -> Program:
-    argv = (*COMMAND, "serve", "--worker", worker, "--log-format", "json", "--config", "dialer.toml")
+def serve(place: Place, worker: str, *more: str) -> Program:
+    argv = (*COMMAND, "serve", "--worker", worker, "--log-format", "json", "--config", "dialer.toml", *more)
     environ = {name: value for name, value in place.environment().items() if "PACE" not in name}
     return Program(argv, cwd=place.root, env=environ)
 

@@ -1,5 +1,6 @@
 """A results log cannot be written: its campaign's calls go on, other campaigns too, and it catches up."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -34,3 +35,40 @@ def test_a_directory_or_a_full_disk_in_its_place(tmp_path: Path) -> None:
             assert worker.ended(STOPPED_S_MAX).code == 0
         report = account.report()
         assert (report["doubled_calls"], report["calls_per_number"]) == (0, {"1": len(PEOPLE)})
+
+
+def test_its_log_is_moved_away_and_it_begins_another_at_sighup(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, place, url):
+        settings(place)
+        log = place.root / "results" / "spring.jsonl"
+        fill(url, PEOPLE[:4], "spring")
+        with serve(place, "one") as worker:
+            wait_for(lambda: lines_of(log) >= 8, "the log is written", DONE_S_MAX)
+            log.rename(log.with_suffix(".1"))
+            worker.signal(signal.SIGHUP)
+            worker.until("service.reloaded")
+            fill(url, PEOPLE[4:8], "spring")
+            wait_for(lambda: lines_of(log) >= 8, "the new one is written", DONE_S_MAX)
+            worker.signal(signal.SIGTERM)
+            assert worker.ended(STOPPED_S_MAX).code == 0
+        log.rename(log.with_suffix(".2"))
+        fill(url, PEOPLE[8:], "spring")
+        with serve(place, "one") as worker:
+            wait_for(lambda: lines_of(log) >= 8, "the third is written", DONE_S_MAX)
+            worker.signal(signal.SIGTERM)
+            assert worker.ended(STOPPED_S_MAX).code == 0
+        files = [log.with_suffix(end).read_bytes().splitlines() for end in (".1", ".2", ".jsonl")]
+        numbers_of = [json.loads(line)["seq"] for lines in files for line in lines]
+        assert numbers_of == list(range(1, len(numbers_of) + 1)), "whole, and nothing twice"
+
+
+def test_a_service_that_is_to_write_none(tmp_path: Path) -> None:
+    with served(tmp_path) as (_, place, url):
+        settings(place)
+        fill(url, PEOPLE, "spring")
+        with serve(place, "one", "--results", "") as worker:
+            wait_for(lambda: all_done(url, PEOPLE), "all are called", DONE_S_MAX)
+            worker.signal(signal.SIGTERM)
+            done = worker.ended(STOPPED_S_MAX)
+            assert (done.code, "Traceback" in done.err) == (0, False)
+        assert [each.name for each in place.root.iterdir()] == ["dialer.toml"]

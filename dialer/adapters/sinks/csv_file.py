@@ -84,9 +84,12 @@ class RejectsFile:
     Raises `BadInput` if another kind of file stands there: perhaps the corrected rows, soon to be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        """None: they are not written."""
         self.path = path
         self._file: TextIO | None = None
+        if path is None:
+            return
         try:
             with path.open("rb") as before:
                 if before.read(len(_REJECTS_START)) != _REJECTS_START:
@@ -98,8 +101,10 @@ class RejectsFile:
 
     def write(self, row: RejectedRow) -> None:
         """Add a row; it is in the file when this returns. Raises `DialerError` if it cannot be written."""
+        if self.path is None:
+            return
         try:
-            file = self._file or self._create()
+            file = self._file or self._create(self.path)
             csv.writer(file).writerow([row.line, row.code, row.reason, *row.row])
         except OSError as error:
             raise DialerError(
@@ -118,14 +123,14 @@ class RejectsFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-        if self._file is None and error is None:
+        if self._file is None and error is None and self.path is not None:
             # Nothing was refused this time: an earlier reading's file would say otherwise.
             self.path.unlink(missing_ok=True)
 
-    def _create(self) -> TextIO:
-        make_folder(self.path.parent)
-        self.path.unlink(missing_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+    def _create(self, path: Path) -> TextIO:
+        make_folder(path.parent)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         # The mark lets Excel see UTF-8; escaped bytes go back as they came; each line goes out at once.
         self._file = open(  # noqa: SIM115 - closed by close()
             descriptor, "w", buffering=1, encoding="utf-8-sig", errors="surrogateescape", newline=""

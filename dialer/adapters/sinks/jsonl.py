@@ -10,11 +10,14 @@ its end in a crash, and must only be able to say truthfully which line is its la
   line that begins as ours and is broken. A clean line that is not ours is somebody else's: the file is
   refused, not cut.
 - A write that fails (disk full) is taken back as a whole.
+- Where a log is gone or empty, somebody moved it away: a new one goes on behind the last line. `last_file`
+  has that line; it is written after each sync, so that a power failure leaves nothing out either.
 """
 
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +45,7 @@ class JsonlLog:
         except OSError as error:
             raise BadInput(f"{path}: the results log cannot be opened: {error.strerror or error}") from error
         try:
+            was_damaged = os.fstat(self._fd).st_size > 0
             self._size, self._seq = self._mended()
         except OSError as error:
             os.close(self._fd)
@@ -49,7 +53,12 @@ class JsonlLog:
         except BadInput:
             os.close(self._fd)
             raise
+        if not self._size and not was_damaged:
+            kept = last_line(last_file(path))
+            self._seq = 0 if kept is None else kept.seq
         self._unsynced = 0
+        self._last: ResultLine | None = None
+        """Behind the last sync."""
         self._is_open = True
 
     def last_seq(self) -> int:
@@ -75,6 +84,7 @@ class JsonlLog:
             ) from error
         self._size += len(data)
         self._seq = lines[-1].seq
+        self._last = lines[-1]
 
     def close(self) -> None:
         """Sync and close. Raises `DialerError` if the sync fails."""
@@ -82,7 +92,7 @@ class JsonlLog:
             return
         self._is_open = False
         try:
-            os.fsync(self._fd)
+            self._sync()
         except OSError as error:
             raise DialerError(f"{self.path}: the results log cannot be synced: {error.strerror}") from error
         finally:
@@ -104,11 +114,19 @@ class JsonlLog:
                 rest = rest[os.write(self._fd, rest) :]
             self._unsynced += len(data)
             if self._unsynced >= SYNC_BYTES:
-                os.fsync(self._fd)
-                self._unsynced = 0
+                self._sync()
         except OSError:
             os.ftruncate(self._fd, self._size)
             raise
+
+    def _sync(self) -> None:
+        """What was appended is on the disk, and which line was the last one before this, too."""
+        os.fsync(self._fd)
+        self._unsynced = 0
+        if self._last is not None:
+            with suppress(OSError):  # the one before holds: after a move some lines would come again
+                keep(self.path, self._last)
+                self._last = None
 
     def _mended(self) -> tuple[int, int]:
         """Check the end, cut off what is damaged; the size and the last sequence number that remain."""
@@ -125,6 +143,35 @@ class JsonlLog:
             os.ftruncate(self._fd, start + keep)
             os.fsync(self._fd)
         return start + keep, seq
+
+
+def last_file(path: Path) -> Path:
+    """Keeps the last line of a log, should the log be moved away. Without it all is written anew."""
+    return path.with_suffix(".last")
+
+
+def keep(path: Path, last: ResultLine) -> None:
+    """This line of the log was synced. Raises `OSError`."""
+    new = last_file(path).with_suffix(".next")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(last.line + b"\n")
+    new.replace(last_file(path))
+
+
+def last_known(path: Path) -> ResultLine | None:
+    """The last line of a log, of the file itself or, where that was moved away, as it was kept beside it."""
+    return last_line(path) or last_line(last_file(path))
+
+
+def first_seq(path: Path) -> int:
+    """The number that a log begins with; 1 where it cannot be told. Raises `OSError`."""
+    with path.open("rb") as log:
+        first = log.readline(TAIL_BYTES)
+    if first:
+        return _seq_of(first) or 1
+    kept = last_line(last_file(path))
+    return 1 if kept is None else kept.seq + 1
 
 
 def last_line(path: Path) -> ResultLine | None:
@@ -146,7 +193,7 @@ def last_line(path: Path) -> ResultLine | None:
 
 _OURS = b'{"seq":'
 _NEVER_IN_JSON = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
-_WAY_OUT = "move the file away; it is written anew from the ledger"
+_WAY_OUT = "move the file away: a new one is begun, and `dialer results` writes all of it from the ledger"
 
 
 def _whole_lines(tail: bytes, where: str) -> tuple[int, int]:

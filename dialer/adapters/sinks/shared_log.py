@@ -50,6 +50,13 @@ class ResultsFolder:
             with suppress(DialerError):  # what may be lost is seen when it is opened again, and comes again
                 oldest.let_go()
 
+    def reopen(self) -> None:
+        """Close each file: where one was moved away, the next lines go into a new one."""
+        while self._open:
+            _, log = self._open.popitem()
+            with suppress(DialerError):  # as above
+                log.let_go()
+
     def closed(self, log: "SharedLog") -> None:
         """It is open no longer."""
         self._open.pop(log.name, None)
@@ -57,6 +64,22 @@ class ResultsFolder:
     def close(self) -> None:
         """Let another one write."""
         self._lock.release()
+
+
+class NoLog:
+    """Fulfils `ports.ResultSink` where no results log is wanted."""
+
+    path = None
+
+    def last_seq(self) -> int:
+        """There is nothing to write."""
+        return NOTHING_TO_WRITE
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 class SharedLog:

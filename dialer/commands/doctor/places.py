@@ -19,7 +19,9 @@ LISTENS = tuple(dotted for dotted in FIELDS if dotted.endswith(".listen"))
 
 async def results(settings: Settings) -> Sequence[Finding]:
     """The folder of results and rejected rows."""
-    folder = Path(settings.results.dir)
+    folder = settings.results.folder
+    if folder is None:
+        return [Finding("results", Mark.SKIPPED, "results.dir is empty: no results log is written")]
     trouble = await anyio.to_thread.run_sync(_write_trouble, folder, abandon_on_cancel=True)
     if trouble is not None:
         way_out = "make it writable for this user, or name another with --results"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialer.adapters.sinks.jsonl import SYNC_BYTES, TAIL_BYTES, JsonlLog
+from dialer.adapters.sinks.jsonl import SYNC_BYTES, TAIL_BYTES, JsonlLog, last_file
 from dialer.app.clock_loop import run_virtual
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
@@ -176,3 +176,33 @@ def test_closing_twice_is_fine_and_the_file_is_closed(tmp_path: Path) -> None:
     log.close()
     log.close()
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_where_it_was_moved_away_or_emptied_it_goes_on_behind_its_last_line(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with JsonlLog(path) as log:
+        append(log, lines(1, 5))
+    for last in (7, 9):
+        path.unlink()
+        if last == 9:  # as logrotate's `create` leaves it
+            path.touch()
+        assert goes_on(path, last) == last - 2
+        assert path.read_bytes() == written(last - 1, last)
+    last_file(path).unlink()
+    path.unlink()
+    assert goes_on(path, 3) == 0, "without that line all is written anew"
+
+
+def test_what_was_not_synced_is_not_taken_for_written(tmp_path: Path) -> None:
+    """A power failure: the file lost its lines, and what is kept beside it must not know of them."""
+    path, batch = tmp_path / "r.jsonl", lines(1, 5)
+    log = JsonlLog(path)
+    append(log, batch)
+    assert not last_file(path).exists()
+    log.close()
+    assert last_file(path).read_bytes() == batch[-1].line + b"\n"
+    log = JsonlLog(path)
+    append(log, lines(6, 8))
+    path.rename(tmp_path / "lost")
+    assert goes_on(path, 8) == 5
+    log.close()

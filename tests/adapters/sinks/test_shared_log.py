@@ -39,19 +39,43 @@ def test_files_that_are_open_are_bounded_and_each_log_is_whole(tmp_path: Path) -
         assert path.read_bytes() == b'{"seq":1}\n{"seq":2}\n{"seq":3}\n'
 
 
-def test_a_file_that_was_moved_while_it_was_closed_is_told_of_and_begun_anew(tmp_path: Path) -> None:
+def test_after_a_move_the_next_lines_go_into_a_new_file(tmp_path: Path) -> None:
     async def write() -> None:
         folder = ResultsFolder(tmp_path)
         log = SharedLog(folder, "spring")
         log.last_seq()
-        await log.append([line(1)])
-        log.let_go()
-        (tmp_path / "spring.jsonl").unlink()
-        assert log.last_seq() == 1
-        with pytest.raises(DialerError, match="changed"):
-            await log.append([line(2)])
-        assert log.last_seq() == 0
         await log.append([line(1), line(2)])
+        (tmp_path / "spring.jsonl").rename(tmp_path / "spring.jsonl.1")
+        await log.append([line(3)])
+        folder.reopen()
+        assert log.last_seq() == 3
+        await log.append([line(4)])
+        log.close()
+        again = SharedLog(folder, "spring")
+        (tmp_path / "spring.jsonl").rename(tmp_path / "spring.jsonl.2")
+        assert again.last_seq() == 4, "a restart does not write it all again"
+        await again.append([line(5)])
+        again.close()
+        folder.close()
+
+    anyio.run(write)
+    written = [(tmp_path / f"spring.jsonl{end}").read_bytes() for end in (".1", ".2", "")]
+    assert written == [b'{"seq":1}\n{"seq":2}\n{"seq":3}\n', b'{"seq":4}\n', b'{"seq":5}\n']
+
+
+def test_a_file_that_lost_lines_while_it_was_closed_is_told_of_and_goes_on_from_there(tmp_path: Path) -> None:
+    async def write() -> None:
+        folder = ResultsFolder(tmp_path)
+        log = SharedLog(folder, "spring")
+        log.last_seq()
+        await log.append([line(1), line(2)])
+        log.let_go()
+        (tmp_path / "spring.jsonl").write_bytes(b'{"seq":1}\n')
+        assert log.last_seq() == 2
+        with pytest.raises(DialerError, match="changed"):
+            await log.append([line(3)])
+        assert log.last_seq() == 1
+        await log.append([line(2), line(3)])
         log.close()
         folder.close()
 
