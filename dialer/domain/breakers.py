@@ -8,6 +8,10 @@ What failed decides what is held, and for how long:
     provider unavailable, several in a row      that line, or all, rest for longer and longer, then a trial
     refused requests (4xx), 50 within a minute  all wait for the window, before the API's 60 a minute
     refused requests, 20 in a row               the campaign stops
+    a from-number that the API does not take    that line rests, then one trial call; if that is so of all
+                                                lines of the campaign, it stops
+    an agent that the API does not take, or a   the campaign stops after 3 in a row
+    form of request that it does not take
 
 Held jobs stay in the ledger as they are and spend no attempt. A line's breaker is the number's, for all
 campaigns; the others are the campaign's. Both are kept in the ledger as text: a restart changes nothing, and
@@ -17,13 +21,14 @@ Source of the 60 a minute: the API's documentation of its rate limits (answers o
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, assert_never
 
 from dialer.domain.calls import AttemptId
 from dialer.domain.gates import GO, Go, Hold, Stop, Trial
 from dialer.domain.resting import CLOSED, Proof, Rest, RestRule
-from dialer.domain.signs import Event, Sign, flag_proof, provider_proof
+from dialer.domain.signs import Event, Sign, flag_proof, line_proof, provider_proof
 
 WINDOW_S = 60.0
 """The API counts refused requests over this."""
@@ -31,6 +36,8 @@ GUARD_S = 1.0
 """Kept beyond the window, since its server counts when an answer leaves and we when it arrives."""
 
 FLAGGED_REST = RestRule(after=1, first_s=3600.0, max_s=86_400.0)
+REFUSED_REST = RestRule(after=1, first_s=300.0, max_s=3600.0)
+"""Of a line that the account does not have: until somebody has bought it, or taken it out of the list."""
 PROVIDER_REST = RestRule(after=3, first_s=30.0, max_s=1800.0)
 
 
@@ -44,7 +51,8 @@ class BreakerRules:
     """All lines go through one provider and rest together."""
     configuration_max: int = 3
     """Stop after so many configuration faults in a row, on one line or on any: a call that goes out in
-    between shows that the set-up works, and that the fault was the destination's."""
+    between shows that the set-up works, and that the fault was the destination's. Also after so many requests
+    in a row that were refused for the agent, or for something that they all have."""
     refused_in_a_row_max: int = 20
     """Stop after so many: then it is not the numbers, which were checked before, but what they share."""
     refused_a_minute_max: int = 50
@@ -81,10 +89,18 @@ class LineBreaker:
 
     flagged: Rest = CLOSED
     provider: Rest = CLOSED
+    refused: Rest = CLOSED
+    """The API does not take calls from it."""
+
+    @property
+    def trials(self) -> frozenset[str]:
+        """The attempts that are its trial calls."""
+        each = (self.flagged.trial, self.provider.trial, self.refused.trial)
+        return frozenset(trial for trial in each if trial is not None)
 
     def judge(self, rules: BreakerRules, now: float) -> Go | Hold | Trial:
         """Whether the line may make a call."""
-        verdicts = [
+        verdicts = [self.refused.judge(now)] + [
             rest.judge(now)
             for rest, rule in ((self.flagged, rules.flagged), (self.provider, rules.line_provider))
             if rule is not None
@@ -97,7 +113,11 @@ class LineBreaker:
     def allows(self, rules: BreakerRules, attempt_id: AttemptId) -> bool:
         """Whether an attempt that was claimed a while ago may still be sent; else it is put back."""
         flagged = rules.flagged is None or self.flagged.allows(attempt_id)
-        return flagged and (rules.line_provider is None or self.provider.allows(attempt_id))
+        return (
+            flagged
+            and self.refused.allows(attempt_id)
+            and (rules.line_provider is None or self.provider.allows(attempt_id))
+        )
 
     def try_with(self, rules: BreakerRules, attempt_id: AttemptId, now: float) -> Self:
         """This attempt is the trial that `judge` asks for."""
@@ -105,7 +125,14 @@ class LineBreaker:
             self,
             flagged=_try_with(self.flagged, rules.flagged, attempt_id, now),
             provider=_try_with(self.provider, rules.line_provider, attempt_id, now),
+            refused=_try_with(self.refused, REFUSED_REST, attempt_id, now),
         )
+
+    def tried_anew(self, now: float) -> Self:
+        """Somebody has seen to it: whether the API takes calls from it is tried now, not after its rest."""
+        if self.refused.until is None or self.refused.until <= now:
+            return self
+        return replace(self, refused=replace(self.refused, until=now))
 
     def after(self, event: Event, rules: BreakerRules, now: float) -> Self:
         """The state once an attempt from this line has ended (or was accepted)."""
@@ -115,21 +142,28 @@ class LineBreaker:
         provider = _rest_after(
             self.provider, provider_proof(event.sign), event, rules.line_provider, _PROVIDER, now
         )
-        if flagged is self.flagged and provider is self.provider:
+        refused = _rest_after(self.refused, line_proof(event.sign), event, REFUSED_REST, _NOT_TAKEN, now)
+        if flagged is self.flagged and provider is self.provider and refused is self.refused:
             return self
-        return replace(self, flagged=flagged, provider=provider)
+        return replace(self, flagged=flagged, provider=provider, refused=refused)
 
     def to_text(self) -> str:
         """One line of JSON."""
-        return _dump({"flagged": self.flagged.to_data(), "provider": self.provider.to_data()})
+        rests = {"flagged": self.flagged, "provider": self.provider, "refused": self.refused}
+        return _dump({name: rest.to_data() for name, rest in rests.items()})
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """From `to_text`. Raises `ValueError` for anything else."""
         try:
             data = json.loads(text)
-            return cls(Rest.from_data(data["flagged"]), Rest.from_data(data["provider"]))
-        except (TypeError, LookupError) as error:
+            refused = data.get("refused")  # older versions wrote none
+            return cls(
+                Rest.from_data(data["flagged"]),
+                Rest.from_data(data["provider"]),
+                CLOSED if refused is None else Rest.from_data(refused),
+            )
+        except (TypeError, LookupError, AttributeError) as error:
             raise ValueError(_DAMAGED) from error
 
 
@@ -144,6 +178,8 @@ class CampaignBreaker:
     line_faults: tuple[tuple[str, int], ...] = ()
     """Configuration faults in a row on each line that has some."""
     refused_in_a_row: int = 0
+    setup_refused: int = 0
+    """Those of them that blame the agent or what all requests have, in a row."""
     refused_at: tuple[float, ...] = ()
     """When the last requests were refused, oldest first; as many as may be within a minute."""
     provider: Rest = CLOSED
@@ -187,13 +223,18 @@ class CampaignBreaker:
         changed = self if provider is self.provider else replace(self, provider=provider)
         match event.sign:
             case Sign.ACCEPTED:
-                return replace(changed, refused_in_a_row=0) if self.refused_in_a_row else changed
+                refused = self.refused_in_a_row or self.setup_refused
+                return replace(changed, refused_in_a_row=0, setup_refused=0) if refused else changed
             case Sign.RANG:
                 return changed._without_faults(event.line)
             case Sign.CONFIGURATION:
                 return changed._misconfigured(event, rules)
             case Sign.REFUSED:
-                return changed._refused(event, rules, now)
+                return changed._counted_refused(rules, now)._refused(event, rules)
+            case Sign.LINE_REFUSED:
+                return changed._counted_refused(rules, now)
+            case Sign.SETUP_REFUSED:
+                return changed._counted_refused(rules, now)._setup_refused(event, rules)
             case Sign.ACCOUNT:
                 way_out = event.way_out or _WAYS_OUT.get(event.detail, _SETTLE)
                 return changed._stopped(f"the account may not call: {event.detail}", way_out)
@@ -207,7 +248,7 @@ class CampaignBreaker:
 
         What rests goes on resting, and the API's minute goes on.
         """
-        return replace(self, stop=None, faults=0, line_faults=(), refused_in_a_row=0)
+        return replace(self, stop=None, faults=0, line_faults=(), refused_in_a_row=0, setup_refused=0)
 
     def _stopped(self, why: str, way_out: str) -> Self:
         return self if self.stop is not None else replace(self, stop=Stop(why, way_out))
@@ -228,9 +269,20 @@ class CampaignBreaker:
         why = f"{rules.configuration_max} calls in a row failed for the telephony's configuration"
         return changed._stopped(f"{why}: {event.detail}", _CHECK_LINE)
 
-    def _refused(self, event: Event, rules: BreakerRules, now: float) -> Self:
+    def _counted_refused(self, rules: BreakerRules, now: float) -> Self:
+        """One more of the API's minute."""
         kept = self.refused_at[-(rules.refused_a_minute_max - 1) :] if rules.refused_a_minute_max > 1 else ()
-        changed = replace(self, refused_in_a_row=self.refused_in_a_row + 1, refused_at=(*kept, now))
+        return replace(self, refused_at=(*kept, now))
+
+    def _setup_refused(self, event: Event, rules: BreakerRules) -> Self:
+        changed = replace(self, setup_refused=self.setup_refused + 1)
+        if rules.configuration_max == 0 or changed.setup_refused < rules.configuration_max:
+            return changed._refused(event, rules)
+        why = f"the API does not take the agent or the form of the requests: {event.detail}"
+        return changed._stopped(why, _CHECK_SETUP)
+
+    def _refused(self, event: Event, rules: BreakerRules) -> Self:
+        changed = replace(self, refused_in_a_row=self.refused_in_a_row + 1)
         if rules.refused_in_a_row_max == 0 or changed.refused_in_a_row < rules.refused_in_a_row_max:
             return changed
         why = f"the API refused {changed.refused_in_a_row} requests in a row"
@@ -244,6 +296,7 @@ class CampaignBreaker:
                 "faults": self.faults,
                 "line_faults": self.line_faults,
                 "refused_in_a_row": self.refused_in_a_row,
+                "setup_refused": self.setup_refused,
                 "refused_at": self.refused_at,
                 "provider": self.provider.to_data(),
             }
@@ -260,6 +313,7 @@ class CampaignBreaker:
                 faults=int(data["faults"]),
                 line_faults=tuple((str(line), int(count)) for line, count in data["line_faults"]),
                 refused_in_a_row=int(data["refused_in_a_row"]),
+                setup_refused=int(data.get("setup_refused", 0)),  # older versions wrote none
                 refused_at=tuple(float(at) for at in data["refused_at"]),
                 provider=Rest.from_data(data["provider"]),
             )
@@ -267,9 +321,25 @@ class CampaignBreaker:
             raise ValueError(_DAMAGED) from error
 
 
+def no_line_left(breakers: Sequence[LineBreaker | None], now: float) -> Stop | None:
+    """The stop of a campaign whose lines the API refuses all; `breakers`: of each of its lines."""
+    refused = [each.refused for each in breakers if each is not None]
+    held = [rest for rest in refused if rest.until is not None and rest.trial is None and now < rest.until]
+    return Stop(held[-1].why, _CHECK_NUMBERS) if held and len(held) == len(breakers) else None
+
+
 _PROVIDER = "the telephony provider is unavailable"
+_NOT_TAKEN = "the API does not take calls from this line"
 _DAMAGED = "is no state of a breaker"
 _CHECK_LINE = "check the from-number's telephony settings (termination, permissions), then run again"
+_CHECK_NUMBERS = (
+    "buy or import the number in the Retell account of this key, or write another one into from_numbers; "
+    "then run again: nobody was called for these requests, and nobody is left out"
+)
+_CHECK_SETUP = (
+    "check the agent's id and version and, after a change of the API, for a newer dialer; then run again: "
+    "nobody was called for these requests, and nobody is left out"
+)
 _CHECK_REQUEST = "check the agent, the from-number and what the rows have in common, then run again"
 _SETTLE = "settle it in the Retell dashboard, then run again"
 _WAYS_OUT = {

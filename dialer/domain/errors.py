@@ -1,7 +1,7 @@
 """What can go wrong when a call is asked for. Each error answers one question: may a call exist?
 
 CallError
- ├── CallRefused      no, and this request never will make one
+ ├── CallRefused      no, and it says what is at fault (`Blame`)
  ├── CallNotStarted   no, and it may be tried again (says when)
  ├── CallUncertain    perhaps: look before doing anything
  └── AccountBlocked   no, for anyone: stop and say so
@@ -23,8 +23,25 @@ class CallError(Exception):
     """A request that gave no call id. The message names no secret and no person's number."""
 
 
+class Blame(StrEnum):
+    """What a refusal is about. Only what is about the person closes a job."""
+
+    PERSON = "person"
+    """The number to call: another request for it would be refused, too."""
+    LINE = "line"
+    """The from-number: the account does not have it, or may not use it."""
+    SETUP = "setup"
+    """The agent, or something that all requests have: others would be refused, too."""
+    UNCLEAR = "unclear"
+    """The message does not say."""
+
+
 class CallRefused(CallError):
-    """No call was made and none ever will be by this request (4xx that blames the request)."""
+    """No call was made (4xx). `blame`: what is to be mended before the same request can make one."""
+
+    def __init__(self, message: str, *, blame: Blame) -> None:
+        super().__init__(message)
+        self.blame = blame
 
 
 class Limit(StrEnum):
@@ -50,7 +67,14 @@ class CallNotStarted(CallError):
 
 
 class CallUncertain(CallError):
-    """The request left and no clear answer came: timeout, dropped connection, 5xx, unreadable 201."""
+    """The request left and no clear answer came: timeout, dropped connection, 5xx, unreadable 201.
+
+    `on_the_way`: a proxy or firewall answered instead of the API: what comes next would be answered alike.
+    """
+
+    def __init__(self, message: str, *, on_the_way: bool = False) -> None:
+        super().__init__(message)
+        self.on_the_way = on_the_way
 
 
 class AccountBlocked(CallError):

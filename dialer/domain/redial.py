@@ -185,6 +185,10 @@ class RedialPolicy:
         before = claims - len(history)
         if before + 1 >= self.put_backs_max:
             return Final(JobState.FAILED)
+        return self.later(before, now)
+
+    def later(self, before: int, now: float) -> Again:
+        """When a job is due again after `before` attempts, and one more, that made no call."""
         delay_s = self.put_back_s * 2.0 ** min(before, DOUBLINGS_MAX)
         return Again(now + min(self.put_back_max_s, delay_s))
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from dialer.domain.calls import AttemptId
+from dialer.domain.errors import Blame
 from dialer.domain.outcomes import Outcome
 from dialer.domain.resting import Proof
 
@@ -21,7 +22,11 @@ class Sign(StrEnum):
     CONFIGURATION = "configuration"
     ACCOUNT = "account"
     REFUSED = "refused"
-    """A 4xx that blames the request."""
+    """A 4xx that blames the person, or nobody."""
+    LINE_REFUSED = "line_refused"
+    """A 4xx that blames the from-number."""
+    SETUP_REFUSED = "setup_refused"
+    """A 4xx that blames the agent, or what all requests have."""
     NO_CALL = "no_call"
     UNCLEAR = "unclear"
 
@@ -76,6 +81,19 @@ def sign_of(outcome: Outcome) -> Sign:
             assert_never(outcome)
 
 
+def sign_of_refusal(blame: Blame) -> Sign:
+    """What a refused request shows."""
+    match blame:
+        case Blame.PERSON | Blame.UNCLEAR:
+            return Sign.REFUSED
+        case Blame.LINE:
+            return Sign.LINE_REFUSED
+        case Blame.SETUP:
+            return Sign.SETUP_REFUSED
+        case _:
+            assert_never(blame)
+
+
 def flag_proof(sign: Sign) -> Proof | None:
     """What an attempt shows of a line's standing; None: it goes on."""
     match sign:
@@ -85,8 +103,30 @@ def flag_proof(sign: Sign) -> Proof | None:
             return Proof.FAILED
         case Sign.PROVIDER_DOWN | Sign.UNCLEAR:
             return Proof.UNCLEAR
-        case Sign.CONFIGURATION | Sign.ACCOUNT | Sign.REFUSED | Sign.NO_CALL:
+        case (
+            Sign.CONFIGURATION
+            | Sign.ACCOUNT
+            | Sign.REFUSED
+            | Sign.LINE_REFUSED
+            | Sign.SETUP_REFUSED
+            | Sign.NO_CALL
+        ):
             return Proof.NO_CALL
+        case Sign.ACCEPTED:
+            return None
+        case _:
+            assert_never(sign)
+
+
+def line_proof(sign: Sign) -> Proof | None:
+    """What an attempt shows of whether the API takes calls from its line; None: nothing as yet."""
+    match sign:
+        case Sign.LINE_REFUSED:
+            return Proof.FAILED
+        case Sign.ACCOUNT | Sign.REFUSED | Sign.SETUP_REFUSED | Sign.NO_CALL:
+            return Proof.NO_CALL
+        case Sign.RANG | Sign.FLAGGED | Sign.PROVIDER_DOWN | Sign.CONFIGURATION | Sign.UNCLEAR:
+            return Proof.WORKED
         case Sign.ACCEPTED:
             return None
         case _:

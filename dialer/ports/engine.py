@@ -18,6 +18,7 @@ from dialer.domain.calls import (
     JobKind,
     RejectedRow,
 )
+from dialer.domain.errors import Blame
 from dialer.domain.gates import Stop
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -177,6 +178,8 @@ class Finish:
     """What the call has cost, as far as it is known."""
     breakers: BreakerRules | None = None
     """What the breakers go by, where they are to hear of it."""
+    blame: Blame | None = None
+    """What the request was refused for, if it was."""
 
 
 @record

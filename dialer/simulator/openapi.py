@@ -128,6 +128,7 @@ _ERRORS: Final = {
     400: "The request is malformed.",
     401: "The key is missing or wrong.",
     402: "The account has to be paid.",
+    404: "The account has no such from-number.",
     413: "The body is larger than 1 MiB.",
     415: "The body is not application/json.",
     422: "The account has no such agent, number or call.",
@@ -146,7 +147,7 @@ _LISTING: Final[Schema] = {
     "not": {"required": ["skip", "pagination_key"]},
     "properties": {**LIST_CALLS["properties"], "filter_criteria": criteria_schema()},
 }
-_CREATING: Final = (400, 401, 402, 413, 415, 422, 429, 500)
+_CREATING: Final = (400, 401, 402, 404, 413, 415, 422, 429, 500)
 _OF_ONE: Final = (401, 413, 422, 429, 500)
 
 

@@ -1,7 +1,8 @@
 """What the API refuses before it does anything, with its status codes and error bodies.
 
 The pages give the codes and one example message each; which code goes with which mistake is told only for
-some. Ours: 400 for a request that is malformed, 422 for an id that the account does not have.
+some. Ours: 400 for a request that is malformed, 422 for an id that the account does not have. A from-number
+that it does not have is a 404, as people report it.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def allowed_by(account: Account, body: Json) -> None:
     unknown_number = (
         account.from_numbers is not None and "agent_id" not in body and number not in account.from_numbers
     )
-    if unknown_agent or unknown_number:
+    if unknown_number:  # not on the pages: seen in what people report
+        raise Refusal(404, f"Item {number} not found from phone-number")
+    if unknown_agent:
         raise Refusal(422, "Cannot find requested asset under given api key.")
     if body.get("honor_internal_dnc") and body.get("to_number") in account.do_not_call:
         raise Refusal(400, "The contact for to_number is marked do_not_call.")

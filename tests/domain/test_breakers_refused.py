@@ -6,9 +6,16 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.domain.breakers import GUARD_S, WINDOW_S, BreakerRules, CampaignBreaker
+from dialer.domain.breakers import (
+    GUARD_S,
+    WINDOW_S,
+    BreakerRules,
+    CampaignBreaker,
+    LineBreaker,
+    no_line_left,
+)
 from dialer.domain.calls import AttemptId
-from dialer.domain.gates import GO, Hold, Stop
+from dialer.domain.gates import GO, Hold, Stop, Trial
 from dialer.domain.signs import Event, Sign
 
 NOW = 1_800_000_000.0
@@ -115,3 +122,46 @@ def test_after_resuming_the_run_is_counted_anew_and_the_minute_goes_on() -> None
     for _ in range(19):
         again = again.after(event(Sign.REFUSED), RULES, NOW)
     assert again.stop is None
+
+
+def test_a_line_that_the_api_does_not_take_rests_and_a_call_from_it_ends_that() -> None:
+    line = LineBreaker().after(event(Sign.LINE_REFUSED), RULES, NOW)
+    hold = line.judge(RULES, NOW + 299)
+    assert isinstance(hold, Hold)
+    assert "does not take calls from this line: because line_refused" in hold.why
+    assert isinstance(line.judge(RULES, NOW + 300), Trial)
+    assert isinstance(line.tried_anew(NOW + 1).judge(RULES, NOW + 1), Trial)
+    tried = line.try_with(RULES, AttemptId("call"), NOW + 300)
+    assert isinstance(tried.after(event(Sign.REFUSED), RULES, NOW + 301).judge(RULES, NOW + 301), Trial)
+    assert tried.after(event(Sign.RANG), RULES, NOW + 301).judge(RULES, NOW + 301) == GO
+
+
+def test_what_an_older_version_wrote_is_read() -> None:
+    line = '{"flagged":%s,"provider":%s}'
+    rest = '{"failures":0,"rests":0,"until":null,"trial":null,"since":0.0,"why":""}'
+    assert LineBreaker.from_text(line % (rest, rest)) == LineBreaker()
+    text = CampaignBreaker(refused_in_a_row=3).to_text().replace('"setup_refused":0,', "")
+    assert "setup" not in text
+    assert CampaignBreaker.from_text(text).refused_in_a_row == 3
+
+
+def test_a_campaign_stops_when_the_api_takes_none_of_its_lines() -> None:
+    refused = LineBreaker().after(event(Sign.LINE_REFUSED), RULES, NOW)
+    flagged = LineBreaker().after(event(Sign.FLAGGED), RULES, NOW)
+    assert no_line_left([], NOW) is None
+    assert no_line_left([refused, None], NOW) is None
+    assert no_line_left([refused, flagged], NOW) is None
+    assert no_line_left([refused, refused], NOW + 300) is None, "one of them is to be tried"
+    stop = no_line_left([refused, refused], NOW + 299)
+    assert stop is not None
+    assert "because line_refused" in stop.why
+
+
+def test_three_requests_in_a_row_that_blame_the_setup_stop_the_campaign() -> None:
+    assert campaign([Sign.SETUP_REFUSED] * 2).judge(RULES, 0, NOW) == GO
+    assert isinstance(campaign([Sign.SETUP_REFUSED] * 3).judge(RULES, 0, NOW), Stop)
+    mixed = [Sign.SETUP_REFUSED, Sign.SETUP_REFUSED, Sign.ACCEPTED]
+    assert campaign(mixed * 3).judge(RULES, 0, NOW) == GO
+    assert len(campaign(mixed * 3).refused_at) == 6, "the API counts them all"
+    assert len(campaign([Sign.LINE_REFUSED] * 6).refused_at) == 6
+    assert campaign([Sign.SETUP_REFUSED] * 3).resumed().judge(RULES, 0, NOW) == GO

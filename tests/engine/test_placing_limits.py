@@ -152,11 +152,11 @@ async def test_a_storm_of_429s_ends(rows: int, options: dict[str, Any]) -> None:
 @in_virtual_time
 async def test_a_refused_request_fails_its_job_and_nobody_elses() -> None:
     async with world(relayed=True) as w:
-        relay_of(w).on("create", Twist(), says(400, b'{"status":"error","message":"no such agent"}'))
+        relay_of(w).on("create", Twist(), says(400, b'{"status":"error","message":"to_number is invalid"}'))
         p = await w.run(answering(5))
         assert p.tally.closed == {Outcome.REACHED: 4, Outcome.REFUSED: 1}
         (refused,) = [line for line in w.log.of("job") if line["state"] == "failed"]
-        assert (refused["outcome"], refused["error"]) == ("refused", "HTTP 400: no such agent")
+        assert (refused["outcome"], refused["error"]) == ("refused", "HTTP 400: to_number is invalid")
         assert len(relay_of(w).creates()) == 5, "it is not asked again"
 
 

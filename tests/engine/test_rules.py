@@ -108,7 +108,7 @@ async def test_a_hold_for_answers_is_over_with_the_answers() -> None:
     """Not with the ends of the calls, which come a minute later."""
     rules = BreakerRules(refused_in_a_row_max=0, refused_a_minute_max=4)
     async with world(replace(STEADY, latency_s=0.4), relayed=True) as w:
-        relay_of(w).on("create", says(422))
+        relay_of(w).on("create", says(400, b'{"message":"to_number is invalid"}'))
         p = await w.run(answering(30), screen=CampaignPolicy((CALLER,), breakers=rules), cps=20.0)
         assert p.jobs == {JobState.DONE: 29, JobState.FAILED: 1}
         assert max(call.created_at for call in w.sim.calls) < 10

@@ -153,7 +153,7 @@ GOOD = {"from_number": FROM, "to_number": number(0)}
         (GOOD | {"override_agent_id": ""}, 400),
         (GOOD | {"idempotency_key": 5}, 400),
         (GOOD | {"override_agent_id": "agent_unknown"}, 422),
-        (GOOD | {"from_number": number(99)}, 422),
+        (GOOD | {"from_number": number(99)}, 404),
         (GOOD | {"to_number": number(7)}, 201),
         (GOOD | {"to_number": number(7), "honor_internal_dnc": True}, 400),
         ([GOOD], 400),

@@ -59,6 +59,7 @@ class Relay:
         self._port = 0
         self._next: dict[str, deque[Twist]] = {}
         self._always: dict[str, Twist] = {}
+        self._with: dict[bytes, Twist] = {}
         self._runner: web.AppRunner | None = None
         self._open = AsyncExitStack()
 
@@ -98,11 +99,18 @@ class Relay:
         """Every request whose path holds `part` gets this, when there is no other for it."""
         self._always[part] = twist
 
+    def always_with(self, text: bytes, twist: Twist) -> None:
+        """Every request whose body holds `text` gets this."""
+        self._with[text] = twist
+
     def creates(self) -> list[Seen]:
         """The create requests."""
         return [seen for seen in self.seen if "create" in seen.path]
 
-    def _twist(self, path: str) -> Twist:
+    def _twist(self, path: str, body: bytes) -> Twist:
+        for text, twist in self._with.items():
+            if text in body:
+                return twist
         for part, twists in self._next.items():
             if part in path and twists:
                 return twists.popleft()
@@ -111,7 +119,7 @@ class Relay:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.seen.append(Seen(anyio.current_time(), request.path, body))
-        twist = self._twist(request.path)
+        twist = self._twist(request.path, body)
         if twist.first is not None:
             twist.first()
         await anyio.sleep(twist.before_s)

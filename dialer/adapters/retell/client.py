@@ -37,7 +37,7 @@ from dialer.adapters.retell.answers import (
     read_page,
 )
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.errors import AnswerTooLong, from_status, from_trouble, plain
+from dialer.adapters.retell.errors import AnswerTooLong, from_status, from_trouble, is_page, plain
 from dialer.adapters.retell.requests import encode
 from dialer.adapters.retell.responses import Call, read_details
 from dialer.domain.calls import AttemptId, CallId, CallJob, CallUpdate, Capacity, JobKind
@@ -107,7 +107,7 @@ class RetellApi(CallApi):
             creates=True,
             leave=leave,
         )
-        news = read_call(read_json(self._accepted(answer, creates=True)))
+        news = read_call(read_json(self._accepted(answer, created_by=body)))
         if news is None:
             raise CallUncertain(f"HTTP {answer.status}, but the answer names no call_id")
         return news
@@ -216,12 +216,17 @@ class RetellApi(CallApi):
                 secret=self._config.api_key,
             ) from trouble
 
-    def _accepted(self, answer: "_Answer", *, creates: bool = False) -> bytes:
-        """The body of a 2xx; any other status raises what `errors.from_status` says."""
+    def _accepted(self, answer: "_Answer", *, created_by: bytes | None = None) -> bytes:
+        """The body of a 2xx; any other status raises what `errors.from_status` says.
+
+        `created_by`: the request, if it was to make a call.
+        """
         if 200 <= answer.status < 300:
             return answer.body
-        message = plain(read_error(answer.body), self._config.api_key)
-        raise from_status(answer.status, self._dated(answer.headers), message, creates=creates)
+        creates, own = created_by is not None, _own_numbers(created_by or b"{}")
+        message = plain(read_error(answer.body), self._config.api_key, own)
+        headers, page = self._dated(answer.headers), is_page(answer.body)
+        raise from_status(answer.status, headers, message, creates=creates, is_page=page)
 
     def _dated(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """With a `Date`: proxies may leave it out, and a recipient then takes its own (RFC 9110, 6.6.1)."""
@@ -301,6 +306,13 @@ async def _read_all(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
     if len(body) > bytes_max:
         raise AnswerTooLong(f"the answer is longer than {bytes_max} bytes")
     return body
+
+
+def _own_numbers(request: bytes) -> frozenset[str]:
+    """The from-number of a request, as it may stand in an answer."""
+    body = read_json(request)
+    number = str(body.get("from_number") or "") if isinstance(body, dict) else ""
+    return frozenset({number, number.lstrip("+")}) - {""}
 
 
 def _readable(value: T | None, request: str) -> T:

@@ -11,10 +11,10 @@
     402                                           AccountBlocked (payment)      AccountBlocked (payment)
     408 409 425 499                               CallUncertain                 CallNotStarted (connection)
     4xx about the idempotency key                 CallUncertain                 as without
-    4xx but 429 that is HTML                      CallUncertain                 CallNotStarted (connection)
+    4xx but 429 that is HTML; 407                 CallUncertain                 CallNotStarted (connection)
     4xx whose message speaks of concurrency       CallNotStarted (concurrency)  CallNotStarted (concurrency)
     429                                           CallNotStarted (rate)         CallNotStarted (rate)
-    other 4xx                                     CallRefused                   CallNotStarted (connection)
+    other 4xx                                     CallRefused (see `blame_of`)  CallNotStarted (connection)
     5xx, and whatever else                        CallUncertain                 CallNotStarted (connection)
 
 Why 301, 307 and 308 stop the campaign: they say that this request was not carried out here and belongs
@@ -26,15 +26,23 @@ is still being worked on. The API's pages are silent. The same holds for every 4
 
 Why an HTML page is nobody's refusal: the API answers in JSON. A page is the word of a proxy, a firewall or a
 captive portal. It says nothing of our key, the account or the person, and whether the request was passed on
-before it nobody knows.
+before it nobody knows. A 407 is a proxy's own by definition, whatever its form.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 
-from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain, Limit
+from dialer.domain.errors import (
+    AccountBlocked,
+    Blame,
+    CallError,
+    CallNotStarted,
+    CallRefused,
+    CallUncertain,
+    Limit,
+)
 
 RETRY_AFTER_MAX_S = 300.0
 """A longer wait is cut to this: the API's windows are a minute at most."""
@@ -50,6 +58,18 @@ _NO_ROOM = re.compile(r"\bconcurrency\b|\bconcurrent (?:phone |web |outbound )?c
 """The account has no room for another call. Retell's docs say "concurrency"; they list no texts."""
 _SAME_KEY = re.compile(r"idempoten", re.IGNORECASE)
 """It is about the key, so about a request that came before with it: that one may have made the call."""
+_NOT_OUR_LINE = re.compile(r"\bfrom.?(?:phone.?)?number", re.IGNORECASE)
+"""Seen: `Item +12125550100 not found from phone-number`, with 404."""
+_SETUP = re.compile(
+    r"\bagents?\b|\bagent_id|\bversion\b|\boverride|\bmust have required propert|\brequired field"
+    r"|\b(?:additional|unknown|unexpected) (?:propert|field|parameter)",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(
+    r"\bto.?(?:phone.?)?number|\bdo.?not.?call\b|\bdnc\b|\bdestination\b|\brecipient\b|\bcallee\b|\bcountry\b"
+    r"|\be\.?164\b|\b(?:the|this|phone) number\b",
+    re.IGNORECASE,
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 """In the URL of a proxy."""
 _NUMBER_LIKE = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}")
@@ -59,14 +79,23 @@ class AnswerTooLong(Exception):
     """The answer's body is longer than we read."""
 
 
-def from_status(status: int, headers: Mapping[str, str], message: str, *, creates: bool) -> CallError:
-    """The error that an answer means. `message` is the API's own, made plain. Never for a readable 2xx."""
+def from_status(
+    status: int, headers: Mapping[str, str], message: str, *, creates: bool, is_page: bool = False
+) -> CallError:
+    """The error that an answer means. `message` is the API's own, made plain. Never for a readable 2xx.
+
+    `is_page`: the body is HTML, whatever its headers say.
+    """
     text = f"HTTP {status}" + (f": {message}" if message else "")
     if creates and (status in MAY_HAVE_MADE_IT or _SAME_KEY.search(message)):
         return CallUncertain(text)
-    if 400 <= status < 500 and status != 429 and "html" in headers.get("Content-Type", "").lower():
-        said = f"{text}: an HTML page, not the API's answer: a proxy or firewall on the way said so"
-        return CallUncertain(said) if creates else CallNotStarted(said, limit=Limit.CONNECTION)
+    is_page = is_page or "html" in headers.get("Content-Type", "").lower()
+    if status == 407 or (400 <= status < 500 and status != 429 and is_page):
+        form = "an HTML page" if is_page else "not the API's answer"
+        said = f"{text}: {form}: a proxy or firewall on the way said so, and nobody is blamed for it"
+        if creates:
+            return CallUncertain(said, on_the_way=True)
+        return CallNotStarted(said, limit=Limit.CONNECTION)
     match status:
         case 401:
             return AccountBlocked(text, way_out=CHECK_KEY)
@@ -83,9 +112,24 @@ def from_status(status: int, headers: Mapping[str, str], message: str, *, create
         case _ if not creates:
             return CallNotStarted(text, limit=Limit.CONNECTION)
         case _ if 400 <= status < 500:
-            return CallRefused(text)
+            return CallRefused(text, blame=blame_of(status, message))
         case _:
             return CallUncertain(text)
+
+
+def blame_of(status: int, message: str) -> Blame:
+    """What a refusal is about, by its own words first: Retell documents codes, and no texts.
+
+    A 404 of a create is about something that the request names; 422 is an agent, or its version, that the
+    account does not have.
+    """
+    if _NOT_OUR_LINE.search(message):
+        return Blame.LINE
+    if _SETUP.search(message):
+        return Blame.SETUP
+    if _PERSON.search(message):
+        return Blame.PERSON
+    return Blame.SETUP if status in (404, 422) else Blame.UNCLEAR
 
 
 def from_trouble(trouble: Exception, *, was_sent: bool, creates: bool, secret: str) -> CallError:
@@ -101,12 +145,22 @@ def from_trouble(trouble: Exception, *, was_sent: bool, creates: bool, secret: s
     return CallNotStarted(text, limit=Limit.CONNECTION)
 
 
-def plain(text: str, secret: str) -> str:
-    """One bounded line without the key, a proxy's password, and anything that could be a phone number."""
+def plain(text: str, secret: str, own: Collection[str] = ()) -> str:
+    """One bounded line without the key, a proxy's password, and anything that could be a phone number.
+
+    `own`: our own numbers, which stay: whoever reads it has to know which line is meant.
+    """
     if secret:
         text = text.replace(secret, "***")
     text = _CREDENTIALS.sub("", text)
-    return _NUMBER_LIKE.sub("***", " ".join(text.split()))[:MESSAGE_CHARS_MAX]
+    return _NUMBER_LIKE.sub(lambda found: found[0] if found[0] in own else "***", " ".join(text.split()))[
+        :MESSAGE_CHARS_MAX
+    ]
+
+
+def is_page(body: bytes) -> bool:
+    """Whether an answer is a page for people."""
+    return body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

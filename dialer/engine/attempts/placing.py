@@ -2,7 +2,7 @@
 
     fresh ──► send ──201──────────────────────────────────────────► Placed
                 │  429, unreachable: slow down, send again; in the end ► PutBack
-                │  4xx ────────────────────────────────────────────► Refused
+                │  4xx, and what it is about ──────────────────────► Refused
                 └─ uncertain, or found open after a restart:
                      wait the settle time ► look ──found────────────► Placed
                           ▲                   └──not found: send the same bytes under the same key
@@ -24,7 +24,7 @@ import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from dialer.domain.calls import Attempt, CallUpdate, JobKind
-from dialer.domain.errors import CallNotStarted, CallRefused, CallUncertain, Limit
+from dialer.domain.errors import Blame, CallNotStarted, CallRefused, CallUncertain, Limit
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.records import record
 from dialer.domain.screening import HOLD, UNHEARD_OF, CampaignPolicy, Dial, Drop, NumberFacts, Wait
@@ -82,9 +82,10 @@ class PutBack:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No call was made and none will be."""
+    """No call was made, and the same request will make none before something is mended."""
 
     why: str
+    blame: Blame
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,8 @@ class Placer:
         self._observe = observe
         self._screen = screen
         self._leave = leave
+        self._pages = 0
+        """Answers in a row that came from the way to the API, and not from it."""
 
     async def send(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         """Send a fresh attempt's request, again while that surely made no call and none is heard of.
@@ -200,9 +203,17 @@ class Placer:
         except _Stays as why:
             return why.instead
         except CallRefused as error:
-            return Refused(str(error))
+            return Refused(str(error), error.blame)
         except CallUncertain as error:
+            if error.on_the_way:
+                self._wait_for_the_way(error)
             return error
+
+    def _wait_for_the_way(self, error: CallUncertain) -> None:
+        """Nobody's request gets through at the moment: the fewer leave, the fewer are uncertain."""
+        self._pages += 1
+        plain = CallNotStarted(str(error), limit=Limit.CONNECTION)
+        self._pace.hold(str(error), self._backoff_s(plain, self._pages))
 
     async def _create(
         self, attempt: Attempt, object_: Callable[[], None], ask: Callable[[], Awaitable[None]]
@@ -212,6 +223,7 @@ class Placer:
         is_ours = news.attempt_id in (None, attempt.id)
         if not is_ours or self._tracker.is_anothers(news.call_id, attempt.id):
             raise CallUncertain(f"the answer shows call {news.call_id}, which is another attempt's")
+        self._pages = 0
         return news
 
     async def _at_the_first_byte(
@@ -346,9 +358,12 @@ class Placer:
                 self._pace.hold(str(error), self._backoff_s(error, 1))
             return self._put_back(error)
         except CallRefused as error:
-            return Refused(str(error))
+            return Refused(str(error), error.blame)
         except CallUncertain as error:
             self._observe(AttemptUncertain(again, str(error)))
+            if error.on_the_way:  # it waits until the way is free, or its key is too old
+                self._wait_for_the_way(error)
+                return PutBack(str(error))
             return Parked(str(error))
 
     async def _learnt(self, attempt: Attempt) -> Wait | Drop | None:

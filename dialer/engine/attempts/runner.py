@@ -12,8 +12,8 @@ from typing import assert_never
 
 import anyio
 
-from dialer.domain.calls import Attempt, CallUpdate, JobKind
-from dialer.domain.errors import AccountBlocked, CallError, CallUncertain
+from dialer.domain.calls import Attempt, CallUpdate, JobId, JobKind
+from dialer.domain.errors import AccountBlocked, Blame, CallError, CallUncertain
 from dialer.domain.evidence import RUNG, NobodyRung, NoCall
 from dialer.domain.lifecycle import AttemptState, CallTaken, IllegalTransition, JobState
 from dialer.domain.outcomes import Effect, Outcome, classify
@@ -35,6 +35,10 @@ from dialer.engine.events import (
     Observe,
 )
 from dialer.ports.engine import AttemptUpdate, Clock, Finish, Ledger
+
+TRIES_AT_ONCE = 2
+"""So often a request that was refused for the agent goes again at once. With the first that makes three,
+after which the campaign stops, also one of a single person."""
 
 
 @record
@@ -70,6 +74,8 @@ class _Close:
     counts: bool
     news: CallUpdate | None = None
     error: str | None = None
+    blame: Blame | None = None
+    """What a refused request was refused for."""
     analysed: CallUpdate | None = None
     """What has been heard of the call's analysis by now; what comes later is written by `Analyses`."""
 
@@ -106,6 +112,10 @@ class AttemptRunner:
         self._on_room = on_room
         self._followed: set[Followed] = set()
         self._resting: set[anyio.CancelScope] = set()
+        self._accepted = 0
+        """Requests of this process that made a call."""
+        self._refused: dict[JobId, int] = {}
+        """How many had, when a job's request was refused last without a word of what it is about."""
         self._stopped = False
 
     def stop(self) -> None:
@@ -211,11 +221,38 @@ class AttemptRunner:
             case PutBack(why, _, at_once):
                 after = Again(now) if at_once else self._redial.put_back(job.claims, job.history, now)
                 return _Close(_Unspent(proof), Outcome.NOT_RUNG, after, counts=False, error=why)
-            case Refused(why):
-                final = Final(JobState.FAILED)
-                return _Close(_Refused(proof), Outcome.REFUSED, final, counts=True, error=why)
+            case Refused(why, blame):
+                return self._refusal(attempt, why, blame, proof)
             case _:
                 assert_never(placement)
+
+    def _refusal(self, attempt: Attempt, why: str, blame: Blame, proof: NoCall) -> _Close:
+        """What is not about the person closes no job: it is called once that is put right."""
+        now, job = self._clock.now(), attempt.job
+        if blame is Blame.LINE and attempt.from_number is None:
+            blame = Blame.SETUP
+        outcome, before = Outcome.CONFIGURATION, job.claims - len(job.history)
+        match blame:
+            case Blame.LINE:
+                after = Again(now)  # by another line, or when this one has rested
+            case Blame.SETUP:
+                after = Again(now) if before < TRIES_AT_ONCE else self._redial.later(before, now)
+            case Blame.UNCLEAR if not self._is_its_own(job.id) or before < TRIES_AT_ONCE:
+                outcome, after = Outcome.REFUSED, self._redial.later(before, now)
+            case Blame.PERSON | Blame.UNCLEAR:
+                final = Final(JobState.FAILED)
+                return _Close(_Refused(proof), Outcome.REFUSED, final, counts=True, error=why, blame=blame)
+            case _:
+                assert_never(blame)
+        return _Close(_Unspent(proof), outcome, after, counts=False, error=why, blame=blame)
+
+    def _is_its_own(self, job_id: JobId) -> bool:
+        """Whether other requests made calls since this job's was refused the last time."""
+        accepted = self._refused.pop(job_id, self._accepted)
+        if self._accepted > accepted:
+            return True
+        self._refused[job_id] = self._accepted
+        return False
 
     async def _take(self, attempt: Attempt, followed: Followed, placement: Placed | Parked) -> Attempt | None:
         match placement:
@@ -262,6 +299,8 @@ class AttemptRunner:
     async def _follow_call(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:
         news, now, was = placed.news, self._clock.now(), attempt.state
         attempt = attempt.placed(news.call_id, now)
+        self._accepted += 1
+        self._refused.pop(attempt.job.id, None)
         self._on_room(None)
         self._observe(CallPlaced(attempt, news.call_id, placed.adopted, now - attempt.claimed_at))
         if attempt.job.job.kind is not JobKind.PHONE_CALL:
@@ -388,6 +427,7 @@ class AttemptRunner:
                 suppress=self._asked_for_no_more(attempt, close),
                 spent_cents=self._spent_cents(attempt, close.news if close.counts else None),
                 breakers=self._screen().breakers,
+                blame=close.blame,
             )
         )
         self._on_room(due_at)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from retell_kit import (
+    CALLER,
     CREATED,
     KEY,
     answer,
@@ -17,7 +18,15 @@ from retell_kit import (
 from dialer.adapters.system.clock import LoopClock
 from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import JobKind
-from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain, Limit
+from dialer.domain.errors import (
+    AccountBlocked,
+    Blame,
+    CallError,
+    CallNotStarted,
+    CallRefused,
+    CallUncertain,
+    Limit,
+)
 
 
 def _error_of(said: bytes, *, creates: bool = True) -> CallError:
@@ -197,6 +206,47 @@ def test_an_answer_without_a_date_was_written_now_by_our_clock() -> None:
     assert isinstance(error, CallNotStarted)
     assert error.retry_after_s is not None
     assert 9.0 <= error.retry_after_s <= 10.0
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "blame"),
+    [
+        ("404 Not Found", "Item +12125550199 not found from phone-number", Blame.LINE),
+        ("400 Bad Request", "from_number is not a number of this account", Blame.LINE),
+        ("422 Unprocessable", "Cannot find requested asset under given api key.", Blame.SETUP),
+        ("404 Not Found", "Item agent_1 not found from agent", Blame.SETUP),
+        ("400 Bad Request", "Agent version 7 is not published", Blame.SETUP),
+        ("400 Bad Request", "request/body must have required property 'consent'", Blame.SETUP),
+        ("400 Bad Request", "Invalid to_number, please use E.164", Blame.PERSON),
+        ("400 Bad Request", "Outbound calls to this country are off", Blame.PERSON),
+        ("422 Unprocessable", "to_number cannot be called", Blame.PERSON),
+        ("400 Bad Request", "Bad request", Blame.UNCLEAR),
+        ("451 Unavailable For Legal Reasons", "", Blame.UNCLEAR),
+    ],
+)
+def test_a_refusal_says_what_it_is_about(status: str, message: str, blame: Blame) -> None:
+    error = _error_of(answer(status, _says(message)))
+    assert isinstance(error, CallRefused)
+    assert error.blame is blame
+
+
+@pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>Just a moment...</title>", b"\n <html>no</html>"])
+def test_a_page_is_one_whatever_its_headers_say(page: bytes) -> None:
+    error = _error_of(answer("403 Forbidden", page))
+    assert type(error) is CallUncertain
+    assert "HTML page" in str(error)
+
+
+def test_a_proxy_that_asks_for_a_password_is_not_the_account() -> None:
+    error = _error_of(answer("407 Proxy Authentication Required", b""))
+    assert type(error) is CallUncertain
+    assert "proxy" in str(error)
+
+
+def test_a_message_names_our_own_number() -> None:
+    said = _says(f"Item {CALLER} not found from phone-number; +12125550142 was to be called")
+    error = _error_of(answer("404 Not Found", said))
+    assert str(error) == f"HTTP 404: Item {CALLER} not found from phone-number; *** was to be called"
 
 
 def test_a_message_names_neither_the_key_nor_a_number() -> None:

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.queue.claim import close_jobs
 from dialer.adapters.ledger.schema.moved import refuse_all_moved, refuse_moved
 from dialer.adapters.ledger.schema.rows import JOB_COLUMNS, open_job
-from dialer.adapters.ledger.schema.tables import IS_OPEN, campaign, job, operation, suppressed
-from dialer.domain.breakers import CampaignBreaker
+from dialer.adapters.ledger.schema.tables import IS_OPEN, campaign, job, line, operation, suppressed
+from dialer.domain.breakers import CampaignBreaker, LineBreaker
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState
@@ -34,6 +34,7 @@ _CONTROLS = sa.select(
     campaign.c.held,
     campaign.c.breaker,
 ).where(campaign.c.id.in_(_IDS))
+_RESTING_LINES = sa.select(line.c.from_number, line.c.breaker).where(line.c.breaker.is_not(None))
 _OPEN = sa.select(*JOB_COLUMNS).where(job.c.campaign_id == _C, IS_OPEN).limit(CANCEL_ROWS_MAX)
 
 
@@ -44,7 +45,7 @@ def open_campaign(conn: sa.Connection, name: str, now: float, *, simulated: bool
     the other way round, or if it or all that there was is in another ledger by now (`MovedAway`).
     """
     campaign_id = campaign_named(conn, name, now, simulated=simulated)
-    _forget_stop(conn, campaign_id)
+    _forget_stop(conn, campaign_id, now)
     return campaign_id
 
 
@@ -98,7 +99,7 @@ def resume(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
     """Take `pause` back, and what a rule has stopped the campaign for: somebody has seen to it."""
     _refuse_cancelled(conn, campaign_id)
     _set(conn, campaign_id, paused=None)
-    _forget_stop(conn, campaign_id)
+    _forget_stop(conn, campaign_id, by.at)
     _record(conn, "resume", by, campaign_id=campaign_id)
 
 
@@ -180,10 +181,19 @@ def _refuse_cancelled(conn: sa.Connection, campaign_id: CampaignId) -> None:
         raise BadInput("the campaign was cancelled: begin another one")
 
 
-def _forget_stop(conn: sa.Connection, campaign_id: CampaignId) -> None:
+def _forget_stop(conn: sa.Connection, campaign_id: CampaignId, now: float) -> None:
+    """Somebody has seen to it; also to the lines that the API did not take, whichever campaign used them."""
     breaker = conn.execute(sa.select(campaign.c.breaker).where(campaign.c.id == campaign_id)).scalar_one()
-    if breaker is not None:
-        _set(conn, campaign_id, breaker=CampaignBreaker.from_text(breaker).resumed().to_text())
+    if breaker is None:
+        return
+    was = CampaignBreaker.from_text(breaker)
+    _set(conn, campaign_id, breaker=was.resumed().to_text())
+    if was.stop is None:
+        return
+    for number, text in conn.execute(_RESTING_LINES).all():
+        anew = LineBreaker.from_text(text).tried_anew(now).to_text()
+        if anew != text:
+            conn.execute(sa.update(line).where(line.c.from_number == number).values(breaker=anew))
 
 
 def _set(conn: sa.Connection, campaign_id: CampaignId, **values: Any) -> None:

@@ -21,7 +21,7 @@ from dialer.adapters.ledger.queue.facts import (
     under_way,
 )
 from dialer.adapters.ledger.schema.tables import campaign
-from dialer.domain.breakers import CampaignBreaker, LineBreaker
+from dialer.domain.breakers import CampaignBreaker, LineBreaker, no_line_left
 from dialer.domain.budget import Reserve
 from dialer.domain.calls import AttemptId, CampaignId, JobId, OpenJob
 from dialer.domain.decisions import Decision, Ruling
@@ -101,6 +101,8 @@ class ClaimContext:
         self._has_reserved = False
         self.is_busy = False
         """What holds is no rule but that all lines are at work: nothing that needs to be told."""
+        self._is_final = False
+        """The API takes calls from none of its lines: that stop stays until the campaign is run again."""
         self._always: Go | None = None
         self._bounds = {each.number: each for each in reversed(screen.pool)}  # of two alike the first
         self._load_lines(self._bounds)
@@ -131,6 +133,11 @@ class ClaimContext:
         verdict = self._screen.gate(self._facts, self._now)
         if isinstance(verdict, Hold | Stop):
             return verdict
+        breakers = [self._breakers.get(number) for number in self._bounds]
+        refused = no_line_left(breakers, self._now) if breakers else None
+        if refused is not None:
+            self._is_final = True
+            return refused
         wait = pool_wait(self._screen.pool, self._usage, self._screen.day(self._now), self._now)
         if wait is None:
             return verdict
@@ -180,6 +187,8 @@ class ClaimContext:
     def keep(self, held: Hold | Stop | None) -> None:
         """Write down what changed. `held`: why nothing more could be claimed, whatever the job."""
         since = self._was.canary_since
+        if isinstance(held, Stop) and self._is_final:
+            self._facts = self._facts.stopped(held)
         if isinstance(held, Stop) and self._is_canarys(held):
             # it stays, and once the campaign is run again the next calls are its first
             self._facts, since = self._facts.stopped(held), self._now

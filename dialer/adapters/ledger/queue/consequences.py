@@ -15,7 +15,7 @@ from dialer.domain.breakers import BreakerRules, CampaignBreaker, LineBreaker
 from dialer.domain.calls import Attempt, AttemptId, CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
-from dialer.domain.signs import Event, Sign, sign_of
+from dialer.domain.signs import Event, Sign, sign_of, sign_of_refusal
 from dialer.domain.suppression import Suppressed
 from dialer.ports.engine import AttemptUpdate, Finish
 
@@ -114,7 +114,7 @@ def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[
     ]
     _GIVE_BACK.run_many(conn, given_back)
     # of workers that share an account: each campaign's own breaker knows only its own
-    refused = [each for each in finishes if each.state is AttemptState.REFUSED and each.attempt.worker]
+    refused = [each for each in finishes if each.blame is not None and each.attempt.worker]
     note_refused(conn, len(refused), max((each.at for each in refused), default=0.0))
     _settle(conn, [_cost_of(each, each.attempt.id in parked) for each in finishes])
     _tell_breakers(
@@ -124,7 +124,7 @@ def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[
                 each.attempt.job.campaign_id,
                 each.breakers,
                 each.at,
-                _event(each.attempt, sign_of(each.outcome), _said(each)),
+                _event(each.attempt, _sign(each), _said(each)),
             )
             for each in finishes
             if each.breakers is not None
@@ -134,6 +134,10 @@ def after_finishes(conn: sa.Connection, finishes: Sequence[Finish], parked: Set[
 
 def _said(finish: Finish) -> str:
     return (finish.news.reason or finish.news.status) if finish.news else finish.error or ""
+
+
+def _sign(finish: Finish) -> Sign:
+    return sign_of(finish.outcome) if finish.blame is None else sign_of_refusal(finish.blame)
 
 
 def _event(attempt: Attempt, sign: Sign, detail: str) -> Event:

@@ -220,10 +220,10 @@ def _without_lost_trials(
     conn: sa.Connection, number: str, breaker: LineBreaker, screen: CampaignPolicy, now: float, moment: Moment
 ) -> LineBreaker:
     """A trial call whose end nobody will tell, as its process ended and is not run again, is none."""
-    for trial in {breaker.flagged.trial, breaker.provider.trial} - {None}:
+    for trial in breaker.trials:
         known = conn.execute(_UNDECIDED, {"a": trial, "since": moment.since, "at": moment.at}).one_or_none()
         if known is None:
-            lost = Event(Sign.NO_CALL, AttemptId(str(trial)), number, now, "")
+            lost = Event(Sign.NO_CALL, AttemptId(trial), number, now, "")
             breaker = breaker.after(lost, screen.breakers, now)
     return breaker
 
