@@ -219,7 +219,7 @@ async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) 
         clock = LoopClock(simulate.epoch(settings), asyncio.get_running_loop())
     simulator = await stack.enter_async_context(simulated(settings, simulate, clock))
     retell = retell_config(settings, base_url=None if simulator is None else simulator.url)
-    ledger = await stack.enter_async_context(open_ledger(settings, simulate, dispatches=True))
+    ledger = await stack.enter_async_context(open_ledger(settings, simulate, clock, dispatches=True))
     connections = settings.retell.connections_max
     api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
     campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
@@ -279,13 +279,16 @@ async def _summary(
 
 @asynccontextmanager
 async def open_ledger(
-    settings: Settings, simulate: Simulation | None = None, *, dispatches: bool
+    settings: Settings, simulate: Simulation | None = None, clock: Clock | None = None, *, dispatches: bool
 ) -> AsyncIterator[SqlLedger]:
-    """The ledger that the settings name. `dispatches`: to dial from it. Raises `LedgerError`, `BadInput`."""
+    """The ledger that the settings name. `dispatches`: to dial from it. `clock`: None: the machine's.
+
+    Raises `LedgerError`, `BadInput`.
+    """
     speed = 1.0 if simulate is None else simulate.speed
     path, on_thread = settings.ledger.url, speed is not None
     if not is_server(path):
-        async with open_sqlite(Path(path), dispatches=dispatches, on_thread=on_thread) as ledger:
+        async with open_sqlite(Path(path), dispatches=dispatches, on_thread=on_thread, clock=clock) as ledger:
             yield ledger
         return
     if speed is None:

@@ -143,7 +143,7 @@ class _Serving:
     async def _open_ledger(self) -> AsyncIterator[SharedLedger]:
         url = self._settings.ledger.url
         if not is_server(url):
-            async with open_shared_sqlite(Path(url), on_thread=True) as ledger:
+            async with open_shared_sqlite(Path(url), on_thread=True, clock=self._clock) as ledger:
                 yield ledger
             return
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.queue.facts import moment, numbers_facts
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.rules.data_in_use import DataInUse
@@ -166,7 +167,9 @@ class _Reading:
         known: Mapping[str, NumberFacts] = {}
         if ledger is not None:
             numbers = [job.to_number for job in jobs if job.to_number is not None]
-            known = await ledger.ask(lambda conn: numbers_facts(conn, numbers, moment(now)))
+            known = await ledger.ask(
+                lambda conn: numbers_facts(conn, numbers, moment(ledger_time(conn), now))
+            )
         for job in jobs:
             self._forecast.add(job, known.get(job.to_number or "", UNHEARD_OF))
 

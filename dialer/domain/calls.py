@@ -21,6 +21,9 @@ AttemptId = NewType("AttemptId", str)
 """Travels with the request as `idempotency_key` and `metadata.attempt_id`."""
 CallId = NewType("CallId", str)
 
+CALL_MAX_S = 7500.0
+"""Longer than the API lets any call last, unless `tracking.call_max_s` says otherwise."""
+
 
 def new_attempt_id(now: float, chance: Random) -> AttemptId:
     """An id that nobody has: the time in milliseconds, then 80 random bits.
@@ -130,7 +133,7 @@ class Attempt:
     """The request as it was written ahead: a repeat sends exactly these bytes."""
     claimed_at: float
     last_sent_at: float
-    """When a request with this body may last have left; an unknown call's slot is held from here."""
+    """When a request with this body may last have left."""
     call_id: CallId | None = None
     placed_at: float | None = None
     agent_id: str | None = None
@@ -144,6 +147,9 @@ class Attempt:
     schedule; later it has to take another one. None: the process has the account to itself."""
     place_at: float | None = None
     """When that place was taken, by the ledger's clock: it is given back for another one."""
+    live_for_s: float | None = None
+    """Its call may last so long from when this was read, by the ledger's clock. None: nobody wrote that down,
+    and it may last as long as any after its last request."""
 
     def placed(self, call_id: CallId, at: float) -> "Attempt":
         """With the call that it made. Written out: `replace` costs six times as much, for each call."""
@@ -163,7 +169,19 @@ class Attempt:
             self.worker,
             self.leaves_by,
             self.place_at,
+            self.live_for_s,
         )
+
+
+def live_for_s(attempt: Attempt, call_max_s: float, now: float) -> float:
+    """How long its call may last yet.
+
+    `call_max_s` and `now`, by the wall clock, count where the ledger does not say.
+    """
+    if attempt.live_for_s is not None:
+        return max(0.0, attempt.live_for_s)
+    left_s = max(attempt.last_sent_at, attempt.placed_at or 0.0) + call_max_s - now
+    return max(0.0, min(left_s, call_max_s))
 
 
 class CallStatus(StrEnum):

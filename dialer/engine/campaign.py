@@ -184,6 +184,7 @@ class Campaign:
             limit=config.limit,
             limits=self._capacity.limits,
             waits=self._served,
+            call_max_s=config.tracking.call_max_s,
         )
 
     async def work(

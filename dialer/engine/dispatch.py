@@ -89,6 +89,7 @@ class Dispatcher:
         limit: int | None,
         limits: Callable[[], Limits | None],
         waits: bool,
+        call_max_s: float,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
 
@@ -96,6 +97,7 @@ class Dispatcher:
         says that nobody may be called any more. `on_answer`: what each claim got; None: a job.
         `limit`: claims at most. `limits`: as `Capacity.limits`. `waits`: where the process goes on with other
         campaigns no rule stops it for good, and a lost ledger is waited for.
+        `call_max_s`: as `tracking.TrackingConfig`.
         """
         self._ledger = ledger
         self._slots = slots
@@ -114,6 +116,7 @@ class Dispatcher:
         self._left = limit
         self._limits = limits
         self._waits = waits
+        self._call_max_s = call_max_s
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
         self._was_nothing = False
@@ -218,6 +221,7 @@ class Dispatcher:
             self._screen(),
             self._encode,
             self._limits(),
+            self._call_max_s,
         )
         # what was claimed must be started, also when we are stopped meanwhile
         with anyio.CancelScope(shield=True):

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import (
+    CALL_MAX_S,
     Attempt,
     AttemptId,
     CallId,
@@ -126,6 +127,8 @@ class ClaimRequest:
     encode: Callable[[CallJob, AttemptId, str | None], bytes]
     limits: Limits | None = None
     """None: this process has the account to itself, and keeps to its bounds by itself."""
+    call_max_s: float = CALL_MAX_S
+    """The attempt may be a live call for so long, until it is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,8 @@ class AttemptUpdate:
     line: Mapping[str, Any] | None = None
     breakers: BreakerRules | None = None
     """What the breakers go by, where they are to hear of it."""
+    call_max_s: float | None = None
+    """The attempt may be a live call for so long from now on; None: until when it may is known."""
 
 
 @record
@@ -357,8 +362,8 @@ class Ledger(Protocol):
     async def left_beside(self, campaign_id: CampaignId, call_max_s: float, now: float) -> Sequence[Attempt]:
         """Attempts of the account's other campaigns that nobody closed and that may be live calls.
 
-        An attempt may be one for `call_max_s` after its last request. Rehearsals have an account of their
-        own.
+        One of which nobody wrote down until when may be one for `call_max_s` after its last request.
+        Rehearsals have an account of their own.
         """
         ...
 

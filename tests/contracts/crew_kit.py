@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
-from ledger_contract import NOW, SCREEN, Desk, Store
+from ledger_contract import NOW, SCREEN, WAIT_S_MAX, Desk, Store
 
 from dialer.adapters.ledger.postgres import open_shared_postgres
 from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
@@ -20,7 +20,6 @@ LEASE_S = 60.0
 CALL_MAX_S = 7200.0
 MANY = 1000
 """More than any test makes: no bound."""
-WAIT_S_MAX = 30.0
 
 
 def shared(
@@ -57,7 +56,8 @@ class CrewDesk(Desk):
 
     def request(self, screen: CampaignPolicy = SCREEN, attempt_id: str | None = None) -> ClaimRequest:
         made = attempt_id or f"{self.worker}-{self.campaign_id}-{self.now:.0f}-{self.ids + 1}"
-        return replace(Desk.request(self, screen, made), limits=self.limits())
+        limits = self.limits()
+        return replace(Desk.request(self, screen, made), limits=limits, call_max_s=limits.call_max_s)
 
     async def claims(self, number: int) -> list[Attempt | NothingDue]:
         """So many, one after the other."""

@@ -4,12 +4,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ledger_contract import NOW, SCREEN, Desk, Store, a_job, number
+from ledger_contract import NOW, SCREEN, WAIT_S_MAX, Desk, Store, a_job, number
 from test_ledger_lines import NUMBERS, attempts, claim_all, due, lines
 
-from dialer.adapters.ledger.queue.facts import LIVE_MAX_S
 from dialer.domain.breakers import PROVIDER_REST, BreakerRules
-from dialer.domain.calls import Attempt, CallId, CallUpdate, CampaignId
+from dialer.domain.calls import CALL_MAX_S, Attempt, CallId, CallUpdate, CampaignId
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -123,9 +122,10 @@ def test_a_trial_of_a_process_that_is_not_run_again_is_none(store: Store) -> Non
         other = await desk.other()
         await other.read([a_job(n, to_number=number(n + 50)) for n in range(9)])
         await on_trial(desk)
-        other.now = NOW + HOUR_S + LIVE_MAX_S - 1
+        other.now += HOUR_S
+        await other.elapse(CALL_MAX_S - WAIT_S_MAX)
         assert isinstance(await other.ask(ONE), NothingDue)
-        other.now += 2
+        await other.elapse(WAIT_S_MAX + 1.0)
         (trial,) = attempts(await claim_all(other, ONE, 3))
         await other.end(trial)
         assert len(attempts(await claim_all(other, ONE, 3))) == 3

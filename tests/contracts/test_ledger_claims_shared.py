@@ -24,7 +24,8 @@ def limits(at: float | None = None, **changes: Any) -> Limits:
 
 async def ask(*desks: Desk, **changes: Any) -> tuple[list[Attempt], list[NothingDue]]:
     """A place of each of these campaigns, all at once."""
-    requests = [replace(desk.request(), limits=limits(**changes)) for desk in desks]
+    bounds = limits(**changes)
+    requests = [replace(each.request(), limits=bounds, call_max_s=bounds.call_max_s) for each in desks]
     answers = await together(
         *(partial(desk.ledger.claim, each) for desk, each in zip(desks, requests, strict=True))
     )
@@ -97,7 +98,7 @@ def test_no_more_calls_at_once_than_slots_and_an_end_frees_one(store: Store) -> 
         assert (await ask(desk, cps=100.0, slots=3))[0] == [], "they may all be live"
         await desk.end(made[2])
         assert len((await ask(desk, desk, cps=100.0, slots=3))[0]) == 1
-        desk.now = NOW + 7501
+        await desk.elapse(7501)
         made, none = await ask(*[desk] * 9, cps=100.0, slots=3)
         assert len(made) == 3, "no call is so long"
         assert (await ask(desk, cps=100.0, slots=2))[0] == [], "fewer by now"
@@ -190,47 +191,5 @@ def test_an_attempt_that_is_another_workers_gets_no_place(store: Store, how: str
             await desk.sql("UPDATE attempt SET worker = 'w2'")
         with pytest.raises(TakenOver):
             await place_of(desk, made, limits())
-
-    store.work(case)
-
-
-HOURS_3_S = 3 * 3600.0
-
-
-async def beat(desk: Desk, worker: str = "w1") -> None:
-    at = anyio.current_time()
-    await desk.operate(lambda conn: account_limits.beat(conn, worker, 60.0, at))
-
-
-@pytest.mark.parametrize("step_s", [HOURS_3_S, -HOURS_3_S])
-def test_a_wall_clock_that_steps_frees_no_slot(store: Store, step_s: float) -> None:
-    async def case(desk: Desk) -> None:
-        await beat(desk)
-        await desk.read([a_job(n) for n in range(9)])
-        desk.now += min(0.0, step_s)
-        await desk.sql("UPDATE job SET due_at = 0")
-        made, _ = await ask(*[desk] * 5, cps=100.0, slots=3)
-        assert len(made) == 3
-        desk.now = NOW + max(0.0, step_s)
-        again, none = await ask(*[desk] * 5, cps=100.0, slots=3)
-        assert again == [], "the worker that has them is alive"
-        assert all(each.busy for each in none)
-
-    store.work(case)
-
-
-@pytest.mark.parametrize("how", ["followed", "asked for longer"])
-def test_who_is_on_the_phone_for_long_is_not_called_by_another_campaign(store: Store, how: str) -> None:
-    async def case(desk: Desk) -> None:
-        other = await desk.other()
-        await desk.read([a_job(1)])
-        await other.read([a_job(9, to_number=a_job(1).to_number)])
-        bounds = {"cps": 100.0, "call_max_s": 14_400.0 if how == "asked for longer" else 7500.0}
-        if how == "followed":
-            await beat(desk)
-        (made,), _ = await ask(desk, **bounds)
-        await desk.to_state(AttemptState.PLACED, made)
-        other.now = NOW + HOURS_3_S
-        assert (await ask(other, **bounds))[0] == []
 
     store.work(case)

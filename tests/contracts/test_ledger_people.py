@@ -4,10 +4,11 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from ledger_contract import FROM, NOW, SCREEN, Desk, Store, a_job, number, together
+from ledger_contract import FROM, NOW, SCREEN, WAIT_S_MAX, Desk, Store, a_job, number, together
 
 from dialer.adapters.ledger.operators import campaigns
-from dialer.adapters.ledger.queue.facts import LIVE_MAX_S, moment, numbers_facts
+from dialer.adapters.ledger.queue.facts import moment, numbers_facts
+from dialer.domain.calls import CALL_MAX_S
 from dialer.domain.caps import LIVE_CALL_WAIT_S, Cap, CapsRule
 from dialer.domain.decisions import Ruling
 from dialer.domain.errors import BadInput
@@ -197,9 +198,9 @@ def test_a_number_has_one_live_call_at_a_time(store: Store, state: AttemptState)
         (made,) = await other.made(Ruling.WAIT)
         assert (made.rule, made.until) == ("caps", NOW + LIVE_CALL_WAIT_S)
         # a process that left it open may never be run again, but no call lasts longer than this
-        other.now = NOW + LIVE_MAX_S - 1
+        await other.elapse(CALL_MAX_S - WAIT_S_MAX)
         assert await other.ask() == NothingDue(other.now + LIVE_CALL_WAIT_S)
-        other.now = NOW + LIVE_MAX_S + LIVE_CALL_WAIT_S
+        await other.elapse(WAIT_S_MAX + LIVE_CALL_WAIT_S)
         assert (await other.claim()).job.job.key == "job-9"
 
     store.work(case)
@@ -295,7 +296,7 @@ def test_a_gap_holds_for_a_person_under_each_spelling(store: Store, first: str, 
     async def case(desk: Desk) -> None:
         await desk.read([a_job(1, to_number=first)])
         await desk.end(await desk.claim(), Outcome.NO_ANSWER)
-        facts = await desk.operate(lambda conn: numbers_facts(conn, [second, number(9)], moment(NOW)))
+        facts = await desk.operate(lambda conn: numbers_facts(conn, [second, number(9)], moment(NOW, NOW)))
         assert list(facts) == [second]
         assert len(facts[second].rung_at) == 1
 

@@ -74,9 +74,9 @@ def test_one_that_nobody_closed_gives_its_slot_back_when_no_call_can_last_so_lon
     async def case(a: CrewDesk) -> None:
         await a.read([a_job(1), a_job(2)])
         await a.to_state(AttemptState.PLACED)
-        a.now += 99.0
+        await a.elapse(90.0)
         assert await is_busy_for(a) == FULL_LOOK_S
-        a.now += 2.0
+        await a.elapse(11.0)
         assert isinstance(await a.ask(), Attempt)
 
     crew(store, case, slots=1, call_max_s=100.0)

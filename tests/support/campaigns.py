@@ -225,7 +225,7 @@ class World:
         async with AsyncExitStack() as stack:
             ledger = self.memory
             if ledger is None:
-                opened = open_sqlite(self.path, dispatches=True, on_thread=False)
+                opened = open_sqlite(self.path, dispatches=True, on_thread=False, clock=self.clock)
                 ledger = await stack.enter_async_context(opened)
             retell = RetellConfig(
                 api_key=KEY,
@@ -309,7 +309,8 @@ async def world(
         relay = await stack.enter_async_context(Relay(sim.url)) if relayed else None
         memory = None
         if path is None:
-            memory = await stack.enter_async_context(open_sqlite(None, dispatches=False, on_thread=False))
+            opened = open_sqlite(None, dispatches=False, on_thread=False, clock=clock)
+            memory = await stack.enter_async_context(opened)
         w = World(
             sim,
             clock,

@@ -252,7 +252,11 @@ async def service_world(
     """Everything but a worker. `webhooks`: the account sends them."""
     clock = SteppingClock(EPOCH, asyncio.get_running_loop())
     sim = Simulator(account, Faults.parse(faults), seed=seed, now=clock.now, people=people)
-    async with sim, open_shared_sqlite(None, on_thread=False) as ledger, AsyncExitStack() as stack:
+    async with (
+        sim,
+        open_shared_sqlite(None, on_thread=False, clock=clock) as ledger,
+        AsyncExitStack() as stack,
+    ):
         w = ServiceWorld(sim, clock, ledger, seed)
         if webhooks:
             app = webhook_app(Signatures([KEY], clock.now), parse_event, w.hear, body_bytes_max=1_000_000)

@@ -143,7 +143,8 @@ async def _run(plan: Plan, alter: Alter) -> Evidence:
     simulator = Simulator(ACCOUNT, FAULTS, seed=plan.seed, now=clock.now, people=people)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(simulator)
-        ledger = await stack.enter_async_context(open_sqlite(None, dispatches=False, on_thread=False))
+        opened = open_sqlite(None, dispatches=False, on_thread=False, clock=clock)
+        ledger = await stack.enter_async_context(opened)
         retell = RetellConfig(api_key=ACCOUNT.api_key, base_url=simulator.url, agent_id=ACCOUNT.agent_id)
         api = await stack.enter_async_context(open_api(retell, connections_max=100))
         async with anyio.create_task_group() as background:

@@ -10,13 +10,16 @@ from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.queue import account_limits, outbox
 from dialer.adapters.ledger.store import SqlLedger, serve, sqlite_writer
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
+from dialer.ports.engine import Clock
 from dialer.ports.sharing import Limits, SendPermit
 
 
 @asynccontextmanager
-async def open_shared_sqlite(path: Path | None, *, on_thread: bool) -> AsyncIterator["SharedLedger"]:
+async def open_shared_sqlite(
+    path: Path | None, *, on_thread: bool, clock: Clock | None = None
+) -> AsyncIterator["SharedLedger"]:
     """The ledger of a service with one worker. As `store.open_sqlite`."""
-    with sqlite_writer(path, dispatches=True, on_thread=on_thread) as carry_out:
+    with sqlite_writer(path, dispatches=True, on_thread=on_thread, clock=clock) as carry_out:
         async with serve(SharedLedger(carry_out)) as ledger:
             yield ledger
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.commit import Group, Operation, commit
 from dialer.adapters.ledger.drivers.database import dispatcher_lock, sqlite_engine
+from dialer.adapters.ledger.drivers.ledger_time import keep_time
 from dialer.adapters.ledger.drivers.own_thread import OwnThread
 from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.operators import resolve as resolving
@@ -32,6 +33,7 @@ from dialer.ports.engine import (
     AttemptUpdate,
     CampaignCounts,
     ClaimRequest,
+    Clock,
     Contradicted,
     Control,
     Finish,
@@ -282,21 +284,26 @@ def _wake_up(done: asyncio.Future[None]) -> None:
 
 
 @asynccontextmanager
-async def open_sqlite(path: Path | None, *, dispatches: bool, on_thread: bool) -> AsyncIterator[SqlLedger]:
+async def open_sqlite(
+    path: Path | None, *, dispatches: bool, on_thread: bool, clock: Clock | None = None
+) -> AsyncIterator[SqlLedger]:
     """A ledger in a SQLite file (None: in memory).
 
     `dispatches`: the process will dial from it, so no other may, and it is made if there is none.
     `on_thread`: commit on a thread of its own, so that the loop never waits for a disk; False on a
     virtual-time loop, which must not have threads.
+    `clock`: None: the machine's.
     Raises `LedgerError`.
     """
-    with sqlite_writer(path, dispatches=dispatches, on_thread=on_thread) as carry_out:
+    with sqlite_writer(path, dispatches=dispatches, on_thread=on_thread, clock=clock) as carry_out:
         async with serve(SqlLedger(carry_out)) as ledger:
             yield ledger
 
 
 @contextmanager
-def sqlite_writer(path: Path | None, *, dispatches: bool, on_thread: bool) -> Iterator[CarryOut]:
+def sqlite_writer(
+    path: Path | None, *, dispatches: bool, on_thread: bool, clock: Clock | None
+) -> Iterator[CarryOut]:
     """What commits to a SQLite file. As `open_sqlite`."""
     with ExitStack() as stack:
         if path is not None and dispatches:
@@ -305,6 +312,7 @@ def sqlite_writer(path: Path | None, *, dispatches: bool, on_thread: bool) -> It
         engine = sqlite_engine(path, dispatches=dispatches)
         stack.callback(engine.dispose)
         conn = stack.enter_context(engine.connect())
+        keep_time(conn, clock)
         if on_thread:
             thread = OwnThread()
             stack.callback(thread.end)

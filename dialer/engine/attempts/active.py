@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 
-from dialer.domain.calls import Attempt, AttemptId
+from dialer.domain.calls import Attempt, AttemptId, live_for_s
 from dialer.domain.lifecycle import AttemptState, TakenOver
 from dialer.engine.attempts.runner import AttemptRunner
 from dialer.engine.attempts.tasks import AttemptTasks
@@ -151,9 +151,7 @@ class ActiveAttempts:
             closed.set()
 
         async def hold() -> None:
-            call_max_s = self._call_max_s()
-            left = parked.last_sent_at + call_max_s - self._clock.now()
-            with anyio.move_on_after(max(0.0, min(left, call_max_s))):
+            with anyio.move_on_after(live_for_s(parked, self._call_max_s(), self._clock.now())):
                 await closed.wait()
             self._slots.release(slot)
 

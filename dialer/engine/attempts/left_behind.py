@@ -5,7 +5,7 @@ from functools import partial
 
 import anyio
 
-from dialer.domain.calls import Attempt
+from dialer.domain.calls import Attempt, live_for_s
 from dialer.domain.errors import CallError
 from dialer.engine.attempts.active import Work
 from dialer.engine.attempts.tracking import Followed, Tracker
@@ -27,16 +27,17 @@ class Beside:
         """Those that hold a slot now."""
 
     def hold(self, attempts: Iterable[Attempt], call_max_s: float, start: Callable[[Work], None]) -> None:
-        """Each takes its slot now, and `start` begins what gives it back, within `call_max_s`."""
+        """Each takes its slot now, and `start` begins what gives it back.
+
+        `call_max_s`: of those of which the ledger does not say how long they may last.
+        """
         for attempt in attempts:
             self.count += 1
             start(partial(self._until_over, attempt, self._slots.take(), call_max_s))
 
     async def _until_over(self, attempt: Attempt, slot: Slot, call_max_s: float) -> None:
-        began_at = max(attempt.last_sent_at, attempt.placed_at or 0.0)
-        left_s = began_at + call_max_s - self._clock.now()
         with (
-            anyio.move_on_after(max(0.0, min(left_s, call_max_s))),
+            anyio.move_on_after(live_for_s(attempt, call_max_s, self._clock.now())),
             self._tracker.follow(attempt) as followed,
         ):
             if followed.call_id is None:

@@ -349,7 +349,15 @@ class Placer:
             object_()
             now = self._clock.now()
             again = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=now)
-            await self._ledger.update(AttemptUpdate(again, AttemptState.UNCERTAIN, now, last_sent_at=now))
+            await self._ledger.update(
+                AttemptUpdate(
+                    again,
+                    AttemptState.UNCERTAIN,
+                    now,
+                    last_sent_at=now,
+                    call_max_s=self._tracker.call_max_s,
+                )
+            )
             return Placed(await self._create(_placeless(attempt), object_, ask), adopted=False)
         except _Stays as why:
             return why.instead

@@ -266,10 +266,19 @@ class AttemptRunner:
     async def _uncertain(self, attempt: Attempt, followed: Followed, why: str) -> Attempt | None:
         now = self._clock.now()
         # when a claimed attempt's request left, nobody wrote down: as late as now, for all we know
-        sent_at = now if attempt.state is AttemptState.CLAIMED else attempt.last_sent_at
+        sent_at, call_max_s = attempt.last_sent_at, None
+        if attempt.state is AttemptState.CLAIMED:
+            sent_at, call_max_s = now, self._tracker.call_max_s
         attempt = replace(attempt, state=AttemptState.UNCERTAIN, last_sent_at=sent_at)
         await self._ledger.update(
-            AttemptUpdate(attempt, AttemptState.UNCERTAIN, now, last_sent_at=sent_at, error=why)
+            AttemptUpdate(
+                attempt,
+                AttemptState.UNCERTAIN,
+                now,
+                last_sent_at=sent_at,
+                error=why,
+                call_max_s=call_max_s,
+            )
         )
         self._observe(AttemptUncertain(attempt, why))
         placement: Placed | Parked | None = None
@@ -319,6 +328,7 @@ class AttemptRunner:
                 call_id=news.call_id,
                 job_state=reopened,
                 breakers=self._screen().breakers,
+                call_max_s=self._tracker.call_max_s,
             )
         )
         return await self._track(attempt, followed)
@@ -377,7 +387,7 @@ class AttemptRunner:
         )
 
     async def _park(self, attempt: Attempt, why: str) -> Attempt:
-        now = self._clock.now()
+        now, call_max_s = self._clock.now(), self._tracker.call_max_s
         await self._ledger.update(
             AttemptUpdate(
                 attempt,
@@ -388,10 +398,11 @@ class AttemptRunner:
                 job_state=JobState.UNKNOWN,
                 line=attempt_line(attempt, AttemptState.UNKNOWN, Outcome.UNKNOWN, now, None, why),
                 breakers=self._screen().breakers,
+                call_max_s=call_max_s,
             )
         )
         # a repeat may have left up to now, and its call lasts from then
-        parked = replace(attempt, state=AttemptState.UNKNOWN, last_sent_at=now)
+        parked = replace(attempt, state=AttemptState.UNKNOWN, last_sent_at=now, live_for_s=call_max_s)
         self._observe(AttemptParked(parked, why))
         return parked
 

@@ -118,6 +118,11 @@ class Tracker:
         self._wake = anyio.Event()
         self._webhook_at: float | None = None
 
+    @property
+    def call_max_s(self) -> float:
+        """The longest possible call."""
+        return self._config.call_max_s
+
     def known(self) -> Collection[AttemptId]:
         """The attempts that are followed."""
         return self._by_attempt.keys()

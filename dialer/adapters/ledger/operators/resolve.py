@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.queue.finish import finish_many, update_many
 from dialer.adapters.ledger.schema.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
 from dialer.adapters.ledger.schema.tables import attempt, job
-from dialer.domain.calls import Attempt, AttemptId, CallId
+from dialer.domain.calls import CALL_MAX_S, Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, CallTaken, JobState
 from dialer.domain.outcomes import Outcome
@@ -27,7 +27,13 @@ def resolve_called(conn: sa.Connection, attempt_id: AttemptId, call_id: CallId, 
     found = _unknown(conn, attempt_id)
     note = f"resolved by {who}: call {call_id} was made"
     placed = AttemptUpdate(
-        found, AttemptState.PLACED, at, call_id=call_id, error=note, job_state=JobState.BUSY
+        found,
+        AttemptState.PLACED,
+        at,
+        call_id=call_id,
+        error=note,
+        job_state=JobState.BUSY,
+        call_max_s=CALL_MAX_S,
     )
     try:
         update_many(conn, [placed])

@@ -10,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.queue.attempts import stored_attempts
-from dialer.adapters.ledger.queue.facts import MAY_BE_LIVE, moment
+from dialer.adapters.ledger.queue.facts import MAY_BE_LIVE, Moment, moment
 from dialer.adapters.ledger.schema.moved import IS_HERE
 from dialer.adapters.ledger.schema.tables import (
     IS_OPEN,
@@ -93,12 +94,8 @@ _CLOSED = sa.select(attempt.c.id).where(attempt.c.id.in_(_IDS), attempt.c.closed
 
 
 def clock(conn: sa.Connection, at: float) -> float:
-    """The ledger's time. `at`: the loop's, when this was asked for."""
-    if conn.dialect.name != "postgresql":
-        return at
-    now = "SELECT extract(epoch FROM clock_timestamp())::float8"
-    seconds: float = conn.exec_driver_sql(now).scalar_one()
-    return seconds
+    """The time that workers share. `at`: the loop's, when this was asked for."""
+    return ledger_time(conn) if conn.dialect.name == "postgresql" else at
 
 
 class Places:
@@ -115,8 +112,8 @@ class Places:
         row = _row(conn, CREATES)
         self._held_s = _held_s(row.held_until, self._clock)
         self._creates = _seen(conn, CREATES, _creates(limits, row.taken), self._clock)
-        self.live = moment(now, self._clock, limits.call_max_s)
-        self._free = limits.slots - live_calls(conn, limits.call_max_s, now, at)
+        self.live = _moment(conn, now, self._clock, limits.call_max_s)
+        self._free = limits.slots - _count_live(conn, self.live)
         self._refusals_wait_s = 0.0
         if limits.refused_max:
             self._look_at_refusals(now)
@@ -257,9 +254,7 @@ def adopt(conn: sa.Connection, who: str, at: float, rows_max: int) -> list[Attem
 
 def live_calls(conn: sa.Connection, call_max_s: float, now: float, at: float) -> int:
     """See `sharing.Sharing`. `at`: the loop's time."""
-    alive_at = clock(conn, at)
-    count: int = conn.execute(_LIVE, {"since": now - call_max_s, "at": alive_at}).scalar_one()
-    return count
+    return _count_live(conn, _moment(conn, now, clock(conn, at), call_max_s))
 
 
 def placed_beside(conn: sa.Connection, known: Collection[AttemptId]) -> list[Attempt]:
@@ -307,6 +302,16 @@ def campaign_name(conn: sa.Connection, campaign_id: CampaignId) -> str:
     """See `sharing.Sharing`."""
     name: str = conn.execute(sa.select(campaign.c.name).where(campaign.c.id == campaign_id)).scalar_one()
     return name
+
+
+def _moment(conn: sa.Connection, now: float, at: float, call_max_s: float) -> Moment:
+    time = at if conn.dialect.name == "postgresql" else ledger_time(conn)  # a server has one clock
+    return moment(time, now, at, call_max_s)
+
+
+def _count_live(conn: sa.Connection, live: Moment) -> int:
+    count: int = conn.execute(_LIVE, live.values).scalar_one()
+    return count
 
 
 def _refused(most: int, taken: bytes) -> Allowance:

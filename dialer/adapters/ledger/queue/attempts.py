@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.queue.facts import moment, numbers_facts
+from dialer.adapters.ledger.drivers.ledger_time import ledger_time
+from dialer.adapters.ledger.queue.facts import LEFT_LIVE, moment, numbers_facts
 from dialer.adapters.ledger.schema.moved import IS_HERE
 from dialer.adapters.ledger.schema.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
 from dialer.adapters.ledger.schema.tables import NOT_CLOSED, attempt, campaign, job
@@ -33,14 +34,12 @@ def attempts_in(
 
 def left_beside(conn: sa.Connection, campaign_id: CampaignId, call_max_s: float, now: float) -> list[Attempt]:
     """See `ports.Ledger`."""
-    since = now - call_max_s
     wanted = sa.select(attempt.c.id).where(
-        NOT_CLOSED,
-        sa.or_(attempt.c.last_sent_at > since, attempt.c.placed_at > since),
+        LEFT_LIVE,
         attempt.c.campaign_id != campaign_id,
         attempt.c.campaign_id.in_(_on_the_account_of(campaign_id)),
     )
-    ids = list(conn.scalars(wanted))
+    ids = list(conn.scalars(wanted, {"time": ledger_time(conn), "since": now - call_max_s}))
     return stored_attempts(conn, attempt.c.id.in_(ids)) if ids else []
 
 
@@ -76,8 +75,11 @@ def stored_attempts(conn: sa.Connection, wanted: sa.ColumnElement[bool]) -> list
         .join(job, attempt.c.job_id == job.c.id)
         .where(wanted)
         .order_by(attempt.c.claimed_at, attempt.c.id)
-    )
-    found = [stored_attempt(row) for row in rows]
+    ).all()
+    if not rows:
+        return []
+    time = ledger_time(conn)
+    found = [stored_attempt(row, time) for row in rows]
     batches = (found[start : start + NUMBERS_MAX] for start in range(0, len(found), NUMBERS_MAX))
     return [each for batch in batches for each in _with_rings(conn, batch)]
 
@@ -85,7 +87,7 @@ def stored_attempts(conn: sa.Connection, wanted: sa.ColumnElement[bool]) -> list
 def _with_rings(conn: sa.Connection, attempts: Sequence[Attempt]) -> Iterator[Attempt]:
     """As they were claimed: with the times at which their numbers may have been rung before."""
     numbers = [each.job.job.to_number for each in attempts if each.job.job.to_number is not None]
-    known = numbers_facts(conn, numbers, moment(0.0))
+    known = numbers_facts(conn, numbers, moment(0.0, 0.0))
     for each in attempts:
         rung_at = known.get(each.job.job.to_number or "", UNHEARD_OF).rung_at
         before = tuple(at for at in rung_at if at < each.claimed_at)

@@ -7,6 +7,7 @@ from typing import assert_never
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.drivers.statements import Statement, Values
 from dialer.adapters.ledger.queue.account_limits import Places
 from dialer.adapters.ledger.queue.claim_context import ClaimContext
@@ -68,7 +69,7 @@ _DUE = Statement(
 _INSERT_ATTEMPT = Statement(
     sa.insert(attempt),
     *("id", "campaign_id", "job_id", "number", "state", "from_number", "body", "claimed_at", "last_sent_at"),
-    *("to_number", "agent_id", "reserved_cents", "worker"),
+    *("to_number", "agent_id", "reserved_cents", "worker", "live_until"),
 )
 _BUSY = Statement(
     sa.update(job)
@@ -141,8 +142,8 @@ class _Claim:
         self._now = max(request.now for request in requests)
         # under rules that another request of the group has newer, nobody is judged
         newest = max((request.screen for request in requests), key=lambda screen: screen.version)
-        live = moment(self._now) if places is None else places.live
-        self._desk = ClaimContext(conn, campaign_id, newest, self._now, live)
+        self._live = moment(ledger_time(conn), self._now) if places is None else places.live
+        self._desk = ClaimContext(conn, campaign_id, newest, self._now, self._live)
         self._seen = 0
         self._held: Hold | Stop | None = None
         self.claimed: list[Attempt] = []
@@ -220,12 +221,19 @@ class _Claim:
                 case verdict:
                     assert_never(verdict)
         if made:
-            _INSERT_ATTEMPT.run_many(self._conn, [_attempt_values(each) for each in made])
+            _INSERT_ATTEMPT.run_many(self._conn, self._written_ahead(made))
             _BUSY.run(self._conn, [each.job.id for each in made])
         _LATER.run_many(self._conn, later)
         if dropped:
             close_jobs(self._conn, dropped, self._now)
         self.claimed += made
+
+    def _written_ahead(self, made: Sequence[Attempt]) -> list[Values]:
+        requests = self._requests[len(self.claimed) :]
+        return [
+            _attempt_values(each, self._live.time + request.call_max_s)
+            for each, request in zip(made, requests, strict=False)
+        ]
 
 
 def _attempt(
@@ -257,7 +265,7 @@ def _attempt(
     )
 
 
-def _attempt_values(made: Attempt) -> Values:
+def _attempt_values(made: Attempt, live_until: float) -> Values:
     return (
         made.id,
         made.job.campaign_id,
@@ -272,6 +280,7 @@ def _attempt_values(made: Attempt) -> Values:
         made.agent_id,
         made.reserved_cents,
         made.worker,
+        live_until,
     )
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.queue.attempts import stored_attempts
 from dialer.adapters.ledger.queue.consequences import after_contradiction
 from dialer.adapters.ledger.schema.tables import attempt, contradiction, job
-from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate, CampaignId, JobKind
+from dialer.domain.calls import CALL_MAX_S, Attempt, AttemptId, CallId, CallUpdate, CampaignId, JobKind
 from dialer.domain.evidence import shows_ring
 from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState, JobState, check_job
 from dialer.domain.outcomes import Outcome
@@ -51,7 +52,7 @@ def contradict(conn: sa.Connection, news: CallUpdate, why: str, at: float) -> Co
         return Contradicted(closed, is_followed=False)
     check_job(state, JobState.BUSY)
     placed = {"state": AttemptState.PLACED.value, "placed_at": at, "closed_at": None, "outcome": None}
-    conn.execute(shown.values(**placed))
+    conn.execute(shown.values(**placed, live_until=ledger_time(conn) + CALL_MAX_S))
     conn.execute(sa.update(job).where(job.c.id == closed.job.id).values(state=JobState.BUSY.value))
     return Contradicted(stored_attempts(conn, attempt.c.id == closed.id)[0], is_followed=True)
 

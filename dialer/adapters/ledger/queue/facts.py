@@ -20,7 +20,7 @@ from dialer.adapters.ledger.schema.tables import (
 )
 from dialer.domain.breakers import BreakerRules, LineBreaker
 from dialer.domain.budget import BudgetFacts
-from dialer.domain.calls import Attempt, AttemptId, CampaignId
+from dialer.domain.calls import CALL_MAX_S, Attempt, AttemptId, CampaignId
 from dialer.domain.canary import NO_CALL
 from dialer.domain.days import Day
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
@@ -30,12 +30,6 @@ from dialer.domain.screening import CampaignPolicy, NumberFacts
 from dialer.domain.signs import Event, Sign
 from dialer.domain.spellings import spellings
 from dialer.domain.suppression import Suppressed
-
-LIVE_MAX_S = 7500.0
-"""An attempt that nobody closed may be a live call for so long after its last request, or for `call_max_s` of
-who asks, if that is longer. One that a living worker follows may be one as long as it is open.
-
-One that a process left open, in a campaign that is not run again, holds nothing beyond that."""
 
 _VALUES: sa.BindParameter[list[str]] = sa.bindparam("values", expanding=True)
 _C: sa.BindParameter[int] = sa.bindparam("c")
@@ -47,6 +41,7 @@ _ATTEMPTS = Statement(
         attempt.c.last_sent_at,
         attempt.c.placed_at,
         attempt.c.from_number,
+        attempt.c.live_until,
         worker.c.lease_until,
     )
     .join_from(attempt, worker, worker.c.name == attempt.c.worker, isouter=True)
@@ -72,16 +67,23 @@ _IS_FOLLOWED = sa.and_(
     attempt.c.state.in_(sorted(state.value for state in OPEN_ATTEMPTS)),
     sa.exists(sa.select(worker.c.name).where(worker.c.name == attempt.c.worker, worker.c.lease_until > _AT)),
 )
-MAY_BE_LIVE = sa.and_(
-    NOT_CLOSED,
-    sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE, _IS_FOLLOWED),
+_MAY_LAST = sa.or_(
+    attempt.c.live_until > sa.bindparam("time", type_=sa.Float),
+    sa.and_(
+        attempt.c.live_until.is_(None), sa.or_(attempt.c.last_sent_at > _SINCE, attempt.c.placed_at > _SINCE)
+    ),
 )
-"""By `since` and `at`, as `Moment` has them. No step of a wall clock ends what a living worker follows."""
+MAY_BE_LIVE = sa.and_(NOT_CLOSED, sa.or_(_MAY_LAST, _IS_FOLLOWED))
+"""By `time`, `since` and `at`, as `Moment` has them: an attempt that nobody closed, until the time that was
+written down with it, and as long as a living worker follows it. One that a process left open, in a campaign
+that is not run again, holds nothing beyond that."""
+LEFT_LIVE = sa.and_(NOT_CLOSED, _MAY_LAST)
+"""The same where no other worker is alive. By `time` and `since`."""
 _LIVE = Statement(
     sa.select(attempt.c.from_number, sa.func.count())
     .where(MAY_BE_LIVE, attempt.c.from_number.is_not(None))
     .group_by(attempt.c.from_number),
-    *("since", "at"),
+    *("time", "since", "at"),
 )
 _FIRST = Statement(
     sa.select(attempt.c.state, attempt.c.outcome)
@@ -134,15 +136,23 @@ _UNDECIDED = sa.select(attempt.c.id).where(
 class Moment:
     """By which it is judged whether an attempt that is open may be a live call."""
 
+    time: float
+    """The ledger's own time: until when an attempt may be one is written down by it."""
     since: float
-    """A request that left before that, by the wall clock, made a call that is over."""
+    """Where that is not written down: a request that left before, by the wall clock, made a call that is
+    over."""
     at: float
-    """The ledger's clock, by which workers are alive."""
+    """The clock by which workers are alive."""
+
+    @property
+    def values(self) -> dict[str, float]:
+        """For `MAY_BE_LIVE` and `LEFT_LIVE`."""
+        return {"time": self.time, "since": self.since, "at": self.at}
 
 
-def moment(now: float, at: float | None = None, call_max_s: float = 0.0) -> Moment:
-    """`now`: the wall clock's; `at`: the ledger's, None: whoever dials has the ledger alone."""
-    return Moment(now - max(LIVE_MAX_S, call_max_s), float("inf") if at is None else at)
+def moment(time: float, now: float, at: float | None = None, call_max_s: float = 0.0) -> Moment:
+    """`time`: `ledger_time`; `now`: the wall clock's; `at`: None: whoever dials has the ledger alone."""
+    return Moment(time, now - max(CALL_MAX_S, call_max_s), float("inf") if at is None else at)
 
 
 def numbers_facts(conn: sa.Connection, numbers: Sequence[str], live: Moment) -> dict[str, NumberFacts]:
@@ -168,17 +178,21 @@ def _number_facts(attempts: Sequence[Any], said: Suppressed | None, live: Moment
     # a request may leave long after its claim, held by a 429 or repeated: the phone rings then
     rang = sorted(
         (
-            (max(claimed, sent, placed or 0.0), state, from_number, (lease_until or 0.0) > live.at)
-            for _, claimed, state, sent, placed, from_number, lease_until in attempts
+            (max(claimed, sent, placed or 0.0), state, from_number, live_until, lease_until or 0.0)
+            for _, claimed, state, sent, placed, from_number, live_until, lease_until in attempts
             if state not in _NEVER_RANG
         ),
         key=itemgetter(0),
     )
     return NumberFacts(
-        rung_at=tuple(at for at, _, _, _ in rang),
+        rung_at=tuple(at for at, *_ in rang),
         has_live_call=any(
-            state in _NOT_OVER and (at > live.since or (is_followed and state != AttemptState.UNKNOWN))
-            for at, state, _, is_followed in rang
+            state in _NOT_OVER
+            and (
+                (at > live.since if live_until is None else live_until > live.time)
+                or (lease_until > live.at and state != AttemptState.UNKNOWN)
+            )
+            for at, state, _, live_until, lease_until in rang
         ),
         last_line=rang[-1][2] if rang else None,
         suppressed=said,
@@ -203,7 +217,7 @@ def lines_facts(
     rows = _LINES.run(conn, list(numbers))
     live: dict[str, int] = {}
     if rows and screen.counts_lines:
-        live = {row[0]: row[1] for row in _LIVE.run(conn, moment.since, moment.at)}
+        live = {row[0]: row[1] for row in _LIVE.run(conn, *moment.values.values())}
     start = screen.day(now).start
     for number, day_start, calls, starts_text, text in rows:
         is_stale = day_start != start
@@ -221,7 +235,7 @@ def _without_lost_trials(
 ) -> LineBreaker:
     """A trial call whose end nobody will tell, as its process ended and is not run again, is none."""
     for trial in breaker.trials:
-        known = conn.execute(_UNDECIDED, {"a": trial, "since": moment.since, "at": moment.at}).one_or_none()
+        known = conn.execute(_UNDECIDED, {"a": trial, **moment.values}).one_or_none()
         if known is None:
             lost = Event(Sign.NO_CALL, AttemptId(trial), number, now, "")
             breaker = breaker.after(lost, screen.breakers, now)

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.drivers.statements import Statement, Values
 from dialer.adapters.ledger.queue.consequences import after_finishes, after_updates
 from dialer.adapters.ledger.queue.result_lines import append_lines
@@ -49,8 +50,9 @@ _MOVE = Statement(
         call_id=sa.func.coalesce(sa.bindparam("call"), attempt.c.call_id),
         placed_at=sa.func.coalesce(sa.bindparam("placed"), attempt.c.placed_at),
         error=sa.bindparam("e"),
+        live_until=sa.func.coalesce(sa.bindparam("live", type_=sa.Float), attempt.c.live_until),
     ),
-    *("s", "sent", "call", "placed", "e", "a"),
+    *("s", "sent", "call", "placed", "e", "live", "a"),
 )
 _CLOSE = Statement(
     sa.update(attempt)
@@ -107,7 +109,8 @@ def update_many(conn: sa.Connection, updates: Sequence[AttemptUpdate]) -> list[N
             raise IllegalTransition(f"an attempt that goes to {each.state} is to be finished")
         states.move(each.attempt, each.state, each.job_state)
     _check_calls(conn, ((each.attempt.id, each.call_id) for each in updates if each.call_id is not None))
-    _MOVE.run_many(conn, [_moved(each) for each in updates])
+    time = ledger_time(conn)
+    _MOVE.run_many(conn, [_moved(each, time) for each in updates])
     _JOB_STATE.run_many(
         conn,
         [(each.job_state.value, each.attempt.job.id) for each in updates if each.job_state is not None],
@@ -209,13 +212,14 @@ class _States:
             raise TakenOver(f"attempt {made.id} is {state} by another worker")
 
 
-def _moved(each: AttemptUpdate) -> Values:
+def _moved(each: AttemptUpdate, time: float) -> Values:
     return (
         each.state.value,
         each.last_sent_at,
         each.call_id,
         each.at if each.state is AttemptState.PLACED else None,
         each.error,
+        None if each.call_max_s is None else time + each.call_max_s,
         each.attempt.id,
     )
 

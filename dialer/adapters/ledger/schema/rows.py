@@ -59,6 +59,7 @@ ATTEMPT_COLUMNS = (
     attempt.c.agent_id,
     attempt.c.reserved_cents,
     attempt.c.worker,
+    attempt.c.live_until,
 )
 """What `stored_attempt` takes, before the job's columns."""
 
@@ -136,8 +137,8 @@ def open_job(row: Row[*tuple[Any, ...]] | tuple[Any, ...]) -> OpenJob:
     )
 
 
-def stored_attempt(row: Row[*tuple[Any, ...]]) -> Attempt:
-    """An attempt from a row of `ATTEMPT_COLUMNS + JOB_COLUMNS`."""
+def stored_attempt(row: Row[*tuple[Any, ...]], time: float | None = None) -> Attempt:
+    """An attempt from a row of `ATTEMPT_COLUMNS + JOB_COLUMNS`. `time`: the ledger's, to count from."""
     return Attempt(
         id=AttemptId(row[0]),
         job=open_job(tuple(row[len(ATTEMPT_COLUMNS) :])),
@@ -152,4 +153,5 @@ def stored_attempt(row: Row[*tuple[Any, ...]]) -> Attempt:
         agent_id=row[9],
         reserved_cents=row[10],
         worker=row[11],
+        live_for_s=None if row[12] is None or time is None else row[12] - time,
     )

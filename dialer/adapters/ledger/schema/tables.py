@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -114,6 +114,7 @@ attempt = sa.Table(
     sa.Column("agent_id", sa.Text),
     sa.Column("reserved_cents", sa.Float),
     sa.Column("worker", sa.Text),
+    sa.Column("live_until", sa.Float),
 )
 
 NOT_CLOSED = sa.text("closed_at IS NULL")
