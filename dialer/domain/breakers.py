@@ -231,7 +231,7 @@ class CampaignBreaker:
                 return changed._misconfigured(event, rules)
             case Sign.REFUSED:
                 return changed._counted_refused(rules, now)._refused(event, rules)
-            case Sign.LINE_REFUSED:
+            case Sign.LINE_REFUSED | Sign.DO_NOT_CALL_REFUSED:  # of the API's minute alone
                 return changed._counted_refused(rules, now)
             case Sign.SETUP_REFUSED:
                 return changed._counted_refused(rules, now)._setup_refused(event, rules)

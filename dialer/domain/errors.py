@@ -28,6 +28,8 @@ class Blame(StrEnum):
 
     PERSON = "person"
     """The number to call: another request for it would be refused, too."""
+    DO_NOT_CALL = "do_not_call"
+    """The person is marked do-not-call on the API's side: suppressed, and nothing is wrong."""
     LINE = "line"
     """The from-number: the account does not have it, or may not use it."""
     SETUP = "setup"

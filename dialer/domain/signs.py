@@ -23,6 +23,8 @@ class Sign(StrEnum):
     ACCOUNT = "account"
     REFUSED = "refused"
     """A 4xx that blames the person, or nobody."""
+    DO_NOT_CALL_REFUSED = "do_not_call_refused"
+    """A 4xx for a person who is marked do-not-call there: nothing is wrong."""
     LINE_REFUSED = "line_refused"
     """A 4xx that blames the from-number."""
     SETUP_REFUSED = "setup_refused"
@@ -86,6 +88,8 @@ def sign_of_refusal(blame: Blame) -> Sign:
     match blame:
         case Blame.PERSON | Blame.UNCLEAR:
             return Sign.REFUSED
+        case Blame.DO_NOT_CALL:
+            return Sign.DO_NOT_CALL_REFUSED
         case Blame.LINE:
             return Sign.LINE_REFUSED
         case Blame.SETUP:
@@ -107,6 +111,7 @@ def flag_proof(sign: Sign) -> Proof | None:
             Sign.CONFIGURATION
             | Sign.ACCOUNT
             | Sign.REFUSED
+            | Sign.DO_NOT_CALL_REFUSED
             | Sign.LINE_REFUSED
             | Sign.SETUP_REFUSED
             | Sign.NO_CALL
@@ -123,7 +128,7 @@ def line_proof(sign: Sign) -> Proof | None:
     match sign:
         case Sign.LINE_REFUSED:
             return Proof.FAILED
-        case Sign.ACCOUNT | Sign.REFUSED | Sign.SETUP_REFUSED | Sign.NO_CALL:
+        case Sign.ACCOUNT | Sign.REFUSED | Sign.DO_NOT_CALL_REFUSED | Sign.SETUP_REFUSED | Sign.NO_CALL:
             return Proof.NO_CALL
         case Sign.RANG | Sign.FLAGGED | Sign.PROVIDER_DOWN | Sign.CONFIGURATION | Sign.UNCLEAR:
             return Proof.WORKED

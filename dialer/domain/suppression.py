@@ -22,7 +22,7 @@ class Suppressed:
     number: str
     """E.164."""
     source: str
-    """Who said so: a file's name, `operator`, `call` (the person asked for it)."""
+    """Who said so: a file's name, `operator`, `call` (the person asked for it), `retell`."""
     reason: str
     at: float
     """Since when, Unix seconds; of a file, when it was last changed."""

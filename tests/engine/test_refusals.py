@@ -8,7 +8,8 @@ import pytest
 
 from dialer.domain.breakers import BreakerRules
 from dialer.domain.calls import CallJob
-from dialer.domain.lifecycle import JobState
+from dialer.domain.canary import CanaryRule
+from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import CampaignPolicy
 from dialer.engine.events import AttemptClosed, RequestHeld
@@ -21,6 +22,7 @@ OTHER = "+12125550198"
 OURS = replace(STEADY, from_numbers=frozenset({CALLER}))
 NOT_OURS = f"Item {OTHER} not found from phone-number"
 REQUIRED = b'{"status":"error","message":"request/body must have required property \'consent\'"}'
+DNC = b'{"status":"error","message":"The contact for to_number is marked do_not_call."}'
 UNCLEAR = b'{"status":"error","message":"Bad request"}'
 
 
@@ -149,3 +151,23 @@ async def test_a_page_of_a_firewall_is_waited_out_and_nobody_is_rung_twice_or_lo
         assert p.jobs == {JobState.DONE: 30}
         assert p.campaign.stopping is None
         assert len(w.sim.calls) == 30
+
+
+@in_virtual_time
+async def test_who_is_marked_do_not_call_there_is_suppressed_and_no_failed_request() -> None:
+    """Thirty of them in a row stop nothing, and none of them is one of the canary's calls."""
+    async with world(relayed=True) as w:
+        marked = answering(30)
+        relay_of(w).on("create", *[says(400, DNC)] * 30)
+        canary = CanaryRule(calls=5, failure_share_max=0.0)
+        rest = [job(n, 401, priority=-1) for n in range(10)]
+        p = await w.run([*marked, *rest], screen=CampaignPolicy((CALLER,), canary=canary), cps=1.0)
+        assert p.campaign.stopping is None
+        assert p.jobs == {JobState.DONE: 40}
+        assert p.tally.closed == {Outcome.DO_NOT_CALL: 30, Outcome.REACHED: 10}
+        assert {closed.state for closed in p.of(AttemptClosed)} == {AttemptState.REFUSED, AttemptState.ENDED}
+        (first, fifth) = sorted(call.created_at for call in w.sim.calls)[:6:5]
+        assert fifth - first > 60, "the sixth call waits for the canary's five, of which none is theirs"
+        said = await p.ledger.suppressed(marked[0].to_number or "")
+        assert said is not None
+        assert (said.source, said.reason) == ("retell", "is marked do-not-call in Retell's contacts")

@@ -65,8 +65,10 @@ _SETUP = re.compile(
     r"|\b(?:additional|unknown|unexpected) (?:propert|field|parameter)",
     re.IGNORECASE,
 )
+_DO_NOT_CALL = re.compile(r"\bdo[ _-]?not[ _-]?call\b|(?:\b|_)dnc(?:\b|_)", re.IGNORECASE)
+"""What `honor_internal_dnc` brings; the SDK tells of a 400, and not of its text."""
 _PERSON = re.compile(
-    r"\bto.?(?:phone.?)?number|\bdo.?not.?call\b|\bdnc\b|\bdestination\b|\brecipient\b|\bcallee\b|\bcountry\b"
+    r"\bto.?(?:phone.?)?number|\bdestination\b|\brecipient\b|\bcallee\b|\bcountry\b"
     r"|\be\.?164\b|\b(?:the|this|phone) number\b",
     re.IGNORECASE,
 )
@@ -123,6 +125,8 @@ def blame_of(status: int, message: str) -> Blame:
     A 404 of a create is about something that the request names; 422 is an agent, or its version, that the
     account does not have.
     """
+    if _DO_NOT_CALL.search(message):
+        return Blame.DO_NOT_CALL
     if _NOT_OUR_LINE.search(message):
         return Blame.LINE
     if _SETUP.search(message):

@@ -239,6 +239,10 @@ class AttemptRunner:
                 after = Again(now) if before < TRIES_AT_ONCE else self._redial.later(before, now)
             case Blame.UNCLEAR if not self._is_its_own(job.id) or before < TRIES_AT_ONCE:
                 outcome, after = Outcome.REFUSED, self._redial.later(before, now)
+            case Blame.DO_NOT_CALL:
+                done = Final(JobState.DONE)
+                kept = Outcome.DO_NOT_CALL
+                return _Close(_Refused(proof), kept, done, counts=True, error=why, blame=blame)
             case Blame.PERSON | Blame.UNCLEAR:
                 final = Final(JobState.FAILED)
                 return _Close(_Refused(proof), Outcome.REFUSED, final, counts=True, error=why, blame=blame)
@@ -452,8 +456,11 @@ class AttemptRunner:
         number = attempt.job.job.to_number
         if close.outcome is not Outcome.DO_NOT_CALL or number is None:
             return None
+        now = self._clock.now()
+        if close.blame is not None:
+            return Suppressed(number, "retell", "is marked do-not-call in Retell's contacts", now)
         reason = f"the person asked for it in call {close.news.call_id if close.news else ''}"
-        return Suppressed(number, "call", reason, self._clock.now())
+        return Suppressed(number, "call", reason, now)
 
     def _spent_cents(self, attempt: Attempt, news: CallUpdate | None) -> float:
         rule = self._screen().budget

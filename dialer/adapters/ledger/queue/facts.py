@@ -93,6 +93,11 @@ _FIRST = Statement(
         > sa.select(campaign.c.canary_since).where(campaign.c.id == _C).scalar_subquery(),
         # none of the calls: else many of them would hide the others behind the limit
         sa.or_(attempt.c.outcome.is_(None), attempt.c.outcome.not_in([each.value for each in NO_CALL])),
+        sa.or_(
+            attempt.c.state != AttemptState.REFUSED.value,
+            attempt.c.outcome.is_(None),
+            attempt.c.outcome != Outcome.DO_NOT_CALL.value,
+        ),
     )
     .order_by(attempt.c.claimed_at)
     .limit(sa.bindparam("n")),
