@@ -1,11 +1,12 @@
 """Where a campaign stands and what holds it, as the ledger has it: for people and for programs."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.operators.campaign_faults import faults_of
 from dialer.adapters.ledger.reports.counts import counts_of, speeds_of
 from dialer.adapters.ledger.reports.holds import Holds, first_outcomes, holds_of
 from dialer.adapters.ledger.store import SqlLedger
@@ -18,7 +19,9 @@ from dialer.domain.gates import Go
 from dialer.domain.lifecycle import JobState
 from dialer.domain.resting import Rest
 from dialer.domain.results import rfc3339
+from dialer.engine.events import CampaignPart
 from dialer.ports.engine import CampaignCounts, Operation, Speed
+from dialer.ports.sharing import CampaignFault
 from dialer.settings import Settings
 from dialer.settings.live import with_changes
 from dialer.settings.rules import canary_rule
@@ -45,6 +48,7 @@ class CampaignStatus:
     canary_passed: bool = False
     hours_notice: str | None = None
     """What is to be said of calling hours that these settings take off."""
+    faults: Sequence[CampaignFault] = ()
 
 
 async def statuses_of(
@@ -57,11 +61,13 @@ async def statuses_of(
         ids = [*asked.values()]
         counts, speeds, held = counts_of(conn, ids), speeds_of(conn, ids, now), holds_of(conn, ids)
         found: list[CampaignStatus] = []
+        faults = faults_of(conn, ids, now)
         for name, each in asked.items():
             own = _in_force(settings, held[each].changes)
             rule = canary_rule(own.canary)
             first = None if rule is None else rule.count(first_outcomes(conn, each, rule.calls))
-            found.append(_status(name, own, counts[each], speeds[each], held[each], first))
+            status = _status(name, own, counts[each], speeds[each], held[each], first)
+            found.append(replace(status, faults=faults[each]))
         return found
 
     return await ledger.ask(read)
@@ -128,6 +134,7 @@ def document_of(status: CampaignStatus) -> documents.Campaign:
         cancelled=_act(held.cancelled_by),
         stopped=None if stop is None else documents.Stop(why=stop.why, way_out=stop.way_out),
         held=_hold(held),
+        faults=tuple(map(_fault, status.faults)),
         changes=dict(held.changes),
         breakers=_breakers(held),
         budget=_budget(status),
@@ -140,6 +147,27 @@ def document_of(status: CampaignStatus) -> documents.Campaign:
             failed=seen.failed,
             passed=status.canary_passed,
         ),
+    )
+
+
+def remedy(part: str) -> str:
+    """What an operator can do about such a fault."""
+    if part == CampaignPart.RESULTS_LOG:
+        return (
+            "calls go on; let the results log be written (its folder, permissions, room on the disk), "
+            "then it catches up by itself"
+        )
+    return "nobody of it is called; correct what is named here, then it goes on by itself"
+
+
+def _fault(fault: CampaignFault) -> documents.Fault:
+    return documents.Fault(
+        part=fault.part,
+        why=fault.why,
+        since=rfc3339(fault.since),
+        next_try_at=rfc3339(fault.next_try_at),
+        remedy=remedy(fault.part),
+        worker=fault.worker,
     )
 
 

@@ -21,6 +21,7 @@ from dialer.adapters.sinks.shared_log import NoLog, ResultsFolder, SharedLog
 from dialer.adapters.system.clock import SystemClock
 from dialer.adapters.system.installed import needs_extra
 from dialer.adapters.system.systemd import Supervisor
+from dialer.app.campaign_faults import CampaignFaults
 from dialer.app.engine_config import campaign_config, publisher_config, retell_config
 from dialer.app.event_loop import rare_collections, run_on_loop
 from dialer.app.http_api import api_served
@@ -112,6 +113,7 @@ class _Serving:
             self._api = await stack.enter_async_context(self._open_api())
             self._crew = Crew(self._ledger, self._api, self._clock, self._crew_config(), self._tell_account)
             ledger, grace_s = self._ledger, settings.shutdown.grace_s
+            self._faults = CampaignFaults(ledger, self._worker, self._clock)
             self._service = Service(
                 ledger,
                 ledger,
@@ -128,6 +130,7 @@ class _Serving:
             await stack.enter_async_context(self._http())
             await stack.enter_async_context(self._queue())
             self._tasks.start_soon(self._publish)
+            self._tasks.start_soon(self._faults.run)
             await self._tasks.start(self._follow_signals)
             self._tasks.start_soon(self._supervisor.keep_fed, self._status)
             self._supervisor.ready(self._status())
@@ -228,6 +231,7 @@ class _Serving:
             *self._told.observers(name),
             *self._monitor.observers_of(name),
             *self._traced(name, self._clock),
+            self._faults.observer(name),
         )
 
         def tell(event: Event) -> None:

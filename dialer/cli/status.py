@@ -1,6 +1,6 @@
 """`dialer status`: where campaigns stand, and what holds them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dialer.app.campaign_status import CampaignStatus
     from dialer.domain.resting import Rest
     from dialer.ports.engine import Operation
+    from dialer.ports.sharing import CampaignFault
 
 Lines = Iterator[tuple[str, str, str]]
 """Label, text and style of each line."""
@@ -57,6 +58,7 @@ def _lines(status: "CampaignStatus") -> Lines:
     counts, holds = status.counts, status.holds
     yield "campaign", status.campaign + (" (simulated)" if holds.simulated else ""), "bold"
     yield from _holds(holds)
+    yield from _faults(status.faults)
     if status.hours_notice is not None:
         yield "hours", status.hours_notice, "yellow"
     yield "jobs", formatting.jobs(counts.jobs) or "none", ""
@@ -103,6 +105,16 @@ def _holds(holds: "Holds") -> Lines:
         for rest in (breaker.flagged, breaker.provider):
             if rest.until is not None:
                 yield "line", f"{number}: {_rest(rest)}", "yellow"
+
+
+def _faults(faults: "Sequence[CampaignFault]") -> Lines:
+    """What of the campaign fails, at which worker."""
+    from dialer.app.campaign_status import remedy
+
+    for each in faults:
+        what = "failing" if each.part == "campaign" else each.part.replace("_", " ")
+        times = f"since {_time(each.since)}, tried again at {_time(each.next_try_at)}"
+        yield what, f"{each.why}; {times} by {each.worker}; {remedy(each.part)}", "red"
 
 
 def _rest(rest: "Rest") -> str:

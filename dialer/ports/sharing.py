@@ -37,6 +37,19 @@ class SendPermit:
     """When it was taken, by the ledger's clock."""
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignFault:
+    """What fails in one campaign alone: its results log, rules, name or data. Times are Unix seconds."""
+
+    campaign: str
+    part: str
+    """A word of `events.CampaignPart`, or of a newer version's."""
+    why: str
+    since: float
+    next_try_at: float
+    worker: str
+
+
 class Sharing(Protocol):
     """What several workers on one ledger ask of it beside `Ledger`, and the one worker of a service too.
 
@@ -88,6 +101,10 @@ class Sharing(Protocol):
 
     async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
         """Those of them that are closed."""
+        ...
+
+    async def tell_faults(self, worker: str, faults: Sequence[CampaignFault], now: float) -> None:
+        """These, and no others, are the faults of campaigns that this worker has now (Unix seconds)."""
         ...
 
     async def unpublished(self, target: str) -> Sequence[tuple[str, CampaignId, int]]:

@@ -86,6 +86,18 @@ class CanaryState(Document):
     passed: bool
 
 
+class Fault(Document):
+    """Why a worker cannot work on a campaign, or cannot write its results log. It tries again by itself."""
+
+    part: str
+    """campaign: nobody of it is called; results_log: calls go on, and the log catches up."""
+    why: str
+    since: str | None
+    next_try_at: str | None
+    remedy: str
+    worker: str
+
+
 class Campaign(Document):
     """Where a campaign stands, and what holds it."""
 
@@ -113,6 +125,8 @@ class Campaign(Document):
     cancelled: Act | None
     stopped: Stop | None
     held: Hold | None
+    faults: tuple[Fault, ...]
+    """What of it fails now, at each worker that says so; the oldest first."""
     changes: dict[str, Any]
     """Settings that an operator changed for this campaign."""
     breakers: BreakerStates

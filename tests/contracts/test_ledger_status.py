@@ -6,10 +6,12 @@ from ledger_contract import NOW, Desk, Store, a_job
 from test_ledger_plans import plans
 
 from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.operators.campaign_faults import FRESH_S, faults_of, tell_faults
 from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.domain.calls import CampaignId
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.ports.engine import Operation
+from dialer.ports.sharing import CampaignFault
 from dialer.settings import Settings
 
 SETTINGS = Settings(canary={"calls": 2})
@@ -67,3 +69,30 @@ def test_a_hundred_campaigns_are_as_many_questions_as_one(file: Store) -> None:
         assert len(many) == len(one)
 
     file.work(case)
+
+
+def test_faults_are_told_of_while_their_worker_repeats_them(store: Store) -> None:
+    def fault(worker: str, part: str = "campaign", since: float = NOW) -> CampaignFault:
+        return CampaignFault("spring", part, "no room", since, NOW + 30, worker)
+
+    async def case(desk: Desk) -> None:
+        async def tell(worker: str, faults: list[CampaignFault], at: float) -> None:
+            await desk.ledger.operate(lambda conn: tell_faults(conn, worker, faults, at))
+
+        async def told(at: float) -> list[tuple[str, str, float]]:
+            found = await desk.ledger.ask(lambda conn: faults_of(conn, [desk.campaign_id], at))
+            return [(each.worker, each.part, each.since) for each in found[desk.campaign_id]]
+
+        await tell("one", [fault("one", "results_log", NOW + 1), fault("one")], NOW)
+        await tell("two", [fault("two", since=NOW - 5)], NOW)
+        assert await told(NOW) == [
+            ("two", "campaign", NOW - 5),
+            ("one", "campaign", NOW),
+            ("one", "results_log", NOW + 1),
+        ]
+        await tell("one", [fault("one")], NOW + FRESH_S - 1)
+        assert await told(NOW + FRESH_S) == [("one", "campaign", NOW)], "two is dead"
+        await tell("one", [], NOW + FRESH_S + 1)
+        assert await told(NOW) == [], "what a dead worker left is taken away"
+
+    store.work(case)

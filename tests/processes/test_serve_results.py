@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 
+from tests.cli.cli_process import dialer
 from tests.processes.places import numbers
 from tests.processes.programs import wait_for
 from tests.processes.test_serve import STOPPED_S_MAX, all_done, fill, serve, served, settings
@@ -14,6 +15,12 @@ DONE_S_MAX = 60.0
 
 def lines_of(path: Path) -> int:
     return len(path.read_bytes().splitlines()) if path.is_file() else 0
+
+
+def faults(url: str) -> dict[str, list[dict[str, str]]]:
+    """Of the campaigns that have some, as `dialer status` tells them."""
+    said = json.loads(dialer("status", "--ledger", url, "--json", cwd=Path("/")).out)
+    return {each["campaign"]: each["faults"] for each in said if each["faults"]}
 
 
 def test_a_directory_or_a_full_disk_in_its_place(tmp_path: Path) -> None:
@@ -28,9 +35,19 @@ def test_a_directory_or_a_full_disk_in_its_place(tmp_path: Path) -> None:
             wait_for(lambda: all_done(url, PEOPLE), "all are called", DONE_S_MAX)
             wait_for(lambda: lines_of(logs / "sound.jsonl") >= 8, "the sound log is written", DONE_S_MAX)
             assert {each["campaign"] for each in worker.until("campaign.failing", 2)} == {"a-folder", "full"}
+            wait_for(lambda: len(faults(url)) == 2, "both are told of")
+            (fault,) = faults(url)["a-folder"]
+            assert (fault["part"], fault["worker"][:4]) == ("results_log", "one-")
+            assert "a-folder.jsonl" in fault["why"]
+            assert fault["since"] < fault["next_try_at"]
+            assert "it catches up by itself" in fault["remedy"]
+            said = dialer("status", "a-folder", "--ledger", url, cwd=tmp_path)
+            assert "results log" in said.out
+            assert "tried again at" in said.out
             (logs / "a-folder.jsonl").rmdir()
             wait_for(lambda: lines_of(logs / "a-folder.jsonl") >= 8, "it caught up", DONE_S_MAX)
             assert worker.until("campaign.works_again")[0]["campaign"] == "a-folder"
+            wait_for(lambda: set(faults(url)) == {"full"}, "the other one alone is told of")
             worker.signal(signal.SIGTERM)
             assert worker.ended(STOPPED_S_MAX).code == 0
         report = account.report()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import anyio
 
-from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.operators import campaign_faults, campaigns
 from dialer.adapters.ledger.queue import account_limits, outbox
 from dialer.adapters.ledger.store import SqlLedger, serve, sqlite_writer
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
 from dialer.ports.engine import Clock
-from dialer.ports.sharing import Limits, SendPermit
+from dialer.ports.sharing import CampaignFault, Limits, SendPermit
 
 
 @asynccontextmanager
@@ -68,6 +68,9 @@ class SharedLedger(SqlLedger):
 
     async def open_jobs(self) -> int:
         return await self._read(account_limits.open_jobs)
+
+    async def tell_faults(self, worker: str, faults: Sequence[CampaignFault], now: float) -> None:
+        await self._call(lambda conn: campaign_faults.tell_faults(conn, worker, faults, now))
 
     async def unpublished(self, target: str) -> Sequence[tuple[str, CampaignId, int]]:
         return await self._read(lambda conn: outbox.unpublished(conn, target))

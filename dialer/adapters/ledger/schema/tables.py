@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -221,6 +221,19 @@ worker = sa.Table(
     sa.Column("lease_until", sa.Float, nullable=False),
 )
 """Who dials from this ledger, and until when it counts as alive. Seconds of the ledger's clock."""
+
+campaign_fault = sa.Table(
+    "campaign_fault",
+    metadata,
+    sa.Column("campaign_id", sa.Integer, sa.ForeignKey("campaign.id"), primary_key=True),
+    sa.Column("worker", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("next_try_at", sa.Float, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+)
+"""What holds one campaign alone at one worker, which repeats it while it lasts."""
 
 allowance = sa.Table(
     "allowance",
