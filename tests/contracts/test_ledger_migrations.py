@@ -71,7 +71,7 @@ def test_the_program_knows_the_newest_migration_and_there_is_one_line_of_them() 
 
 
 def test_migrations_do_not_lean_on_tables_that_change() -> None:
-    versions = files("dialer.adapters.ledger") / "migrations" / "versions"
+    versions = files("dialer.adapters.ledger.schema") / "migrations" / "versions"
     texts = [each.read_text() for each in versions.iterdir() if each.name.endswith(".py")]
     assert texts
     assert not [text for text in texts if "dialer.adapters" in text]
