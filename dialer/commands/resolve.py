@@ -1,6 +1,7 @@
 """What an operator decides about attempts of which nobody could tell whether they made a call."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from dialer.adapters.ledger.store import SqlLedger
@@ -11,9 +12,12 @@ from dialer.app.event_loop import run_on_loop
 from dialer.app.run import open_ledger
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput, CallError
+from dialer.ports.engine import CallApi
 from dialer.settings import Loaded
 
 T = TypeVar("T")
+Look = Callable[[Sequence[AttemptId]], Awaitable[Mapping[AttemptId, CallId]]]
+"""Gives the calls of these attempts that the API lists."""
 
 
 def list_unknown(loaded: Loaded, before: float | None = None) -> Sequence[Attempt]:
@@ -36,32 +40,46 @@ def resolve_not_called(
     the API cannot be asked; then nothing is changed.
     """
 
-    async def settle(ledger: SqlLedger) -> Mapping[AttemptId, CallId]:
-        at, unknown = SystemClock().now(), {each.id for each in await ledger.unknown_attempts()}
-        found: dict[AttemptId, CallId] = {}
-        if not force and unknown.intersection(attempt_ids):
-            found = await _look(loaded, [each for each in attempt_ids if each in unknown])
-        rest = [each for each in attempt_ids if each not in found]
-        looked = "without a look (--force)" if force else "and the API listed none"
-        await ledger.resolve_not_called(rest, f"{who}, {looked}", at)
-        for attempt_id, call_id in found.items():
-            await ledger.resolve_called(attempt_id, call_id, f"{who} (who said that none was)", at)
-        return found
-
-    return _with_ledger(loaded, settle)
+    return _with_ledger(
+        loaded,
+        lambda ledger: settle_not_called(
+            ledger, partial(_look, loaded), attempt_ids, who, SystemClock().now(), force=force
+        ),
+    )
 
 
-async def _look(loaded: Loaded, attempt_ids: Sequence[AttemptId]) -> dict[AttemptId, CallId]:
+async def settle_not_called(
+    ledger: SqlLedger, look: Look, attempt_ids: Sequence[AttemptId], who: str, at: float, *, force: bool
+) -> Mapping[AttemptId, CallId]:
+    """See `resolve_not_called`. `look`: asks the API."""
+    unknown = {each.id for each in await ledger.unknown_attempts()}
+    found: Mapping[AttemptId, CallId] = {}
+    if not force and unknown.intersection(attempt_ids):
+        found = await look([each for each in attempt_ids if each in unknown])
+    rest = [each for each in attempt_ids if each not in found]
+    looked = "without a look (--force)" if force else "and the API listed none"
+    await ledger.resolve_not_called(rest, f"{who}, {looked}", at)
+    for attempt_id, call_id in found.items():
+        await ledger.resolve_called(attempt_id, call_id, f"{who} (who said that none was)", at)
+    return found
+
+
+async def _look(loaded: Loaded, attempt_ids: Sequence[AttemptId]) -> Mapping[AttemptId, CallId]:
     """The calls that the API lists for these attempts. Raises `BadInput` if it cannot be asked."""
     try:
         config = retell_config(loaded.settings, base_url=None)
         async with open_api(config, connections_max=1, clock=SystemClock()) as api:
-            listed = await api.find(attempt_ids)
+            return await calls_of(api, attempt_ids)
     except (CallError, BadInput) as error:
         raise BadInput(
             f"the API could not be asked for these calls: {error}. Nothing was changed: try again later, or "
             "look in the Retell dashboard and add --force, which is written to the record"
         ) from error
+
+
+async def calls_of(api: CallApi, attempt_ids: Sequence[AttemptId]) -> Mapping[AttemptId, CallId]:
+    """The calls that the API lists for these attempts. Raises `CallError`."""
+    listed = await api.find(attempt_ids)
     return {news.attempt_id: news.call_id for news in listed if news.attempt_id is not None}
 
 

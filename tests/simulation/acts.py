@@ -1,17 +1,23 @@
 """What operators do while a campaign runs, and what they may do to an unknown attempt."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from random import Random
 from typing import Any
 
+import anyio
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.operators import campaigns, resolve
+from dialer.adapters.ledger.store import SqlLedger, inline
+from dialer.commands import resolve as commands
 from dialer.domain.calls import AttemptId, CallId, CampaignId
+from dialer.domain.errors import BadInput, CallError
 from dialer.domain.suppression import Suppressed
-from dialer.ports.engine import Operation
+from dialer.ports.engine import CallApi, Operation
 from dialer.simulator.calls import Call
 
 RESOLVE_AFTER_S = 1000.0
@@ -24,6 +30,7 @@ class What(StrEnum):
     CANCEL = "cancel"
     SUPPRESS = "dnc add"
     RESOLVE = "resolve"
+    DENY = "resolve --not-called"
     SET = "set"
 
 
@@ -41,8 +48,8 @@ def draw_acts(chance: Random, numbers: Sequence[str], horizon_s: float, slots: i
     """What operators do in one run, in order; a pause ends."""
     acts: list[Act] = []
     for what in chance.choices(
-        (What.PAUSE, What.SUPPRESS, What.RESOLVE, What.SET, What.CANCEL),
-        (4, 6, 2, 3, 0.3),
+        (What.PAUSE, What.SUPPRESS, What.RESOLVE, What.DENY, What.SET, What.CANCEL),
+        (4, 6, 1, 3, 3, 0.3),
         k=chance.randint(1, 5),
     ):
         at = chance.uniform(0.0, horizon_s)
@@ -89,7 +96,26 @@ def carry_out(conn: sa.Connection, name: str, act: Act, now: float, at: float, c
                 campaigns.change(conn, campaign_id, dict(act.changes), by)
             case What.RESOLVE:
                 _resolve(conn, now, at, calls)
+            case What.DENY:
+                pass  # what follows needs the API: see `deny`
     return True
+
+
+async def deny(conn: sa.Connection, api: CallApi, now: float, at: float, calls: Sequence[Call]) -> bool:
+    """Say of unknown attempts that they made no call, without a look in the dashboard: all of it is wrong.
+
+    Only of those whose call the API lists by now: before, nobody can save the operator.
+    """
+    listed = {call.attempt_id for call in calls if call.listed_at <= at and call.status != "registered"}
+    ledger, found = SqlLedger(partial(inline, conn)), False
+    async with anyio.create_task_group() as writer:
+        writer.start_soon(ledger.write)
+        said = [each.id for each in await ledger.unknown_attempts() if each.id in listed]
+        with suppress(BadInput, CallError):  # a process knows more by now, or nobody could be asked
+            look = partial(commands.calls_of, api)
+            found = bool(await commands.settle_not_called(ledger, look, said, "operator", now, force=False))
+        writer.cancel_scope.cancel()
+    return found
 
 
 def _resolve(conn: sa.Connection, now: float, at: float, calls: Sequence[Call]) -> None:

@@ -1,14 +1,15 @@
 """Engines that believe the wrong word where what is said of a call contradicts itself."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from dialer.adapters.ledger.queue import finish
 from dialer.adapters.retell import client
+from dialer.commands import resolve
 from dialer.domain import budget, results
-from dialer.domain.calls import Attempt, CallUpdate
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate
 from dialer.domain.errors import CallError, CallNotStarted, Limit
 from dialer.domain.evidence import Evidence
 from dialer.engine.attempts.placing import Placement, PutBack, Refused
@@ -91,3 +92,10 @@ def believes_every_figure() -> Any:
         (budget, "believed_cost_cents", as_given),
         (budget, "believed_duration_s", as_given),
     )
+
+
+def believes_an_operator_without_a_look() -> Any:
+    async def none(api: object, attempt_ids: object) -> Mapping[AttemptId, CallId]:
+        return {}
+
+    return instead((resolve, "calls_of", none))

@@ -7,14 +7,16 @@ from typing import Any
 
 import anyio
 
+from dialer.adapters.ledger.queue import add_jobs
 from dialer.domain import lifecycle
-from dialer.domain.calls import Attempt, CallUpdate
+from dialer.domain.calls import Attempt, CallUpdate, Capacity
 from dialer.domain.evidence import Evidence
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.screening import UNHEARD_OF, NumberFacts
 from dialer.engine.attempts.placing import PutBack
 from dialer.engine.attempts.tracking import Followed
 from dialer.engine.campaign import Campaign
+from dialer.engine.capacity.slots import Others
 from dialer.ports.engine import AttemptUpdate
 from tests.simulation import broken_evidence as evidence
 from tests.simulation.crash import CrashingLedger
@@ -104,6 +106,39 @@ def asks_the_wall_clock_for_a_keys_age(campaign: Campaign) -> None:
     placer._age_of = lambda attempt: lambda: placer._clock.now() - attempt.claimed_at
 
 
+def counts_before_there_is_a_connection(campaign: Campaign) -> None:
+    async def at_once(*_: object) -> bool:
+        await anyio.lowlevel.checkpoint()
+        return True
+
+    campaign.pace.until_it_may_leave = at_once  # type: ignore[method-assign]
+    campaign.pace.leaves = lambda *_: True  # type: ignore[method-assign]
+
+
+class _Nobody:
+    """A statement that finds nothing."""
+
+    def run(self, *_: object) -> tuple[()]:
+        return ()
+
+
+def gives_a_claimed_number_to_another_row() -> AbstractContextManager[None]:
+    return evidence.instead((add_jobs, "_CLAIMED", _Nobody()))
+
+
+def takes_what_has_not_left_for_its_own(campaign: Campaign) -> None:
+    """Of the account's calls, all that were claimed are ours: so others have the fewer, and at once."""
+    slots: Any = campaign.slots
+    real: Callable[[Capacity, int], None] = slots.account_says
+
+    def account_says(capacity: Capacity, ours: int) -> None:
+        del ours
+        slots._ceiling._others = Others()
+        real(capacity, slots._calls)
+
+    slots.account_says = account_says
+
+
 def asks_nothing_at_the_first_byte(campaign: Campaign) -> None:
     async def at_once(*_: object) -> None:
         await anyio.lowlevel.checkpoint()
@@ -125,6 +160,9 @@ BROKEN: Mapping[str, Broken] = {
         Parts(alter=takes_a_repeats_429_for_no_call, during=may_put_back_what_is_uncertain), 431
     ),
     "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 9),
+    "number-free-again": Broken(Parts(during=gives_a_claimed_number_to_another_row), 63),
+    "pace-before-the-connection": Broken(Parts(alter=counts_before_there_is_a_connection), 9),
+    "others-undercounted": Broken(Parts(alter=takes_what_has_not_left_for_its_own), 20),
     "first-byte": Broken(Parts(alter=asks_nothing_at_the_first_byte), 9),
     "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 1),
     "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), 9),
@@ -134,5 +172,6 @@ BROKEN: Mapping[str, Broken] = {
     "another-ones-call": Broken(
         Parts(alter=evidence.takes_any_call_for_its_own, during=evidence.gives_a_call_to_any_attempt), 14
     ),
+    "operator-believed": Broken(Parts(during=evidence.believes_an_operator_without_a_look), None),
     "figures-believed": Broken(Parts(during=evidence.believes_every_figure), 16),
 }

@@ -13,6 +13,7 @@ from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.simulator.calls import Call, Kind, analysis
 from tests.simulation import checks_server as server
+from tests.simulation.checks_account import nothing_is_billed_as_burst
 from tests.simulation.evidence import Evidence
 
 LATE_S = 0.001
@@ -70,11 +71,11 @@ def one_final_result_each(seen: Evidence) -> list[str]:
     """Never lost: each row is a job, and each job has its one last word, or is unknown."""
     problems = []
     keys = Counter(job["key"] for job in seen.jobs)
-    numbers = Counter(job["to_number"] for job in seen.jobs if job["to_number"])
+    taken = {job["to_number"] for job in seen.jobs} | {attempt["to_number"] for attempt in seen.attempts}
     for row in seen.plan.readings[-1].jobs:
-        many = numbers[row.to_number] if row.to_number else keys[row.key]
-        if many != 1 and not (many == 0 and seen.was_cancelled):
-            problems.append(f"line {row.line} is {many} jobs in the ledger")
+        is_anothers = row.to_number is not None and row.to_number in taken
+        if not (keys[row.key] or is_anothers or seen.was_cancelled):
+            problems.append(f"line {row.line} is no job in the ledger")
     given = {row.key for reading in seen.plan.readings for row in reading.rows if isinstance(row, CallJob)}
     problems += [f"job {key} came from nowhere" for key in keys if key not in given]
     last_words = Counter(line["job_id"] for line in seen.results if line["kind"] == "job")
@@ -85,6 +86,19 @@ def one_final_result_each(seen: Evidence) -> list[str]:
             problems.append(f"job {job['key']} is {state} and has {words} final results")
         if state not in _FINAL and not (state == JobState.UNKNOWN and job["id"] in parked):
             problems.append(f"job {job['key']} ends as {state}")
+    return problems
+
+
+def one_job_per_person(seen: Evidence) -> list[str]:
+    """Nobody is called for two jobs, and no key is two jobs."""
+    jobs: dict[str, set[int]] = {}
+    for attempt in seen.attempts:
+        if attempt["to_number"]:
+            jobs.setdefault(attempt["to_number"], set()).add(attempt["job_id"])
+    problems = [f"{number} was called for jobs {sorted(ids)}" for number, ids in jobs.items() if len(ids) > 1]
+    for name in ("key", "to_number"):
+        many = Counter(job[name] for job in seen.jobs if job[name])
+        problems += [f"{value} is {count} jobs in the ledger" for value, count in many.items() if count > 1]
     return problems
 
 
@@ -234,6 +248,7 @@ def balance_closes(seen: Evidence) -> list[str]:
 CHECKS: tuple[Check, ...] = (
     one_call_per_attempt,
     no_more_at_once,
+    nothing_is_billed_as_burst,
     server.no_faster,
     server.keys_are_known,
     server.repeats_are_written_first,
@@ -242,6 +257,7 @@ CHECKS: tuple[Check, ...] = (
     server.operators_are_obeyed,
     server.caps_hold,
     one_final_result_each,
+    one_job_per_person,
     log_is_the_ledger,
     ledger_knows_each_call,
     only_when_allowed,

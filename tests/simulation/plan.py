@@ -100,6 +100,8 @@ def draw(seed: int) -> Plan:
         )
     elif swarm < 0.45:
         acts, config = draw_acts(chance, numbers, horizon_s, slots), replace(config, control_s=2.0)
+    account, others = troubles.share(Random(f"shared/{seed}"), account, horizon_s)
+    changes = tuple(sorted((*changes, *others), key=lambda change: change.at))
     key_life_s = config.placing.key_lifetime_s + troubles.held_s(changes, faults) + KEY_SLACK_S
     account = replace(account, key_life_s=key_life_s)
     dnc = frozenset(row.to_number for row in readings[0].jobs if row.to_number and chance.random() < 0.03)

@@ -73,6 +73,19 @@ class World:
     heard: Heard
 
 
+def retell_config(world: World) -> RetellConfig:
+    """How the account is reached."""
+    plan = world.plan
+    return RetellConfig(
+        api_key=world.simulator.account.api_key,
+        base_url=world.simulator.url,
+        timeout_s=plan.timeout_s,
+        list_timeout_s=min(30.0, plan.timeout_s),
+        agent_id=world.simulator.account.agent_id,
+        honor_internal_dnc=plan.honours_dnc,
+    )
+
+
 class Endless(Exception):
     """A life that would have gone on for ever."""
 
@@ -109,14 +122,6 @@ def _takes_crash() -> Iterator[None]:
 
 async def _dial(world: World, life: Life, rows: Rows, ledger: CrashingLedger, chance: Random) -> None:
     plan, parts, heard = world.plan, world.parts, world.heard
-    retell = RetellConfig(
-        api_key=world.simulator.account.api_key,
-        base_url=world.simulator.url,
-        timeout_s=plan.timeout_s,
-        list_timeout_s=min(30.0, plan.timeout_s),
-        agent_id=world.simulator.account.agent_id,
-        honor_internal_dnc=plan.honours_dnc,
-    )
     config = parts.config(replace(plan.config, slots=life.slots))
 
     def observe(event: Event) -> None:
@@ -126,7 +131,9 @@ async def _dial(world: World, life: Life, rows: Rows, ledger: CrashingLedger, ch
         background = await stack.enter_async_context(anyio.create_task_group())
         if life.crash is not None and life.crash.moment is Moment.TIME:
             background.start_soon(_call_later, life.crash.after_s, ledger.die)
-        real = await stack.enter_async_context(open_api(retell, connections_max=config.in_flight_max + 8))
+        real = await stack.enter_async_context(
+            open_api(retell_config(world), connections_max=config.in_flight_max + 8)
+        )
         api = WatchedApi(real, heard)
         campaign_id = await ledger.open_campaign(NAME, world.clock.now(), simulated=True)
         sink = parts.sink(stack.enter_context(JsonlLog(world.log)))

@@ -1,6 +1,6 @@
 """The leads of a run, and how the file changes from one reading to the next."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -57,6 +57,8 @@ def draw_readings(chance: Random, number: int, epoch_s: float) -> tuple[Rows, ..
     for _ in range(number - 1):
         if chance.random() < 0.4:
             rows = [_changed(chance, row, bounded, epoch_s) for row in rows if chance.random() < 0.97]
+            if with_ids and chance.random() < 0.5:
+                rows += _mended(chance, rows, fresh)
             rows += [next(fresh) for _ in range(chance.randint(0, 4))]
         readings.append(Rows(tuple(rows)))
     return tuple(readings)
@@ -103,6 +105,16 @@ def _changed(
     if isinstance(row, RejectedRow) or chance.random() < 0.9:
         return row
     return _bounded(chance, replace(row, priority=chance.choice((0, 9))), bounded, epoch_s)
+
+
+def _mended(chance: Random, rows: list[CallJob | RejectedRow], fresh: Iterator[CallJob]) -> Iterator[CallJob]:
+    """Some rows get other numbers, and new rows bring the old ones: people had been mixed up."""
+    called = [nth for nth, row in enumerate(rows) if isinstance(row, CallJob) and row.to_number]
+    for nth in chance.sample(called, min(len(called), chance.choice((1, 3, 8)))):
+        was, other = rows[nth], next(fresh)
+        assert isinstance(was, CallJob)
+        rows[nth] = replace(was, to_number=other.to_number or was.to_number)
+        yield replace(other, to_number=was.to_number, kind=JobKind.PHONE_CALL)
 
 
 def _spoil(chance: Random, rows: list[CallJob | RejectedRow]) -> None:

@@ -13,13 +13,14 @@ import anyio
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.drivers.database import sqlite_engine
+from dialer.adapters.retell.client import open_api
 from dialer.domain.lifecycle import JobState
 from dialer.simulator.faults import Faults
 from dialer.simulator.server import Simulator
-from tests.simulation.acts import Act, What, carry_out
+from tests.simulation.acts import Act, What, carry_out, deny
 from tests.simulation.evidence import Evidence, Heard, Lived, ledger_tables
 from tests.simulation.plan import EPOCH_S, Life, Plan
-from tests.simulation.process import NAME, Parts, World, live
+from tests.simulation.process import NAME, Parts, World, live, retell_config
 from tests.simulation.rows import Rows
 from tests.simulation.troubles import Change
 from tests.simulation.wire import Weather, WireLoop
@@ -129,7 +130,17 @@ async def _change(changes: tuple[Change, ...], simulator: Simulator, loop: WireL
 async def _operate(world: World, store: "_Store", loop: WireLoop) -> None:
     for act in world.plan.acts:
         await anyio.sleep(max(0.0, act.at - loop.time()))
-        _act(world, store, act, loop)
+        if act.what is What.DENY:
+            await _deny(world, store, act, loop)
+        else:
+            _act(world, store, act, loop)
+
+
+async def _deny(world: World, store: "_Store", act: Act, loop: WireLoop) -> None:
+    async with open_api(retell_config(world), connections_max=1) as api:
+        with store.connect() as conn:
+            if await deny(conn, api, world.clock.now(), loop.time(), world.simulator.calls):
+                world.heard.acts.append((loop.time(), act))
 
 
 def _act(world: World, store: "_Store", act: Act, loop: WireLoop) -> None:

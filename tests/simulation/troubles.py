@@ -136,6 +136,21 @@ def draw_trouble(chance: Random, account: Account, faults: Faults, honoured: boo
     return chance.choice(troubles)
 
 
+def share(chance: Random, account: Account, horizon_s: float) -> tuple[Account, tuple[Change, ...]]:
+    """In few runs others dial on the account, too, and what is over its limit is billed as burst."""
+    if chance.random() < 0.75:
+        return account, ()
+    limit = account.concurrency_limit
+    ours = limit - account.reserved_inbound_concurrency
+    shared = replace(account, burst_enabled=True, used_by_others=chance.randint(0, ours - 1))
+    times = sorted(chance.uniform(0.0, horizon_s) for _ in range(chance.choice((0, 2, 8))))
+    most = [*([limit] * (len(times) - 1)), ours - 1]  # in the end there is room
+    return shared, tuple(
+        Change(at, account=(("used_by_others", chance.randint(0, up_to)),))
+        for at, up_to in zip(times, most, strict=False)
+    )
+
+
 def draw_steps(chance: Random, horizon_s: float) -> tuple[tuple[float, float], ...]:
     if chance.random() < 0.6:
         return ()
