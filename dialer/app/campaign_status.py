@@ -7,11 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.operators.campaign_faults import faults_of
-from dialer.adapters.ledger.reports.counts import counts_of, speeds_of
+from dialer.adapters.ledger.reports.counts import counts_of, readings_in_part, speeds_of
 from dialer.adapters.ledger.reports.holds import Holds, first_outcomes, holds_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.engine_config import hours_notice
+from dialer.domain.balance import ReadInPart
 from dialer.domain.calls import CampaignId
 from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.errors import BadInput
@@ -49,6 +50,8 @@ class CampaignStatus:
     hours_notice: str | None = None
     """What is to be said of calling hours that these settings take off."""
     faults: Sequence[CampaignFault] = ()
+    in_part: Sequence[ReadInPart] = ()
+    """Lists that were not read to their end."""
 
 
 async def statuses_of(
@@ -60,6 +63,7 @@ async def statuses_of(
     def read(conn: sa.Connection) -> list[CampaignStatus]:
         ids = [*asked.values()]
         counts, speeds, held = counts_of(conn, ids), speeds_of(conn, ids, now), holds_of(conn, ids)
+        in_part = readings_in_part(conn, ids)
         found: list[CampaignStatus] = []
         faults = faults_of(conn, ids, now)
         for name, each in asked.items():
@@ -67,7 +71,7 @@ async def statuses_of(
             rule = canary_rule(own.canary)
             first = None if rule is None else rule.count(first_outcomes(conn, each, rule.calls))
             status = _status(name, own, counts[each], speeds[each], held[each], first)
-            found.append(replace(status, faults=faults[each]))
+            found.append(replace(status, faults=faults[each], in_part=in_part[each]))
         return found
 
     return await ledger.ask(read)
@@ -130,6 +134,10 @@ def document_of(status: CampaignStatus) -> documents.Campaign:
         left_s=status.left_s,
         next_due_at=rfc3339(counts.next_due_at),
         hours_notice=status.hours_notice,
+        read_in_part=tuple(
+            documents.ReadInPart(source=each.source, rows=each.rows, rows_not_read=each.unread)
+            for each in status.in_part
+        ),
         paused=_act(held.paused_by),
         cancelled=_act(held.cancelled_by),
         stopped=None if stop is None else documents.Stop(why=stop.why, way_out=stop.way_out),

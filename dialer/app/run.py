@@ -14,7 +14,6 @@ from typing import Any
 import anyio
 
 from dialer.adapters.ledger.drivers.server import is_server
-from dialer.adapters.ledger.reports.counts import readings_in_part
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
@@ -186,8 +185,8 @@ async def _run(
         summary = replace(summary, unclear=leads.unclear, read_in_part=not intake.complete)
         if not intake.complete and (rows := leads.count_rows()) is not None:
             # the batch that was being written when the reading was stopped is in, too
-            in_part = await parts.ledger.ask(lambda conn: readings_in_part(conn, parts.campaign_id))
-            summary = replace(summary, unread=max(0, rows - in_part.get(leads.name, 0)))
+            unread = await parts.ledger.leave_unread(parts.campaign_id, leads.name, rows)
+            summary = replace(summary, unread=unread)
         background.cancel_scope.cancel()
     return summary
 

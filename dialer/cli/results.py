@@ -140,7 +140,8 @@ def _verdict_lines(verdict: "Verdict") -> Lines:
     for problem in verdict.problems:
         yield "problem", problem, "red"
     if not verdict.problems:
-        yield "balance", "closes", "green"
+        so_far = ", as far as its lists were read" if balance.in_part else ""
+        yield "balance", f"closes{so_far}", "green"
 
 
 def _verdict_as_dict(verdict: "Verdict") -> dict[str, Any]:

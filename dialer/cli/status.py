@@ -61,6 +61,8 @@ def _lines(status: "CampaignStatus") -> Lines:
     yield from _faults(status.faults)
     if status.hours_notice is not None:
         yield "hours", status.hours_notice, "yellow"
+    for each in status.in_part:
+        yield "unread", str(each), "yellow"
     yield "jobs", formatting.jobs(counts.jobs) or "none", ""
     yield "outcomes", formatting.counts(counts.outcomes) or "none yet", ""
     pace = (

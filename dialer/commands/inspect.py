@@ -7,7 +7,6 @@ from typing import Literal, TextIO, TypeVar
 
 from dialer.adapters.ledger.queue.contradictions import contradictions
 from dialer.adapters.ledger.reports.audit import agreement, doubled_calls
-from dialer.adapters.ledger.reports.counts import readings_in_part
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.adapters.sinks.jsonl import first_seq
@@ -67,11 +66,7 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
         problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
         differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
         doubled = await ledger.ask(lambda conn: doubled_calls(conn, campaign_id))
-        in_part = await ledger.ask(lambda conn: readings_in_part(conn, campaign_id))
-        unread = [
-            f"{source} was not read to its end, {rows:,} rows of it are in: run the same command again"
-            for source, rows in in_part.items()
-        ]
+        unread = [str(each) for each in balance.in_part]
         shown = await ledger.ask(lambda conn: contradictions(conn, campaign_id))
         denied = [f"attempt {each.attempt_id}: {each.why}" for each in shown if not each.is_followed]
         followed = [

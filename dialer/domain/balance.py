@@ -1,9 +1,28 @@
 """The balance of a campaign: what went in, what became of it, and whether that adds up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dialer.domain.lifecycle import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class ReadInPart:
+    """A list whose last reading did not come to its end."""
+
+    source: str
+    rows: int
+    """Rows of it that were read."""
+    unread: int | None
+    """Rows that were not; None: it is being read, or its run ended before anybody counted them."""
+
+    def __str__(self) -> str:
+        if self.unread is None:
+            return (
+                f"{self.source}: {self.rows:,} rows read, and not its end: unless it is being read now, "
+                "run the same command again"
+            )
+        return f"{self.source}: {self.unread:,} rows not read yet: run the same command again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +49,8 @@ class Balance:
     last_seq: int
     lines: int
     highest_seq: int
+    in_part: Sequence[ReadInPart] = ()
+    """Lists of which rows are missing here: `rows` are not all that there are."""
 
     @property
     def open_jobs(self) -> int:

@@ -147,7 +147,7 @@ class Attempt:
     schedule; later it has to take another one. None: the process has the account to itself."""
     place_at: float | None = None
     """When that place was taken, by the ledger's clock: it is given back for another one."""
-    live_for_s: float | None = None
+    live_for_s: float | None = field(default=None, compare=False)
     """Its call may last so long from when this was read, by the ledger's clock. None: nobody wrote that down,
     and it may last as long as any after its last request."""
 

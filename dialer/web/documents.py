@@ -98,6 +98,16 @@ class Fault(Document):
     worker: str
 
 
+class ReadInPart(Document):
+    """A list that was not read to its end."""
+
+    source: str
+    rows: int
+    """Rows of it that were read."""
+    rows_not_read: int | None
+    """null: it is being read, or its run ended before anybody counted them."""
+
+
 class Campaign(Document):
     """Where a campaign stands, and what holds it."""
 
@@ -121,6 +131,8 @@ class Campaign(Document):
     next_due_at: str | None
     hours_notice: str | None
     """What is to be said of calling hours that are taken off."""
+    read_in_part: tuple[ReadInPart, ...]
+    """Lists that were not read to their end: run the same command again."""
     paused: Act | None
     cancelled: Act | None
     stopped: Stop | None

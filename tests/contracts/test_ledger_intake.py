@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, number
 
+from dialer.domain.balance import ReadInPart
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import AttemptState, JobState
@@ -341,5 +342,28 @@ def test_one_person_under_two_spellings_is_one_job(store: Store, batch: int, spe
             assert how(added) == [first, AddedAs.DUPLICATE, AddedAs.DUPLICATE]
             assert added[1].line == 1
         assert await desk.claimed_keys() == ["job-1"]
+
+    store.work(case)
+
+
+def test_a_list_that_was_read_in_part_is_a_term_of_the_books(store: Store) -> None:
+    async def in_part(desk: Desk) -> list[ReadInPart]:
+        balance = await desk.ledger.balance("spring", desk.campaign_id)
+        assert balance.problems() == []
+        return [*balance.in_part]
+
+    async def case(desk: Desk) -> None:
+        other = await desk.other()
+        for source in ("leads.csv", "http", "queue orders"):
+            await desk.add(await desk.begin(source), [a_job(1), a_job(2)], rejected=1)
+        assert await in_part(desk) == [ReadInPart("leads.csv", 3, None)], "a stream has no end"
+        assert await desk.ledger.leave_unread(desk.campaign_id, "leads.csv", 10) == 7
+        assert await in_part(desk) == [ReadInPart("leads.csv", 3, 7)]
+        assert await in_part(other) == []
+        again = await desk.begin("leads.csv")
+        await desk.add(again, [a_job(1), a_job(2), a_job(3)])
+        assert await in_part(desk) == [ReadInPart("leads.csv", 3, None)], "it is being read again"
+        await desk.ledger.end_intake(again, desk.intakes[again])
+        assert await in_part(desk) == []
 
     store.work(case)

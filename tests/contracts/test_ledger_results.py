@@ -7,7 +7,7 @@ import pytest
 from ledger_contract import NOW, Desk, Store, a_job, judging, together
 
 from dialer.adapters.ledger.reports.counts import speeds_of
-from dialer.domain.balance import Balance
+from dialer.domain.balance import Balance, ReadInPart
 from dialer.domain.errors import LedgerError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -145,6 +145,7 @@ def test_balance_of_a_history(store: Store) -> None:
             last_seq=8,
             lines=8,
             highest_seq=8,
+            in_part=[ReadInPart("leads.csv", 3, None)],
         )
         assert (balance.problems(), balance.open_jobs) == ([], 4)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dialer.domain.balance import Balance
+from dialer.domain.balance import Balance, ReadInPart
 from dialer.domain.lifecycle import JobState
 
 WHOLE = Balance(
@@ -89,3 +89,12 @@ def test_every_state_of_a_job_is_in_the_balance() -> None:
     for state in JobState:
         more = replace(WHOLE, jobs={**WHOLE.jobs, state: WHOLE.jobs[state] + 1})
         assert f"{JOBS}: 20 is not 21" in more.problems()
+
+
+def test_what_is_told_of_a_list_that_was_read_in_part() -> None:
+    assert str(ReadInPart("l.csv", 606, 59_394)) == (
+        "l.csv: 59,394 rows not read yet: run the same command again"
+    )
+    assert str(ReadInPart("l.csv", 1606, None)) == (
+        "l.csv: 1,606 rows read, and not its end: unless it is being read now, run the same command again"
+    )

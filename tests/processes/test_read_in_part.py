@@ -12,14 +12,19 @@ RUN = ("run", "l.csv", "--simulate", "--speed", "60", "--ledger", "e.db", "--jso
 
 
 def dialer(folder: Path, *arguments: str) -> Any:
+    return json.loads(said_by(folder, *arguments, "--json"))
+
+
+def said_by(folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "dialer", *arguments],
         cwd=folder,
         capture_output=True,
         timeout=120,
         check=False,
+        text=True,
     )
-    return json.loads(done.stdout)
+    return done.stdout
 
 
 def test_a_run_that_is_stopped_while_it_reads_says_how_many_rows_are_left(tmp_path: Path) -> None:
@@ -44,7 +49,14 @@ def test_a_run_that_is_stopped_while_it_reads_says_how_many_rows_are_left(tmp_pa
     left = summary["rows_not_read"]
     assert 0 < left <= ROWS - summary["rows"]
     assert summary["next"][0] == f"{left:,} rows not read yet: run the same command again"
-    (verdict,) = dialer(tmp_path, "verify", "--ledger", "e.db", "--results", "simulated", "--json")
+    verify = ("verify", "--ledger", "e.db", "--results", "simulated")
+    (verdict,) = dialer(tmp_path, *verify)
     assert verdict["rows"] == ROWS - left
-    read = f"l.csv was not read to its end, {ROWS - left:,} rows of it are in: run the same command again"
-    assert read in verdict["notes"]
+    unread = f"l.csv: {left:,} rows not read yet: run the same command again"
+    assert unread in verdict["notes"]
+    assert verdict["in_part"] == [{"source": "l.csv", "rows": ROWS - left, "unread": left}]
+    assert "closes, as far as its lists were read" in said_by(tmp_path, *verify)
+    status = ("status", "--ledger", "e.db")
+    (stands,) = dialer(tmp_path, *status)
+    assert stands["read_in_part"] == [{"source": "l.csv", "rows": ROWS - left, "rows_not_read": left}]
+    assert unread in " ".join(said_by(tmp_path, *status).split())

@@ -101,6 +101,10 @@ class SqlLedger:
     async def end_intake(self, intake_id: IntakeId, counts: IntakeCounts) -> None:
         await self._call(lambda conn: add_jobs.count(conn, intake_id, counts, complete=True))
 
+    async def leave_unread(self, campaign_id: CampaignId, source: str, rows: int) -> int:
+        """The reading was stopped before the end of a source of so many rows: how many of them are not in."""
+        return await self._call(lambda conn: add_jobs.leave_unread(conn, campaign_id, source, rows))
+
     async def claim(self, request: ClaimRequest) -> Attempt | NothingDue:
         claimed: Attempt | NothingDue = await self._submit(Group.CLAIM, request)
         return claimed

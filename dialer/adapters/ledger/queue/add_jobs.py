@@ -103,6 +103,20 @@ def count(conn: sa.Connection, intake_id: IntakeId, counts: IntakeCounts, comple
     conn.execute(sa.update(intake).where(intake.c.id == intake_id).values(complete=complete, **values))
 
 
+def leave_unread(conn: sa.Connection, campaign_id: CampaignId, source: str, rows: int) -> int:
+    """The source's last reading was stopped. `rows`: all that it has; gives those that were not read."""
+    is_last = sa.select(sa.func.max(intake.c.id)).where(
+        intake.c.campaign_id == campaign_id, intake.c.source == source
+    )
+    left = conn.execute(
+        sa.update(intake)
+        .where(intake.c.id == is_last.scalar_subquery())
+        .values(unread=rows - intake.c.rows)
+        .returning(intake.c.unread)
+    ).scalar_one_or_none()
+    return rows if left is None else int(left)
+
+
 class _Batch:
     """What the ledger knows of a batch's keys and numbers, and what is to be written."""
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.queue.contradictions import reopened
 from dialer.adapters.ledger.schema.tables import attempt, campaign, intake, job, result
-from dialer.domain.balance import Balance
+from dialer.domain.balance import Balance, ReadInPart
 from dialer.domain.calls import CampaignId
 from dialer.domain.lifecycle import CLOSED_ATTEMPTS, FINAL_JOBS, OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.results import ResultKind, ResultLine
@@ -46,6 +46,8 @@ _FINAL_SINCE = (
     .where(_JOBS_OF, job.c.closed_at.between(_SINCE, _NOW))
     .group_by(_OF_JOB)
 )
+_STREAMS = ("http", "queue ")
+"""How the names of sources begin that have no end."""
 _LAST_SEQ = sa.select(campaign.c.last_seq).where(campaign.c.id == _C)
 _INTAKE = sa.select(
     sa.func.coalesce(sa.func.sum(intake.c.rows), 0),
@@ -55,20 +57,20 @@ _INTAKE = sa.select(
 ).where(intake.c.campaign_id == _C)
 
 
-def readings_in_part(conn: sa.Connection, campaign_id: CampaignId) -> dict[str, int]:
-    """Lists whose last reading did not come to its end, each with the rows that it read."""
-    last: dict[str, tuple[bool, int]] = {}
-    asked = sa.select(intake.c.source, intake.c.complete, intake.c.rows).where(
-        intake.c.campaign_id == campaign_id
-    )
-    for source, complete, rows in conn.execute(asked.order_by(intake.c.id)):
-        last[source] = bool(complete), rows
-    streams = ("http", "queue ")  # they have no end
-    return {
-        source: rows
-        for source, (complete, rows) in last.items()
-        if not complete and not source.startswith(streams)
-    }
+def readings_in_part(
+    conn: sa.Connection, campaign_ids: Collection[CampaignId]
+) -> dict[CampaignId, list[ReadInPart]]:
+    """Each campaign's lists whose last reading did not come to its end."""
+    columns = (intake.c.campaign_id, intake.c.source, intake.c.rows, intake.c.unread, intake.c.complete)
+    asked = sa.select(*columns).where(intake.c.campaign_id.in_(_IDS)).order_by(intake.c.id)
+    last: dict[tuple[CampaignId, str], ReadInPart | None] = {}
+    for of, source, rows, unread, complete in conn.execute(asked, {"ids": [*campaign_ids]}):
+        last[of, source] = None if complete else ReadInPart(source, rows, unread)
+    found: dict[CampaignId, list[ReadInPart]] = {each: [] for each in campaign_ids}
+    for (of, source), in_part in last.items():
+        if in_part is not None and not source.startswith(_STREAMS):
+            found[of].append(in_part)
+    return found
 
 
 def results_after(conn: sa.Connection, campaign_id: CampaignId, seq: int, rows_max: int) -> list[ResultLine]:
@@ -155,6 +157,7 @@ def balance(conn: sa.Connection, name: str, campaign_id: CampaignId) -> Balance:
         last_seq=conn.execute(_LAST_SEQ, {"c": campaign_id}).scalar_one(),
         lines=sum(number for number, _ in kinds.values()),
         highest_seq=max((highest for _, highest in kinds.values()), default=0),
+        in_part=readings_in_part(conn, [campaign_id])[campaign_id],
     )
 
 

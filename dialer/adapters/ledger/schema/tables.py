@@ -47,6 +47,7 @@ intake = sa.Table(
         sa.Column(name, sa.Integer, nullable=False, server_default="0")
         for name in ("rows", "new", "same", "changed", "finished", "rejected")
     ),
+    sa.Column("unread", sa.Integer),
 )
 
 job = sa.Table(
