@@ -13,6 +13,7 @@ from dialer.ports.engine import Clock
 from dialer.settings import Loaded, Settings
 from dialer.simulator.account import Account
 from dialer.simulator.faults import Faults
+from dialer.simulator.population import Population
 from dialer.simulator.server import Simulator
 
 SIMULATED_KEY = "sim-key"
@@ -34,6 +35,8 @@ class Simulation:
     seed: int = 1
     faults: str = ""
     """As `dialer simulator --faults`."""
+    people: Population | None = None
+    """Who is drawn for a number; None: its last two digits say it."""
 
     def epoch(self, settings: Settings) -> float:
         """Unix seconds when the simulated clock begins."""
@@ -96,5 +99,7 @@ async def simulated(
     except ValueError as error:
         raise BadInput(f"--faults: {error}") from error
     account = Account(api_key=SIMULATED_KEY, concurrency_limit=settings.pace.slots)
-    async with Simulator(account, faults, seed=simulation.seed, now=clock.now) as simulator:
+    async with Simulator(
+        account, faults, seed=simulation.seed, now=clock.now, population=simulation.people
+    ) as simulator:
         yield simulator

@@ -1,6 +1,7 @@
 """`dialer run`: work through a campaign."""
 
 import sys
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from dialer.app.simulation import Simulation
     from dialer.settings import Loaded
 
+SIMULATED_STOP = (
+    "the account is simulated and there is nothing to settle: numbers that end in 93 to 98 stop it "
+    "(docs/simulator.md), and so do their --faults"
+)
+"""What to do where a rehearsal's account refuses: not what one would do at Retell."""
+
 
 @wraps(RunOptions, assigned=("__annotations__",), updated=())  # typer takes the parameters from there
 def run(**given: Any) -> None:
@@ -36,7 +43,7 @@ def run(**given: Any) -> None:
     options = RunOptions(**given)
     flags.begin_log(options.log_format, is_service=False)
     loaded = options.settings()
-    simulation = options.simulation(loaded.settings.campaign.timezone)
+    simulation = options.simulation(loaded)
     if simulation is None and not options.yes:
         _ask(loaded, options.leads, options.name)
     summary = _run(_calm_on_terminal(loaded), options, simulation)
@@ -60,16 +67,16 @@ def _print(
     from dialer.app.simulation import has_own_ledger
 
     begins_anew = simulation is not None and has_own_ledger(loaded)
+    if simulation is not None and summary.account_refused:
+        summary = replace(summary, way_out=SIMULATED_STOP)
     if options.json:
         formatting.echo(*as_json(summary, begins_anew=begins_anew).decode().splitlines())
     else:
-        formatting.print_aligned(lines(summary, simulated=simulation is not None, begins_anew=begins_anew))
+        formatting.print_aligned(lines(summary, simulation, begins_anew=begins_anew))
 
 
 def _calm_on_terminal(loaded: "Loaded") -> "Loaded":
     """Where progress is drawn, a log line for each attempt would only disturb it; unless it was asked for."""
-    from dataclasses import replace
-
     asked = any(loaded.origins[dotted] != "default" for dotted in ("logs.level", "logs.format"))
     if asked or not sys.stderr.isatty():
         return loaded

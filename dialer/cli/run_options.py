@@ -15,6 +15,7 @@ from dialer.domain.texts import campaign_fault
 if TYPE_CHECKING:
     from dialer.app.simulation import Simulation
     from dialer.settings import Loaded
+    from dialer.simulator.population import Population
 
 SPEED_MAX = 10_000.0
 
@@ -74,6 +75,15 @@ Faults = Annotated[
         help="What goes wrong and how often, as rate_limited=0.2,drop_after=0.05.",
     ),
 ]
+People = Annotated[
+    str | None,
+    typer.Option(
+        "--people",
+        metavar="WHO",
+        rich_help_panel=flags.REHEARSAL,
+        help="Shares, as voicemail=0.4,busy=0.1; past: the ledger's so far; digits: by a number's last two.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +112,7 @@ class RunOptions:
     start: Start = None
     seed: Seed = None
     faults: Faults = None
+    people: People = None
     json: flags.Json = False
     log_format: flags.LogFormat = None
     log_level: flags.LogLevel = None
@@ -135,8 +146,8 @@ class RunOptions:
         }
         return flags.settings(self.config, self.secrets_dir, given)
 
-    def simulation(self, timezone: str) -> "Simulation | None":
-        """None: real calls are meant. `timezone`: of a start that names none. Raises `BadInput`.
+    def simulation(self, loaded: "Loaded") -> "Simulation | None":
+        """None: real calls are meant. Raises `BadInput`.
 
         A flag of the rehearsal without --simulate means that --simulate was forgotten.
         """
@@ -153,13 +164,37 @@ class RunOptions:
         parse_faults(self.faults or "")
         return Simulation(
             speed=60.0 if self.speed is None else _parse_speed(self.speed),
-            start=None if self.start is None else parse_start(self.start, timezone, "--start"),
+            start=None
+            if self.start is None
+            else parse_start(self.start, loaded.settings.campaign.timezone, "--start"),
             seed=1 if self.seed is None else self.seed,
             faults=self.faults or "",
+            people=self._population(loaded),
         )
 
+    def _population(self, loaded: "Loaded") -> "Population | None":
+        """Who is drawn; None: a number's last digits say it. Raises `BadInput`."""
+        from dialer.simulator.population import Population
+
+        if self.people == "digits":
+            return None
+        if self.people == "past":
+            from dialer.app.past import past_population
+
+            return past_population(loaded.settings)
+        try:
+            return Population.parse(self.people or "")
+        except ValueError as error:
+            raise BadInput(f"--people: {error}") from error
+
     def _rehearsal(self) -> Mapping[str, Any]:
-        return {"--speed": self.speed, "--start": self.start, "--seed": self.seed, "--faults": self.faults}
+        return {
+            "--speed": self.speed,
+            "--start": self.start,
+            "--seed": self.seed,
+            "--faults": self.faults,
+            "--people": self.people,
+        }
 
 
 def _parse_speed(text: str) -> float | None:

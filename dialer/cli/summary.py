@@ -8,6 +8,8 @@ from dialer.domain.lifecycle import JobState
 
 if TYPE_CHECKING:
     from dialer.app.run import Summary
+    from dialer.app.simulation import Simulation
+    from dialer.simulator.population import Population
 
 
 def exit_code(summary: "Summary") -> int:
@@ -49,7 +51,7 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
 
 
 def lines(
-    summary: "Summary", *, simulated: bool = False, begins_anew: bool = False
+    summary: "Summary", simulation: "Simulation | None" = None, *, begins_anew: bool = False
 ) -> Iterator[tuple[str, str, str]]:
     """Label, text and style of each line, for people."""
     intake, counts = summary.intake, summary.counts
@@ -58,7 +60,9 @@ def lines(
     yield "rows", f"{formatting.count(intake.rows)}{rejected}", ""
     yield "jobs", formatting.jobs(counts.jobs) or "none", ""
     yield "outcomes", formatting.counts(counts.outcomes) or "none yet", ""
-    yield "calls", _calls(summary, " simulated" if simulated else ""), ""
+    yield "calls", _calls(summary, " simulated" if simulation else ""), ""
+    if simulation and simulation.people:
+        yield "people", f"simulated: {_shares(simulation.people)}", ""
     for name, looks in summary.unclear.items():
         yield "column", formatting.unclear_column(name, looks), "yellow"
     if summary.hours_notice is not None:
@@ -72,6 +76,12 @@ def lines(
         yield "stopped", summary.stopped, "red"
     for step in next_steps(summary, begins_anew=begins_anew):
         yield "next", step, "yellow"
+
+
+def _shares(people: "Population") -> str:
+    """Who was drawn, the most frequent first."""
+    drawn = sorted(people.shares.items(), key=lambda share: -share[1])
+    return ", ".join(f"{word} {share:.0%}" for word, share in drawn if share > 0)
 
 
 def _calls(summary: "Summary", how: str) -> str:

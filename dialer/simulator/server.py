@@ -21,10 +21,11 @@ from dialer.simulator.account import Account
 from dialer.simulator.api import Api
 from dialer.simulator.calls import Call
 from dialer.simulator.faults import Faults
-from dialer.simulator.people import Behaviour
+from dialer.simulator.people import Behaviour, behaviour_of
+from dialer.simulator.population import Population
 from dialer.simulator.report import Report, live_seconds
 from dialer.simulator.webhooks import Webhooks
-from dialer.simulator.world import Event, World
+from dialer.simulator.world import Event, Who, World
 
 _SHUTDOWN_S = 0.05
 """Time for answers under way when the server stops; then their connections close."""
@@ -37,7 +38,7 @@ class Simulator:
     """A fake Retell. All its time is the running loop's; all its chance comes from the seed.
 
     `now` gives Unix seconds: the loop's clock measures, `now` only dates. `people` overrides what the last
-    digits say. `signs_at`: the receiver's clock, if that is another than `now`.
+    digits say, or what `population` draws. `signs_at`: the receiver's clock, if that is another than `now`.
     Served once: what the world holds can still be read afterwards.
     """
 
@@ -50,12 +51,15 @@ class Simulator:
         now: Callable[[], float],
         signs_at: Callable[[], float] | None = None,
         people: Mapping[str, Behaviour] | None = None,
+        population: Population | None = None,
     ) -> None:
         self.url = ""
         """`http://host:port` while it is served."""
         self._now = now
         self._signs_at = signs_at or now
-        self._world = World(account, faults, seed=seed, people=people or {}, tell=self._told)
+        self._world = World(
+            account, faults, seed=seed, who=_who(people or {}, population, seed), tell=self._told
+        )
         self._webhooks: Webhooks | None = None
         self._epoch_s = 0.0
         self._stopped_at = 0.0
@@ -150,3 +154,16 @@ class Simulator:
     def _told(self, call: Call, event: Event, last: bool) -> None:
         if self._webhooks is not None:
             self._webhooks.tell(call, event, last)
+
+
+def _who(people: Mapping[str, Behaviour], population: Population | None, seed: int) -> Who:
+    """What a number does at a call, by how many it has had before."""
+
+    def who(number: str, calls_before: int) -> Behaviour:
+        if number in people:
+            return people[number]
+        if population is None:
+            return behaviour_of(number)
+        return population.who(number, calls_before, seed)
+
+    return who

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -21,7 +21,7 @@ from dialer.simulator.calls import Call, Kind, OddFigures, Request
 from dialer.simulator.chance import dice
 from dialer.simulator.faults import Faults
 from dialer.simulator.limits import SlidingWindow, seconds_up
-from dialer.simulator.people import NO_SLOT, Behaviour, Script, behaviour_of, script_of, times_of
+from dialer.simulator.people import NO_SLOT, Behaviour, Script, script_of, times_of
 from dialer.simulator.report import Tally
 from dialer.simulator.validation import Json, Refusal, allowed_by
 
@@ -30,6 +30,10 @@ DENY_RINGS: Final = (
     *("concurrency_limit_reached", "no_concurrency_fallback", "registered_call_timeout"),
 )
 """Reasons that say that nobody was rung, and stop no account."""
+
+
+Who = Callable[[str, int], Behaviour]
+"""What a number does when it is called, given how many calls it has answered before."""
 
 
 class Event(StrEnum):
@@ -49,7 +53,7 @@ class World:
         faults: Faults,
         *,
         seed: int,
-        people: Mapping[str, Behaviour],
+        who: Who,
         tell: Callable[[Call, Event, bool], None],
     ) -> None:
         self.account = account
@@ -58,7 +62,7 @@ class World:
         self.tally = Tally()
         self.calls: list[Call] = []
         self.by_id: dict[str, Call] = {}
-        self._people = people
+        self._who = who
         self._tell = tell
         self._by_key: dict[str, tuple[Call, int]] = {}
         self._by_attempt: dict[str, Call] = {}
@@ -193,7 +197,7 @@ class World:
             return script_of(Behaviour.SPAM, 0)
         before = self._answered.get(number, 0)
         self._answered[number] = before + 1
-        return script_of(self._people.get(number) or behaviour_of(number), before)
+        return script_of(self._who(number, before), before)
 
     def _new_call(
         self, kind: Kind, body: Json, name: str, now: float, *, script: Script | None = None

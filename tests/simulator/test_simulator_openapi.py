@@ -25,6 +25,7 @@ from dialer.simulator.account import Account
 from dialer.simulator.api import Api
 from dialer.simulator.faults import Faults
 from dialer.simulator.openapi import document
+from dialer.simulator.people import Behaviour
 from dialer.simulator.server import Simulator
 from dialer.simulator.world import World
 
@@ -125,7 +126,10 @@ async def test_every_persons_call_is_shown_as_the_document_says() -> None:
 def test_the_document_is_sound_and_has_every_endpoint() -> None:
     for name in DOCUMENT["components"]["schemas"]:
         Draft202012Validator.check_schema(validator(name).schema)
-    app = Api(World(UNLIMITED, Faults(), seed=1, people={}, tell=lambda *_: None), lambda at: 0).app()
+    app = Api(
+        World(UNLIMITED, Faults(), seed=1, who=lambda *_: Behaviour.ANSWERS, tell=lambda *_: None),
+        lambda at: 0,
+    ).app()
     served = {
         (route.method.lower(), route.resource.canonical) for route in app.router.routes() if route.resource
     }

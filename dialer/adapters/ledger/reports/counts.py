@@ -84,6 +84,17 @@ def results_after(conn: sa.Connection, campaign_id: CampaignId, seq: int, rows_m
     return [ResultLine(row[0], row[1]) for row in rows]
 
 
+def real_outcomes(conn: sa.Connection) -> dict[str, int]:
+    """How many attempts of all campaigns came to which outcome; rehearsals are not counted."""
+    asked = (
+        sa.select(attempt.c.outcome, sa.func.count().label("calls"))
+        .join_from(attempt, campaign, campaign.c.id == attempt.c.campaign_id)
+        .where(campaign.c.simulated.is_(sa.false()), attempt.c.outcome.is_not(None))
+        .group_by(attempt.c.outcome)
+    )
+    return {row.outcome: row.calls for row in conn.execute(asked)}
+
+
 def campaigns(conn: sa.Connection) -> dict[str, CampaignId]:
     """Every campaign's name and number, oldest first."""
     rows = conn.execute(sa.select(campaign.c.name, campaign.c.id).order_by(campaign.c.id))
