@@ -170,6 +170,44 @@ def import_(
     formatting.echo(f"{file}: {formatting.count(done.new)} numbers are not called any more{known}.")
 
 
+def sync(
+    pull: Annotated[bool, typer.Option("--pull/--no-pull", help="Take over whom Retell has marked.")] = True,
+    push: Annotated[bool, typer.Option("--push/--no-push", help="Mark there whom this list has.")] = False,
+    by: By = None,
+    secrets_dir: flags.SecretsDir = None,
+    region: flags.Region = None,
+    ledger: flags.Ledger = None,
+    config: flags.Config = None,
+) -> None:
+    """Bring this list and the do-not-call contacts of the Retell account together.
+
+    Nobody is called. Reads the contacts that are marked do-not-call, page by page,
+    and puts them on this list; with --push it marks there, too, whom this list has
+    (a contact is made where there is none). Nothing is ever taken off either list.
+
+    Examples
+
+      dialer dnc sync
+      dialer dnc sync --push --config campaign.toml
+    """
+    from dialer.cli.progress_counter import Counting
+    from dialer.commands import dnc as suppressing
+
+    if not (pull or push):
+        raise typer.BadParameter("give --push with it, or there is nothing to do", param_hint="--no-pull")
+    loaded, progress = _loaded(ledger, config, region, secrets_dir), Counting("numbers")
+    done = suppressing.sync(loaded, operator(by), progress.tell, pull=pull, push=push)
+    progress.end()
+    _say_made(loaded, made=done.made_ledger)
+    formatting.echo(f"{formatting.count(done.marked_there)} contacts are marked do-not-call in Retell.")
+    if done.unreadable:
+        formatting.echo(f"{formatting.count(done.unreadable)} of them have no number that can be called.")
+    if done.new_here is not None:
+        formatting.echo(f"{formatting.count(done.new_here)} numbers are new on this list.")
+    if done.new_there is not None:
+        formatting.echo(f"{formatting.count(done.new_there)} numbers were marked there.")
+
+
 def check(
     number: Number,
     region: flags.Region = None,
@@ -199,12 +237,14 @@ def check(
         formatting.echo(f"{found.number} is on no do-not-call list: {_looked_at(loaded, found)}.")
 
 
-for command in (add, remove, list_, import_, check):
+for command in (add, remove, list_, import_, sync, check):
     dnc.command(command.__name__.rstrip("_"), epilog=exits.EPILOG)(command)
 
 
-def _loaded(ledger: str | None, config: Path | None, region: str | None = None) -> "Loaded":
-    return flags.settings(config, None, {"ledger.url": ledger, "intake.region": region})
+def _loaded(
+    ledger: str | None, config: Path | None, region: str | None = None, secrets_dir: Path | None = None
+) -> "Loaded":
+    return flags.settings(config, secrets_dir, {"ledger.url": ledger, "intake.region": region})
 
 
 def _say_made(loaded: "Loaded", *, made: bool) -> None:

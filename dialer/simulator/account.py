@@ -68,6 +68,10 @@ class Account:
     """False: creates answer 402."""
     do_not_call: frozenset[str] = frozenset()
     """Numbers whose contact is marked do_not_call; refused only when the request honours that."""
+    contacts: frozenset[str] = frozenset()
+    """Numbers of the other contacts."""
+    outbound_countries: frozenset[str] | None = None
+    """Two-letter codes of where its numbers may call; None: not said."""
     from_numbers: frozenset[str] | None = None
     """The numbers the account owns; None: any."""
     flagged_numbers: frozenset[str] = frozenset()
@@ -77,6 +81,15 @@ class Account:
     agent_id: str = "agent_0123456789abcdef0123456789"
     agents: frozenset[str] | None = None
     """The agents the account has besides `agent_id`; None: any id is one."""
+
+    agent_version: int = 0
+    """The latest published one, of each agent."""
+    agent_webhook_url: str | None = None
+    """Where each agent's webhooks go instead of the account's."""
+    dnc_detection: bool = True
+    """Each agent puts who asks for it on the do-not-call list."""
+    prompt: str = ""
+    """Of each agent, with its {{variables}}."""
 
     latency_s: float = 0.0
     """From the arrival of a request to its answer. What it does is done on arrival."""

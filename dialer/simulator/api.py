@@ -22,6 +22,7 @@ from dialer.simulator.limits import SlidingWindow
 from dialer.simulator.listing import list_calls
 from dialer.simulator.openapi import document
 from dialer.simulator.validation import Json, Refusal, json_object
+from dialer.simulator.workspace import Handler, Workspace
 from dialer.simulator.world import World
 
 DROPPED: Final = 0
@@ -46,7 +47,7 @@ class Ask:
     """The loop's seconds."""
     content_type: str
     call_id: str
-    """From the path, or empty."""
+    """From the path, or empty; where it is not about a call, the id of what it is about."""
 
 
 Answer: TypeAlias = tuple[int, bytes]
@@ -90,6 +91,10 @@ class Api:
             ("GET", "/v2/get-call/{call_id}", Limiter.OTHER, self._get_call),
             ("POST", "/v2/stop-call/{call_id}", Limiter.OTHER, self._stop_call),
             ("GET", "/get-concurrency", Limiter.OTHER, self._get_concurrency),
+            *(
+                (method, path, Limiter.OTHER, _of_workspace(handler))
+                for method, path, handler in Workspace(self._world).routes()
+            ),
             ("*", "/{anything:.*}", Limiter.OTHER, self._unknown),
         ):
             app.router.add_route(method, path, self._served(f"{method} {path}", limiter, endpoint))
@@ -284,7 +289,19 @@ async def _complete(request: web.Request, world: World) -> Ask:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise Refusal(413, "Request body is too large.") from None
-    return Ask(raw, world.now(), request.content_type, request.match_info.get("call_id", ""))
+    return Ask(
+        raw,
+        world.now(),
+        request.content_type,
+        request.match_info.get("call_id") or request.match_info.get("id", ""),
+    )
+
+
+def _of_workspace(handler: Handler) -> Endpoint:
+    async def endpoint(ask: Ask) -> Answer:
+        return await handler(ask.raw, ask.call_id)
+
+    return endpoint
 
 
 async def _described(_: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_process import Ended, dialer
+from cli_process import Ended, dialer, simulator
 
 from dialer.cli import exits
 
@@ -106,3 +106,31 @@ def test_a_file_of_the_settings_counts_too(tmp_path: Path) -> None:
     asked = dnc(tmp_path, "remove", TWO, "--reason", "x", "--config", "dialer.toml")
     assert (asked.code, asked.out) == (exits.BAD_INPUT, "")
     assert "is not on the ledger's list but in stop.txt: edit that file" in asked.err
+
+
+def test_both_lists_take_over_what_the_other_has_and_say_where_it_is_from(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    with simulator(cwd=tmp_path) as served:
+        env = served.settings()
+        dnc(here, "add", ONE, "--reason", "mail")
+        pulled = dialer("dnc", "sync", cwd=here, env=env)
+        assert pulled.out == (
+            "0 contacts are marked do-not-call in Retell.\n0 numbers are new on this list.\n"
+        ), pulled.said
+        pushed = dialer("dnc", "sync", "--push", cwd=here, env=env)
+        assert pushed.out.endswith("1 numbers were marked there.\n"), pushed.said
+        for _ in range(2):
+            other = dialer("dnc", "sync", "--push", "--by", "ana", cwd=there, env=env)
+            assert other.code == exits.DONE, other.said
+        (entry,) = listed(there)
+        assert (entry["number"], entry["source"]) == (ONE, "retell")
+        assert entry["reason"] == "is marked do-not-call in Retell's contacts"
+        assert [act[:4] for act in acts(there)] == [
+            ("dnc sync", "ana", None, "1 there, 1 new here, 0 marked there"),
+            ("dnc sync", "ana", None, "1 there, 0 new here, 0 marked there"),
+        ]
+        refused = dialer("dnc", "sync", cwd=there, env=env | {"RETELL_API_KEY": "key_wrong_0123456"})
+        assert refused.code == exits.FAILED
+        assert "HTTP 401" in refused.err

@@ -134,7 +134,7 @@ class RetellApi(CallApi):
 
     async def stop(self, call_id: CallId) -> None:
         """See `ports.CallApi`."""
-        await self._ask("POST", f"/v2/stop-call/{quote(call_id, safe='')}")
+        await self.ask("POST", f"/v2/stop-call/{quote(call_id, safe='')}")
 
     async def capacity(self) -> Capacity:
         """See `ports.CallApi`."""
@@ -158,7 +158,7 @@ class RetellApi(CallApi):
                 await self._list_pace.acquire()
                 if self._before_list is not None:
                     await self._before_list()
-                raw = await self._ask(
+                raw = await self.ask(
                     "POST", "/v3/list-calls", orjson.dumps(request), bytes_max=self._config.list_bytes_max
                 )
                 calls, next_key = _readable(read_page(raw), "list-calls")
@@ -170,6 +170,11 @@ class RetellApi(CallApi):
                 raise CallNotStarted(f"list-calls goes beyond {LIST_PAGES_MAX} pages", limit=Limit.CONNECTION)
         return [*found.values()]
 
+    async def lookup(self, path: str) -> Any | None:
+        """The JSON of a GET; None if the API knows nothing of what the path names."""
+        answer = await self._exchange("GET", path)
+        return None if answer.status in (404, 422) else read_json(self._accepted(answer))
+
     async def _call(self, call_id: CallId, read: Callable[[Any], T | None]) -> T | None:
         """get-call, or None if the API does not know the id: it says so with 422."""
         answer = await self._exchange("GET", f"/v2/get-call/{quote(call_id, safe='')}")
@@ -177,7 +182,7 @@ class RetellApi(CallApi):
             return None
         return _readable(read(read_json(self._accepted(answer))), "get-call")
 
-    async def _ask(
+    async def ask(
         self, method: str, path: str, body: bytes | None = None, *, bytes_max: int | None = None
     ) -> Any:
         """One request that makes no call, and the JSON of its answer."""

@@ -31,9 +31,9 @@ def suppress_many(conn: sa.Connection, numbers: Sequence[str], source: str, reas
     return len(new)
 
 
-def record_import(conn: sa.Connection, by: Operation, detail: str) -> None:
-    """Who brought a file in."""
-    values = {"at": by.at, "who": by.who, "command": "dnc import", "detail": detail, "reason": by.reason}
+def record_import(conn: sa.Connection, by: Operation, detail: str, command: str = "dnc import") -> None:
+    """Who brought a file, or another list, in."""
+    values = {"at": by.at, "who": by.who, "command": command, "detail": detail, "reason": by.reason}
     conn.execute(sa.insert(operation).values(**values))
 
 
