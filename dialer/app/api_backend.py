@@ -16,6 +16,7 @@ from dialer.adapters.system.clock import SystemClock
 from dialer.app import campaign_control
 from dialer.app.campaign_status import document_of, statuses_of
 from dialer.app.job_documents import job_document, masked
+from dialer.app.worker_status import worker_document, workers_of
 from dialer.domain.calls import CallJob, CampaignId, Submitted
 from dialer.domain.errors import BadInput, BadMessage, MovedAway, NotAllowed
 from dialer.domain.rights import Grant, Right
@@ -146,6 +147,10 @@ class LedgerDesk:
 
     async def campaign(self, name: str, *, shows_numbers: bool) -> documents.Campaign:
         return await self._status(name, await self._known(name), shows_numbers=shows_numbers)
+
+    async def workers(self, grant: Grant) -> documents.Workers:
+        found = await workers_of(self._questions)
+        return documents.Workers(workers=tuple(worker_document(each, grant.covers) for each in found))
 
     async def jobs(
         self, job_id: str, campaign: str | None, grant: Grant, *, shows_numbers: bool

@@ -11,6 +11,7 @@ from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
     from dialer.adapters.ledger.reports.holds import Holds
+    from dialer.adapters.ledger.reports.workers import WorkerState
     from dialer.app.campaign_status import CampaignStatus
     from dialer.domain.resting import Rest
     from dialer.ports.engine import Operation
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 Lines = Iterator[tuple[str, str, str]]
 """Label, text and style of each line."""
 
+Workers = Annotated[
+    bool, typer.Option("--workers", metavar="", rich_help_panel=flags.OUTPUT, help="Show the workers alone.")
+]
 OneOrAll = Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="One campaign; else all.")]
 
 
@@ -27,9 +31,12 @@ def status(
     ledger: flags.Ledger = None,
     config: flags.Config = None,
     secrets_dir: flags.SecretsDir = None,
+    workers: Workers = False,
     json: flags.Json = False,
 ) -> None:
     """Show where campaigns stand and what holds them, also while they run.
+
+    The workers of a service come first: which live, and what each is doing.
 
     It only reads. A simulation has a ledger of its own, simulated/dialer.db.
 
@@ -37,21 +44,53 @@ def status(
 
       dialer status
       dialer status spring --json
+      dialer status --workers --json
       dialer status --ledger simulated/dialer.db
     """
     from dialer.app.campaign_status import document_of
-    from dialer.commands.inspect import campaign_status
+    from dialer.commands.inspect import campaign_status, worker_status
     from dialer.settings.problems import without_password
 
     loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
+    if workers:
+        _print_workers(worker_status(loaded), as_json=json)
+        return
     found = campaign_status(loaded, campaign)
     if json:
         formatting.echo_json([document_of(each).model_dump(mode="json") for each in found])
         return
     if not found:
         formatting.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
+    elif campaign is None and (living := worker_status(loaded)):
+        _print_workers(living, as_json=False)
     for each in found:
         formatting.print_aligned(_lines(each))
+
+
+def _print_workers(found: "Sequence[WorkerState]", *, as_json: bool) -> None:
+    from dialer.app.worker_status import worker_document
+
+    if as_json:
+        formatting.echo_json([worker_document(each).model_dump(mode="json") for each in found])
+        return
+    for each in found:
+        formatting.print_aligned(_worker(each))
+    if not found:
+        formatting.echo("no worker has dialled from this ledger within the hour")
+
+
+def _worker(worker: "WorkerState") -> Lines:
+    where = f" on {worker.host}" if worker.host else ""
+    version = f", version {worker.version}" if worker.version else ""
+    since = f", since {_time(worker.since)}" if worker.since else ""
+    yield "worker", f"{worker.name}{where}{version}{since}", "bold"
+    sign = "its last sign of life is not known" if worker.seen_at is None else f"seen {_time(worker.seen_at)}"
+    if worker.is_alive:
+        yield "alive", sign, ""
+    else:
+        yield "gone", f"{sign}; it ended, or the others take over what it had begun", "yellow"
+    live = ", ".join(f"{name} {formatting.count(count)}" for name, count in worker.live.items())
+    yield "calls", f"under way: {live}" if live else "none under way", ""
 
 
 def _lines(status: "CampaignStatus") -> Lines:

@@ -7,12 +7,14 @@ from typing import Literal, TextIO, TypeVar
 
 from dialer.adapters.ledger.queue.contradictions import contradictions
 from dialer.adapters.ledger.reports.audit import agreement, doubled_calls
+from dialer.adapters.ledger.reports.workers import WorkerState
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.adapters.sinks.jsonl import first_seq
 from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.app.event_loop import run_on_loop
 from dialer.app.run import open_ledger
+from dialer.app.worker_status import workers_of
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
@@ -41,6 +43,16 @@ def campaign_status(loaded: Loaded, name: str | None) -> list[CampaignStatus]:
     async def main() -> list[CampaignStatus]:
         async with open_ledger(loaded.settings, dispatches=False) as ledger:
             return await statuses_of(ledger, loaded.settings, await _named(loaded, ledger, name))
+
+    return run_on_loop(main)
+
+
+def worker_status(loaded: Loaded) -> list[WorkerState]:
+    """The workers of a service. Raises `LedgerError`."""
+
+    async def main() -> list[WorkerState]:
+        async with open_ledger(loaded.settings, dispatches=False) as ledger:
+            return await workers_of(ledger)
 
     return run_on_loop(main)
 

@@ -56,8 +56,11 @@ class Sharing(Protocol):
     Times are the ledger's: a server's clock where there is a server, else the loop's.
     """
 
-    async def beat(self, worker: str, lease_s: float, at: float) -> None:
-        """The worker is alive, for so long; 0.0: it ends, and what it left open is anybody's."""
+    async def beat(self, worker: str, lease_s: float, at: float, now: float) -> None:
+        """The worker is alive, for so long; 0.0: it ends, and what it left open is anybody's.
+
+        `now`: the wall clock's, for people.
+        """
         ...
 
     async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:

@@ -155,6 +155,7 @@ class _Api:
             "submit": self._submit,
             "campaigns": self._campaigns,
             "campaign": self._campaign,
+            "workers": self._workers,
             "job_of_campaign": self._job_of_campaign,
             "jobs": self._jobs,
             "pause": self._order,
@@ -206,6 +207,9 @@ class _Api:
 
     async def _campaign(self, asked: Asked) -> Answer:
         return HTTPStatus.OK, await self._desk.campaign(asked.campaign, shows_numbers=asked.shows_numbers)
+
+    async def _workers(self, asked: Asked) -> Answer:
+        return HTTPStatus.OK, await self._desk.workers(asked.token.grant)
 
     async def _job_of_campaign(self, asked: Asked) -> Answer:
         return HTTPStatus.OK, (await self._found(asked, asked.campaign))[0]

@@ -146,6 +146,30 @@ class Campaign(Document):
     canary: CanaryState | None
 
 
+class Worker(Document):
+    """One process that dials from the ledger. What an older version does not tell is null."""
+
+    worker: str
+    """Its name, which no other start has."""
+    host: str | None
+    version: str | None
+    since: str | None
+    last_sign_at: str | None
+    """Its last sign of life."""
+    alive: bool
+    """false: it ended, or gave no sign for its lease; the others take over what it had begun."""
+    live: int
+    """Attempts under way that are its."""
+    campaigns: dict[str, int]
+    """Those attempts by campaign, of the campaigns that may be seen."""
+
+
+class Workers(Document):
+    """The workers that dial from the ledger, the oldest first; those that are gone stay for an hour."""
+
+    workers: tuple[Worker, ...]
+
+
 class CampaignPage(Document):
     """Some of the campaigns, oldest first."""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from dialer.domain.rights import Grant
-from dialer.web.documents import Acted, Campaign, CampaignPage, Job, SubmittedJob
+from dialer.web.documents import Acted, Campaign, CampaignPage, Job, SubmittedJob, Workers
 
 
 class NoSuchThing(Exception):
@@ -50,6 +50,10 @@ class FrontDesk(Protocol):
 
     async def campaign(self, name: str, *, shows_numbers: bool) -> Campaign:
         """Raises `NoSuchThing`."""
+        ...
+
+    async def workers(self, grant: Grant) -> Workers:
+        """Which dial from the ledger, and what each is doing."""
         ...
 
     async def jobs(

@@ -19,6 +19,7 @@ from dialer.web.documents import (
     Order,
     SubmittedJob,
     SubmittedJobs,
+    Workers,
 )
 from dialer.web.problems import MEDIA_TYPE, ProblemDocument
 from dialer.web.tokens import Role
@@ -127,6 +128,14 @@ ENDPOINTS: Sequence[Endpoint] = (
         "Where a campaign stands, and what holds it.",
         ((200, Campaign),),
         problems=(404,),
+    ),
+    Endpoint(
+        "workers",
+        "GET",
+        "/v1/workers",
+        Role.READ,
+        "Which workers live, and what each is doing.",
+        ((200, Workers),),
     ),
     Endpoint(
         "job_of_campaign",

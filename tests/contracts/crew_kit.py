@@ -64,7 +64,7 @@ class CrewDesk(Desk):
         return [await self.ask() for _ in range(number)]
 
     async def beat(self, lease_s: float = LEASE_S) -> None:
-        await self.shared.beat(self.worker, lease_s, anyio.current_time())
+        await self.shared.beat(self.worker, lease_s, anyio.current_time(), self.now)
 
     async def adopted(self, rows_max: int = MANY) -> list[Attempt]:
         return [*await self.shared.adopt(self.worker, anyio.current_time(), rows_max)]

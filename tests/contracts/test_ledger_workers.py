@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from functools import partial
+from socket import gethostname
 
 import anyio
 import pytest
 from crew_kit import LEASE_S, CrewDesk, crew, shared
 from ledger_contract import NOW, Desk, Store, a_job, together
 
+from dialer import __version__
 from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.reports.workers import GONE_SHOWN_S, WorkerState, workers
 from dialer.app import campaign_control
 from dialer.domain.calls import Attempt, CallId, CallUpdate
 from dialer.domain.errors import BadInput
@@ -18,6 +21,37 @@ from dialer.ports.engine import AddedAs, NothingDue, Operation
 
 ANN = Operation("ann", NOW)
 SHORT_S = 0.2
+
+
+# --- who they are ---------------------------------------------------------------------------------------
+
+
+def test_who_dials_where_since_when_and_what_it_is_doing(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        async def states() -> list[WorkerState]:
+            now, at = a.now, anyio.current_time()
+            return await a.shared.ask(lambda conn: workers(conn, now, at))
+
+        await a.read([a_job(n) for n in range(3)])
+        began, b = a.now, a.as_worker("b")
+        await a.beat()
+        await b.beat()
+        await a.claim()
+        await a.claim()
+        a.now += 5.0
+        await a.beat()
+        await b.beat(0.0)
+        first, second = await states()
+        me = (gethostname(), __version__)
+        assert (first.name, first.host, first.version) == ("a", *me)
+        assert (first.since, first.seen_at, first.is_alive) == (began, a.now, True)
+        assert ([*first.live.values()], second.live) == ([2], {})
+        assert (second.name, second.is_alive) == ("b", False), "it signed off"
+        a.now += GONE_SHOWN_S
+        await a.beat()
+        assert [each.name for each in await states()] == ["a"], "nobody asks for b any more"
+
+    crew(store, case)
 
 
 # --- taking over ----------------------------------------------------------------------------------------

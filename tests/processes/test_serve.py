@@ -68,6 +68,14 @@ def states(url: str) -> dict[str, int]:
     return dict(sql(url, "SELECT state, count(*) FROM job GROUP BY state"))
 
 
+def workers(place: Place) -> list[dict[str, Any]]:
+    """As `dialer status` shows them."""
+    ended = place.ask("status", "--workers", "--json")
+    assert ended.code == 0, ended.said
+    shown: list[dict[str, Any]] = json.loads(ended.out)
+    return shown
+
+
 MOVES = ("call.placed", "attempt.closed")
 
 
@@ -93,11 +101,15 @@ def test_one_of_two_is_stopped_and_the_other_finishes_its_calls(tmp_path: Path) 
                 each.until("service.started")
             fill(url, PEOPLE)
             first.until("call.placed", 3)
+            living = workers(place)
+            assert [each["alive"] for each in living] == [True, True]
             first.signal(signal.SIGTERM)
             done = first.ended(STOPPED_S_MAX)
             assert (done.code, "Traceback" in done.err) == (0, False), done.said
             placed, closed = ({line["attempt_id"] for line in first.logged(event)} for event in MOVES)
             assert placed - closed, "calls were under way; those of the other one may be among the closed"
+            shown = {each["worker"].partition("-")[0]: each for each in workers(place)}
+            assert {name: each["alive"] for name, each in shown.items()} == {"a": False, "b": True}
             wait_for(lambda: all_done(url), "all are done")
             # the other one writes the log as well, from where the first one left it
             wait_for(lambda: len(log_lines(place)) >= 2 * len(PEOPLE), "the log is whole")

@@ -27,9 +27,9 @@ async def open_shared_sqlite(
 class SharedLedger(SqlLedger):
     """`ports.Ledger` and `sharing.Sharing` on a database."""
 
-    async def beat(self, worker: str, lease_s: float, at: float) -> None:
+    async def beat(self, worker: str, lease_s: float, at: float, now: float) -> None:
         await self._call(
-            lambda conn: account_limits.beat(conn, worker, lease_s, at), tells=() if lease_s else None
+            lambda conn: account_limits.beat(conn, worker, lease_s, at, now), tells=() if lease_s else None
         )
 
     async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:

@@ -175,7 +175,7 @@ class Crew:
 
     async def sign_off(self) -> None:
         """What is open is anybody's from now on."""
-        await self._ledger.beat(self._config.worker, 0.0, anyio.current_time())
+        await self._ledger.beat(self._config.worker, 0.0, anyio.current_time(), self._clock.now())
 
     async def _keep_alive(self) -> None:
         while True:
@@ -184,7 +184,7 @@ class Crew:
 
     async def _beat(self) -> None:
         began = anyio.current_time()
-        await self._ledger.beat(self._config.worker, self._config.lease_s, began)
+        await self._ledger.beat(self._config.worker, self._config.lease_s, began, self._clock.now())
         now = anyio.current_time()
         if now - self._beaten_at > self._config.lease_s:
             self._in_touch_since = now

@@ -6,10 +6,12 @@ of the one process that may dial from the file.
 """
 
 from collections.abc import Collection, Mapping
+from socket import gethostname
 from typing import Any
 
 import sqlalchemy as sa
 
+from dialer import __version__
 from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.queue.attempts import stored_attempts
 from dialer.adapters.ledger.queue.facts import MAY_BE_LIVE, Moment, moment
@@ -62,7 +64,11 @@ _POST = (
     .where(allowance.c.name == _OF)
     .values(held_until=sa.bindparam("until"), holder=sa.bindparam("who"))
 )
-_BEAT = sa.update(worker).where(worker.c.name == _OF).values(lease_until=sa.bindparam("until"))
+_BEAT = (
+    sa.update(worker)
+    .where(worker.c.name == _OF)
+    .values(lease_until=sa.bindparam("until"), seen_at=sa.bindparam("seen"))
+)
 _ALIVE = sa.select(worker.c.name).where(worker.c.lease_until > sa.bindparam("now"))
 _WHOSE = sa.select(attempt.c.worker, attempt.c.closed_at).where(attempt.c.id == _OF)
 _IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
@@ -229,12 +235,13 @@ def lead(conn: sa.Connection, post: str, who: str, lease_s: float, at: float) ->
     return True
 
 
-def beat(conn: sa.Connection, who: str, lease_s: float, at: float) -> None:
+def beat(conn: sa.Connection, who: str, lease_s: float, at: float, now: float) -> None:
     """See `sharing.Sharing`."""
     until = clock(conn, at) + lease_s
-    if not conn.execute(_BEAT, {"of": who, "until": until}).rowcount:
+    if not conn.execute(_BEAT, {"of": who, "until": until, "seen": now}).rowcount:
         conn.execute(sa.delete(worker).where(worker.c.lease_until < until - FORGOTTEN_S))
-        conn.execute(sa.insert(worker).values(name=who, lease_until=until))
+        me = {"name": who, "host": gethostname(), "version": __version__}
+        conn.execute(sa.insert(worker).values(**me, lease_until=until, since=now, seen_at=now))
 
 
 def adopt(conn: sa.Connection, who: str, at: float, rows_max: int) -> list[Attempt]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0009"
+SCHEMA_VERSION = "0010"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -220,8 +220,12 @@ worker = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("lease_until", sa.Float, nullable=False),
+    sa.Column("host", sa.Text),
+    sa.Column("version", sa.Text),
+    sa.Column("since", sa.Float),
+    sa.Column("seen_at", sa.Float),
 )
-"""Who dials from this ledger, and until when it counts as alive. Seconds of the ledger's clock."""
+"""Who dials from this ledger, and until when it counts as alive, in seconds of the ledger's clock."""
 
 campaign_fault = sa.Table(
     "campaign_fault",
