@@ -22,12 +22,15 @@ async def pause(ledger: SqlLedger, campaign_id: CampaignId, by: Operation) -> No
 
 
 async def resume(ledger: SqlLedger, campaign_id: CampaignId, by: Operation) -> None:
-    """Take a pause back, or what a rule stopped it for; nothing is recorded if there was neither.
+    """Take a pause back, or what a rule stopped it for, or leave what a run left to the service.
+
+    Nothing is recorded if there was none of it.
 
     Raises `BadInput` if it was cancelled.
     """
     control = await ledger.control(campaign_id)
-    if control.paused is not None or control.stopped is not None or control.cancelled:
+    held = (control.paused, control.stopped, control.run_by)
+    if any(each is not None for each in held) or control.cancelled:
         await ledger.operate(lambda conn: campaigns.resume(conn, campaign_id, by))
 
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.sinks.csv_file import RejectsFile
 from dialer.adapters.sinks.jsonl import JsonlLog
-from dialer.adapters.sinks.shared_log import NoLog
+from dialer.adapters.sinks.shared_log import NoLog, RunLog
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.system.clock import LoopClock, SystemClock
 from dialer.adapters.system.installed import needs_extra
@@ -28,16 +28,18 @@ from dialer.app.event_loop import rare_collections, run_on_loop
 from dialer.app.monitoring import Monitor, tracing
 from dialer.app.results_log import check_log
 from dialer.app.rulebook import Rulebook
+from dialer.app.shared_account import shared_account, worker_name
 from dialer.app.simulation import Simulation, fresh_places, simulated
 from dialer.app.webhooks import webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
-from dialer.engine.campaign import Campaign
+from dialer.engine.campaign import Campaign, CampaignConfig
+from dialer.engine.capacity.capacity import Capacity
 from dialer.engine.capacity.local import LocalCapacity
 from dialer.engine.events import Event, Observe
 from dialer.engine.intake import Intake
 from dialer.engine.run import Run
-from dialer.ports.engine import CampaignCounts, Clock, IntakeCounts
+from dialer.ports.engine import CampaignCounts, Clock, IntakeCounts, ResultSink
 from dialer.settings import Loaded, Settings
 from dialer.settings.problems import without_password
 from dialer.simulator.server import Simulator
@@ -124,10 +126,11 @@ class _Parts:
     retell: RetellConfig
     api: RetellApi
     ledger: SqlLedger
+    capacity: Capacity
     campaign_id: CampaignId
     before: CampaignCounts
     results: Path | None
-    sink: JsonlLog | NoLog
+    sink: ResultSink
     rejects: RejectsFile
 
 
@@ -150,7 +153,7 @@ async def _run(
     began = anyio.current_time()
     async with AsyncExitStack() as stack:
         traced = stack.enter_context(tracing(settings))
-        parts = await _open(stack, settings, request)
+        parts = await _open(stack, settings, request, rulebook.config, observe)
         observers = (*observers, *traced(request.campaign, parts.clock))
         run = _run_of(rulebook, request, parts, observe)
         campaign = run.campaign
@@ -211,26 +214,41 @@ def _leads(settings: Settings, rulebook: Rulebook, request: RunRequest) -> CsvFi
     return leads
 
 
-async def _open(stack: AsyncExitStack, settings: Settings, request: RunRequest) -> _Parts:
+async def _open(
+    stack: AsyncExitStack, settings: Settings, request: RunRequest, config: CampaignConfig, observe: Observe
+) -> _Parts:
     simulate = request.simulate
     clock: Clock = SystemClock()
     if simulate is not None:
         clock = LoopClock(simulate.epoch(settings), asyncio.get_running_loop())
     simulator = await stack.enter_async_context(simulated(settings, simulate, clock))
     retell = retell_config(settings, base_url=None if simulator is None else simulator.url)
-    ledger = await stack.enter_async_context(open_ledger(settings, simulate, clock, dispatches=True))
-    connections = settings.retell.connections_max
-    api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
-    campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
     folder = settings.results.folder
     results = None if folder is None else folder / f"{request.campaign}.jsonl"
-    sink: JsonlLog | NoLog = NoLog()
+    api: RetellApi
+    ledger: SqlLedger
+    capacity: Capacity
+    is_shared = simulate is None and is_server(settings.ledger.url)
+    if is_shared:
+        opened = shared_account(settings, worker_name(settings), clock, observe, run=request.campaign)
+        account = await stack.enter_async_context(opened)
+        ledger, api, capacity = account.ledger, account.api, account.crew
+        campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=False)
+    else:
+        ledger = await stack.enter_async_context(open_ledger(settings, simulate, clock, dispatches=True))
+        connections = settings.retell.connections_max
+        api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
+        campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
+        capacity = LocalCapacity(ledger, api, clock, campaign_id, config, observe)
+    sink: JsonlLog | RunLog | NoLog = NoLog()
     if results is not None:
-        sink = stack.enter_context(JsonlLog(results))
+        sink = stack.enter_context(closing(RunLog(results) if is_shared else JsonlLog(results)))
         await check_log(ledger, campaign_id, results)
     rejects = stack.enter_context(RejectsFile(results and results.with_suffix(".rejects.csv")))
     before = await ledger.counts(campaign_id)
-    return _Parts(clock, simulator, retell, api, ledger, campaign_id, before, results, sink, rejects)
+    return _Parts(
+        clock, simulator, retell, api, ledger, capacity, campaign_id, before, results, sink, rejects
+    )
 
 
 def _run_of(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Observe) -> Run:
@@ -238,8 +256,6 @@ def _run_of(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Obs
     if request.simulate is not None:
         # the same seed gives the same day, and never an id that the ledger has already
         chance.seed(f"{request.simulate.seed} {parts.campaign_id} {parts.before.attempts}")
-    config = rulebook.config
-    capacity = LocalCapacity(parts.ledger, parts.api, parts.clock, parts.campaign_id, config, observe)
     campaign = Campaign(
         request.campaign,
         parts.ledger,
@@ -247,12 +263,12 @@ def _run_of(rulebook: Rulebook, request: RunRequest, parts: _Parts, observe: Obs
         parts.sink,
         parts.clock,
         chance,
-        config,
+        rulebook.config,
         observe,
         rulebook.changed,
-        capacity,
+        parts.capacity,
     )
-    return Run(campaign, parts.ledger, capacity, parts.clock)
+    return Run(campaign, parts.ledger, parts.capacity, parts.clock)
 
 
 async def _summary(

@@ -2,27 +2,20 @@
 
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from random import Random
-from secrets import token_hex
 
 import anyio
 import anyio.abc
 
-from dialer.adapters.ledger.drivers.server import is_server
-from dialer.adapters.ledger.shared import SharedLedger, open_shared_sqlite
-from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.sinks.shared_log import NoLog, ResultsFolder, SharedLog
 from dialer.adapters.system.clock import SystemClock
-from dialer.adapters.system.installed import needs_extra
 from dialer.adapters.system.systemd import Supervisor
 from dialer.app.campaign_faults import CampaignFaults
-from dialer.app.engine_config import campaign_config, publisher_config, retell_config
+from dialer.app.engine_config import publisher_config, retell_config
 from dialer.app.event_loop import rare_collections, run_on_loop
 from dialer.app.http_api import api_served
 from dialer.app.monitoring import Monitor, WorkerState, tracing
@@ -30,11 +23,11 @@ from dialer.app.queue_intake import queue_taken
 from dialer.app.results_log import check_log
 from dialer.app.rulebook import Rulebook
 from dialer.app.run import open_ledger
+from dialer.app.shared_account import crew_config, shared_account, worker_name
 from dialer.app.webhooks import webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput, DialerError
 from dialer.engine.campaign import Campaign
-from dialer.engine.capacity.shared import Crew, CrewConfig
 from dialer.engine.events import CampaignFailing, CampaignPart, CampaignStopping, Event, Observe
 from dialer.engine.results_publisher import ResultsPublisher
 from dialer.engine.service import Service
@@ -95,7 +88,7 @@ class _Serving:
         self._reload = reload
         self._told = told
         self._clock = SystemClock()
-        self._worker = f"{settings.service.worker or socket.gethostname()}-{token_hex(4)}"
+        self._worker = worker_name(settings)
         self._rulebooks: dict[str, tuple[Rulebook, Campaign]] = {}
         self._folder: ResultsFolder | None = None
         self._supervisor = Supervisor.of(os.environ)
@@ -109,9 +102,9 @@ class _Serving:
             if settings.results.folder is not None:
                 self._folder = ResultsFolder(settings.results.folder)
                 stack.callback(self._folder.close)
-            self._ledger = await stack.enter_async_context(self._open_ledger())
-            self._api = await stack.enter_async_context(self._open_api())
-            self._crew = Crew(self._ledger, self._api, self._clock, self._crew_config(), self._tell_account)
+            opened = shared_account(settings, self._worker, self._clock, self._tell_account)
+            account = await stack.enter_async_context(opened)
+            self._ledger, self._api, self._crew = account.ledger, account.api, account.crew
             ledger, grace_s = self._ledger, settings.shutdown.grace_s
             self._faults = CampaignFaults(ledger, self._worker, self._clock)
             self._service = Service(
@@ -141,50 +134,6 @@ class _Serving:
         service = self._service
         why = service.why_stopped or ""
         return Ended(why, service.way_out, service.is_account_refused, why == INTERRUPTED)
-
-    @asynccontextmanager
-    async def _open_ledger(self) -> AsyncIterator[SharedLedger]:
-        url = self._settings.ledger.url
-        if not is_server(url):
-            async with open_shared_sqlite(Path(url), on_thread=True, clock=self._clock) as ledger:
-                yield ledger
-            return
-        try:
-            from dialer.adapters.ledger.postgres import open_shared_postgres  # what it needs is an extra
-        except ImportError as error:
-            raise needs_extra("a ledger in PostgreSQL", "postgres", error) from error
-        async with open_shared_postgres(url, lambda of: self._crew.news(of)) as ledger:
-            yield ledger
-
-    @asynccontextmanager
-    async def _open_api(self) -> AsyncIterator[RetellApi]:
-        settings = self._settings
-        config = retell_config(settings, base_url=None)
-        opened = open_api(
-            config,
-            connections_max=settings.retell.connections_max,
-            before_list=lambda: self._crew.may_list(),
-            clock=self._clock,
-        )
-        async with opened as api:
-            yield api
-
-    def _crew_config(self) -> CrewConfig:
-        settings = self._settings
-        campaign = campaign_config(settings, None)
-        return CrewConfig(
-            worker=self._worker,
-            is_alone=not is_server(settings.ledger.url),
-            lease_s=settings.service.lease_s,
-            cps=campaign.cps,
-            slots=campaign.slots,
-            guard_s=settings.service.guard_s,
-            use_paid_burst=campaign.use_paid_burst,
-            refresh_s=campaign.refresh_s,
-            recover_s=campaign.recover_s,
-            tracking=campaign.tracking,
-            refused_max=campaign.screen.breakers.refused_a_minute_max,
-        )
 
     @asynccontextmanager
     async def _campaign(self, name: str, campaign_id: CampaignId) -> AsyncIterator[Campaign]:
@@ -323,7 +272,7 @@ class _Serving:
         else:
             read = reloading.reload(self._settings, given)
             self._settings = read.settings
-            self._crew.configure(self._crew_config())
+            self._crew.configure(crew_config(self._settings, self._worker))
             for rulebook, campaign in self._rulebooks.values():
                 campaign.change(rulebook.configured(read.settings))
             self._told.reloaded(read)

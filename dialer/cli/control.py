@@ -57,7 +57,8 @@ def resume(
 ) -> None:
     """Go on with a campaign that was paused, or that a rule has stopped.
 
-    If nobody is running it, dialer run goes on with it.
+    If nobody is running it, dialer run goes on with it; or a service, also
+    with what a run on its ledger in PostgreSQL has left before its end.
 
     Examples
 
@@ -69,6 +70,8 @@ def resume(
     paused, stopped = before.control.paused, before.control.stopped
     if paused is None and stopped is not None:
         formatting.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
+    elif paused is None and before.control.run_by is not None:
+        formatting.echo(f"{campaign} is left to the service, unless `dialer run` is at work on it.")
     elif paused is None:
         held = f", but it is held: {before.control.held}" if before.control.held else ""
         formatting.echo(f"{campaign} was not paused{held}. Nothing is changed.")

@@ -282,10 +282,11 @@ class Campaign:
     def _on_log(self, why: str | None) -> None:
         self._observe(CampaignFailing(CampaignPart.RESULTS_LOG, why))
 
-    def _idle(self, next_due_at: float | None) -> bool:
+    async def _idle(self, campaign_id: CampaignId, next_due_at: float | None) -> bool:
         """Nothing is due: is the work finished?"""
         read = self._intake is not None and self._intake.complete
-        return next_due_at is None and read and self.under_way.count == 0
+        is_done = next_due_at is None and read and self.under_way.count == 0
+        return is_done and await self._capacity.is_done_with(campaign_id)
 
     async def _on_effect(self, effect: Effect, reason: str) -> None:
         if effect is Effect.STOP_ACCOUNT:
@@ -309,7 +310,7 @@ class Campaign:
         self.config = config
         self._screen = config.screen
         self.pace.change(config.cps)
-        self.slots.configure(config.slots)
+        self._capacity.change(self.slots, config)
         self._due.now()
 
     def _screen_at_the_gate(self, is_repeat: bool) -> CampaignPolicy:

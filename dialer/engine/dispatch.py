@@ -1,7 +1,7 @@
 """Dispatch: capacity first, the job last. Slot, permit, token, then the claim; then the attempt lives."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import anyio
 import anyio.abc
@@ -83,7 +83,7 @@ class Dispatcher:
         encode: Callable[[CallJob, AttemptId, str | None], bytes],
         new_id: Callable[[float], AttemptId],
         start: Callable[[Attempt, Slot, Callable[[], None]], None],
-        idle: Callable[[float | None], bool],
+        idle: Callable[[CampaignId, float | None], Awaitable[bool]],
         on_stop: Callable[[Stop], None],
         on_answer: Callable[[NothingDue | None], None],
         limit: int | None,
@@ -150,7 +150,7 @@ class Dispatcher:
             if nothing is not None:
                 if nothing.stop is not None:
                     self._on_stop(nothing.stop)
-                if self._idle(nothing.next_due_at):
+                if await self._idle(campaign_id, nothing.next_due_at):
                     tasks.cancel_scope.cancel()
                 await self._due.wait(nothing.next_due_at, asked)
 

@@ -32,7 +32,7 @@ class Run:
 
         Raises `BadInput` and `LedgerError`, alone or in an exception group.
         """
-        campaign = self.campaign
+        campaign, self._campaign_id = self.campaign, campaign_id
         async with anyio.create_task_group() as self._tasks:
             self._tasks.start_soon(campaign.operators.follow, campaign_id, lambda: campaign.config.control_s)
             self._tasks.start_soon(self._strangers.run)
@@ -83,7 +83,9 @@ class Run:
         if shown is None:
             return
         self.campaign.contradicted(shown.attempt, why)
-        if shown.is_followed:
+        is_mine = shown.attempt.job.campaign_id == self._campaign_id
+        # of another campaign it is its own workers', where there may be any
+        if shown.is_followed and (is_mine or self._capacity.limits() is None):
             self.campaign.under_way.take_over(shown.attempt)
             await anyio.lowlevel.checkpoint()  # its life begins
             self._capacity.tracker.heard(news)

@@ -246,6 +246,8 @@ class Control:
     """Why nothing could be claimed when it was last asked, whatever the job."""
     stopped: Stop | None = None
     """What a rule has stopped it for, until an operator resumes it or runs it again."""
+    run_by: str | None = None
+    """The worker of the run that has it to itself, or had it and ended before its work was done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,29 @@ class Sharing(Protocol):
         """
         ...
 
-    async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:
-        """Attempts that are not closed and whose worker is not alive become this worker's."""
+    async def adopt(
+        self, worker: str, at: float, rows_max: int, like: CampaignId | None = None
+    ) -> Sequence[Attempt]:
+        """Attempts that are not closed and whose worker is not alive become this worker's.
+
+        `like`: of that campaign alone.
+        """
+        ...
+
+    async def take_campaign(self, campaign_id: CampaignId, worker: str, at: float) -> Sequence[Attempt]:
+        """The campaign is this worker's alone, a run's; with what an earlier run left open.
+
+        No other worker claims from it, until it is left. Whoever asks holds the campaign's lock: an earlier
+        run that had it is gone.
+        """
+        ...
+
+    async def leave_campaign(self, campaign_id: CampaignId, worker: str) -> None:
+        """It is any worker's again, if none of its jobs is open and it still was this one's."""
+        ...
+
+    async def others_at_work(self, campaign_id: CampaignId, worker: str) -> int:
+        """The campaign's attempts that other workers have under way."""
         ...
 
     async def place(self, attempt: Attempt, limits: Limits) -> SendPermit:
@@ -94,12 +115,17 @@ class Sharing(Protocol):
         """See `ports.Ledger`."""
         ...
 
-    async def placed_beside(self, known: Collection[AttemptId]) -> Sequence[Attempt]:
-        """Placed attempts, whoever placed them, but those that are known."""
+    async def placed_beside(
+        self, known: Collection[AttemptId], like: CampaignId | None = None
+    ) -> Sequence[Attempt]:
+        """Placed attempts, whoever placed them, but those that are known.
+
+        `like`: of that campaign alone; None: of all that no living run has to itself.
+        """
         ...
 
     async def placed_call(self, call_id: CallId) -> Attempt | None:
-        """The placed attempt that made this call; None: there is none, or it is closed."""
+        """The placed attempt that made this call; None: there is none, it is closed, or a living run's."""
         ...
 
     async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
@@ -132,5 +158,6 @@ class Sharing(Protocol):
 
     async def campaigns_at_work(self, due_by: float) -> Mapping[str, CampaignId]:
         """Campaigns that have something to do: open jobs that are due by then (Unix seconds), or attempts
-        that are not closed. Those whose jobs are all due later are asleep, and cost a look-up."""
+        that are not closed. Those whose jobs are all due later are asleep, and cost a look-up. What a living
+        run has to itself is not among them."""
         ...

@@ -8,7 +8,9 @@ and do not wait for each other.
 
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import anyio
@@ -20,10 +22,12 @@ from dialer.adapters.ledger.commit import Group, Operation, commit, reads_only
 from dialer.adapters.ledger.drivers.server import (
     CHANGES_SCHEMA,
     DISPATCHER,
+    RUN,
     SESSION,
     WRITER,
     explain,
     in_use,
+    is_run,
     without_secrets,
 )
 from dialer.adapters.ledger.schema.versions import prepare
@@ -66,23 +70,31 @@ async def open_postgres(url: str, *, dispatches: bool, speed: float = 1.0) -> As
     `speed`: how much faster than the server's the loop's clock is.
     Raises `LedgerError`.
     """
-    server = _Server(url, _TAKE_DISPATCHER if dispatches else None, speed)
+    locks = (_Lock(_TAKE_DISPATCHER, in_use(without_secrets(url))),) if dispatches else ()
+    server = _Server(url, locks, speed)
     async with _connected(server) as conn, serve(SqlLedger(partial(server.commit, conn))) as ledger:
         yield ledger
 
 
 @asynccontextmanager
-async def open_shared_postgres(url: str, on_news: OnNews) -> AsyncIterator[SharedLedger]:
+async def open_shared_postgres(
+    url: str, on_news: OnNews, *, run: str | None = None
+) -> AsyncIterator[SharedLedger]:
     """The same ledger for one of many workers; a lost server is waited for.
 
     `on_news`: told of campaigns whose work or results may be others now by what another worker wrote; None:
-    of all. Raises `LedgerError` if the server is not there at the start, or one process dials from the ledger
-    that shares it with nobody.
+    of all. `run`: the campaign that this process runs, as no other may; then a lost server ends it. Raises
+    `LedgerError` if the server is not there at the start, one process dials from the ledger that shares it
+    with nobody, or another one runs the campaign.
     """
-    server = _Server(url, _BE_ONE_OF_MANY, 1.0, waits=True)
+    name, waits = without_secrets(url), run is None
+    locks = [_Lock(_BE_ONE_OF_MANY, in_use(name))]
+    if run is not None:
+        locks.append(_Lock(_run_lock(run), is_run(run, name)))
+    server = _Server(url, locks, 1.0, waits=waits)
     async with _connected(server) as conn, anyio.create_task_group() as tasks:
         tasks.start_soon(server.listen, on_news)
-        async with serve(SharedLedger(partial(server.commit, conn), waits=True)) as ledger:
+        async with serve(SharedLedger(partial(server.commit, conn), waits=waits)) as ledger:
             yield ledger
         tasks.cancel_scope.cancel()
 
@@ -100,14 +112,28 @@ async def _connected(server: "_Server") -> AsyncIterator[AsyncConnection]:
         await engine.dispose()
 
 
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    """What a process takes that dials. The server gives it back as soon as it notices that we are gone."""
+
+    take: str
+    refusal: str
+    """Said if somebody else has it."""
+
+
+def _run_lock(campaign: str) -> str:
+    number = int.from_bytes(sha256(campaign.encode()).digest()[:8])
+    return f"SELECT pg_advisory_lock({RUN}, hashtext(current_schema() || '/{number}'))"
+
+
 class _Server:
     """Where the ledger is, and how it is reached."""
 
-    def __init__(self, url: str, lock: str | None, speed: float, *, waits: bool = False) -> None:
-        """`lock`: what a process takes that dials. `waits`: for as long as a lost server needs."""
+    def __init__(self, url: str, locks: Sequence[_Lock], speed: float, *, waits: bool = False) -> None:
+        """`waits`: for as long as a lost server needs."""
         self._url = url
         self._name = without_secrets(url)
-        self._lock = lock
+        self._locks = locks
         self._speed = speed
         self._waits = waits
         self._pid = 0
@@ -121,8 +147,8 @@ class _Server:
                 command_timeout=STATEMENT_S_MAX * self._speed,
                 server_settings=SESSION,
             )
-            if self._lock is not None:
-                await self._take(conn, self._lock)
+            for lock in self._locks:
+                await self._take(conn, lock)
             self._pid = conn.get_server_pid()
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise LedgerLost(explain(self._name, error)) from error
@@ -132,8 +158,8 @@ class _Server:
         """Bring the database to this program's version. Raises `LedgerError`."""
 
         def alone(conn: sa.Connection) -> None:
-            keep = nullcontext if self._lock else partial(_no_dispatcher, conn, self._name)
-            prepare(conn, self._name, makes=self._lock is not None, alone=keep, first=CHANGES_SCHEMA)
+            keep = nullcontext if self._locks else partial(_no_dispatcher, conn, self._name)
+            prepare(conn, self._name, makes=bool(self._locks), alone=keep, first=CHANGES_SCHEMA)
 
         try:
             await conn.run_sync(alone)
@@ -171,15 +197,15 @@ class _Server:
         finally:
             listening.terminate()
 
-    async def _take(self, conn: Any, lock: str) -> None:
+    async def _take(self, conn: Any, lock: _Lock) -> None:
         try:
             async with conn.transaction():
                 await conn.execute(_WAIT_SHORTLY.format("LOCAL "))
-                await conn.execute(lock)
+                await conn.execute(lock.take)
         except BaseException as error:
             conn.terminate()
             if isinstance(error, asyncpg.LockNotAvailableError):
-                raise LedgerLost(in_use(self._name)) from None
+                raise LedgerLost(lock.refusal) from None
             raise
 
     async def _settle(self, conn: AsyncConnection, xid: int, operations: Sequence[Operation]) -> None:

@@ -32,8 +32,23 @@ class SharedLedger(SqlLedger):
             lambda conn: account_limits.beat(conn, worker, lease_s, at, now), tells=() if lease_s else None
         )
 
-    async def adopt(self, worker: str, at: float, rows_max: int) -> Sequence[Attempt]:
-        return await self._call(lambda conn: account_limits.adopt(conn, worker, at, rows_max))
+    async def adopt(
+        self, worker: str, at: float, rows_max: int, like: CampaignId | None = None
+    ) -> Sequence[Attempt]:
+        return await self._call(lambda conn: account_limits.adopt(conn, worker, at, rows_max, like))
+
+    async def take_campaign(self, campaign_id: CampaignId, worker: str, at: float) -> Sequence[Attempt]:
+        return await self._call(
+            lambda conn: account_limits.take_campaign(conn, campaign_id, worker, at), tells=(campaign_id,)
+        )
+
+    async def leave_campaign(self, campaign_id: CampaignId, worker: str) -> None:
+        await self._call(
+            lambda conn: account_limits.leave_campaign(conn, campaign_id, worker), tells=(campaign_id,)
+        )
+
+    async def others_at_work(self, campaign_id: CampaignId, worker: str) -> int:
+        return await self._read(lambda conn: account_limits.others_at_work(conn, campaign_id, worker))
 
     async def place(self, attempt: Attempt, limits: Limits) -> SendPermit:
         return await self._call(lambda conn: account_limits.place(conn, attempt, limits))
@@ -51,11 +66,15 @@ class SharedLedger(SqlLedger):
         at = anyio.current_time()
         return await self._read(lambda conn: account_limits.live_calls(conn, call_max_s, now, at))
 
-    async def placed_beside(self, known: Collection[AttemptId]) -> Sequence[Attempt]:
-        return await self._read(lambda conn: account_limits.placed_beside(conn, known))
+    async def placed_beside(
+        self, known: Collection[AttemptId], like: CampaignId | None = None
+    ) -> Sequence[Attempt]:
+        at = anyio.current_time()
+        return await self._read(lambda conn: account_limits.placed_beside(conn, known, like, at))
 
     async def placed_call(self, call_id: CallId) -> Attempt | None:
-        return await self._read(lambda conn: account_limits.placed_call(conn, call_id))
+        at = anyio.current_time()
+        return await self._read(lambda conn: account_limits.placed_call(conn, call_id, at))
 
     async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
         return await self._read(lambda conn: account_limits.closed_of(conn, attempt_ids))
@@ -64,7 +83,8 @@ class SharedLedger(SqlLedger):
         return await self._read(lambda conn: account_limits.campaign_name(conn, campaign_id))
 
     async def campaigns_at_work(self, due_by: float) -> Mapping[str, CampaignId]:
-        return await self._read(lambda conn: account_limits.campaigns_at_work(conn, due_by))
+        at = anyio.current_time()
+        return await self._read(lambda conn: account_limits.campaigns_at_work(conn, due_by, at))
 
     async def open_jobs(self) -> int:
         return await self._read(account_limits.open_jobs)

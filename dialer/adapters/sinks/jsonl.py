@@ -14,6 +14,7 @@ its end in a crash, and must only be able to say truthfully which line is its la
   has that line; it is written after each sync, so that a power failure leaves nothing out either.
 """
 
+import fcntl
 import os
 import re
 from collections.abc import Sequence
@@ -34,6 +35,10 @@ TAIL_BYTES = 8 * SYNC_BYTES
 """How much of the end is checked at the opening; more than can be unsynced."""
 
 
+class LogInUse(BadInput):
+    """Another process writes the log."""
+
+
 class JsonlLog:
     """Fulfils `ports.ResultSink`. Opened and mended when made; raises `BadInput` if the file is not ours."""
 
@@ -44,6 +49,9 @@ class JsonlLog:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
             raise BadInput(f"{path}: the results log cannot be opened: {error.strerror or error}") from error
+        if not _locked(self._fd):
+            os.close(self._fd)
+            raise LogInUse(f"{path}: another process writes this results log")
         try:
             was_damaged = os.fstat(self._fd).st_size > 0
             self._size, self._seq = self._mended()
@@ -247,3 +255,14 @@ def _is_utf8(line: bytes) -> bool:
 
 def _not_ours(where: str) -> BadInput:
     return BadInput(f"{where}: this file is there already and is no results log: {_WAY_OUT}")
+
+
+def _locked(fd: int) -> bool:
+    """Whether no other process writes the file from now on. The lock goes with the process, or its file."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import filelock
 
-from dialer.adapters.sinks.jsonl import JsonlLog
+from dialer.adapters.sinks.jsonl import JsonlLog, LogInUse
 from dialer.adapters.system.private_files import FILE_MODE, make_folder
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.results import ResultLine
@@ -82,6 +82,34 @@ class NoLog:
         """Nothing."""
 
 
+class RunLog:
+    """Fulfils `ports.ResultSink` for a run beside a service, which may still write the campaign's log.
+
+    It is written as soon as nobody else does: all lines are in the ledger.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._log: JsonlLog | None = None
+
+    def last_seq(self) -> int:
+        """As `JsonlLog`; while another process writes the log, there is nothing to write."""
+        if self._log is None:
+            with suppress(LogInUse):
+                self._log = JsonlLog(self._path)
+        return NOTHING_TO_WRITE if self._log is None else self._log.last_seq()
+
+    async def append(self, lines: Sequence[ResultLine]) -> None:
+        """As `JsonlLog`."""
+        if self._log is not None:
+            await self._log.append(lines)
+
+    def close(self) -> None:
+        """As `JsonlLog`."""
+        if self._log is not None:
+            self._log.close()
+
+
 class SharedLog:
     """Fulfils `ports.ResultSink` with one campaign's log, once this process is the one that writes it."""
 
@@ -107,7 +135,8 @@ class SharedLog:
         if self._log is None and self._seq is not None:
             return self._seq
         if self._log is None and self._is_named and self._folder.is_ours():
-            self._reopen()
+            with suppress(LogInUse):  # a run does
+                self._reopen()
         return NOTHING_TO_WRITE if self._log is None else self._log.last_seq()
 
     async def append(self, lines: Sequence[ResultLine]) -> None:

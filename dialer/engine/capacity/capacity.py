@@ -39,8 +39,10 @@ class Campaigns(Protocol):
 
 
 class Bounds(Protocol):
-    """What a campaign's configuration says of calls at once."""
+    """What a campaign's configuration says of pace and calls at once."""
 
+    @property
+    def cps(self) -> float: ...
     @property
     def slots(self) -> int: ...
     @property
@@ -59,6 +61,10 @@ class Capacity(Protocol):
 
     def slots(self, bounds: Bounds, observe: Observe) -> Slots:
         """A campaign's slots in this process."""
+        ...
+
+    def change(self, slots: Slots, bounds: Bounds) -> None:
+        """From now on these bounds hold for the campaign that has these slots."""
         ...
 
     def limits(self) -> Limits | None:
@@ -80,6 +86,10 @@ class Capacity(Protocol):
 
     def has_room(self) -> None:
         """A call has ended, or a request was answered: any campaign may get the place."""
+        ...
+
+    async def is_done_with(self, campaign_id: CampaignId) -> bool:
+        """Whether no other process has a call of the campaign under way."""
         ...
 
     async def begin(self, campaigns: Campaigns) -> None:

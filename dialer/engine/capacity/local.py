@@ -81,6 +81,10 @@ class LocalCapacity:
         del bounds, observe
         return self._slots
 
+    def change(self, slots: Slots, bounds: Bounds) -> None:
+        """See `Capacity`."""
+        slots.configure(bounds.slots)
+
     def limits(self) -> None:
         """Nobody else claims."""
 
@@ -99,6 +103,10 @@ class LocalCapacity:
         """See `Capacity`."""
         if self._campaigns is not None:
             self._campaigns.has_room()
+
+    async def is_done_with(self, campaign_id: CampaignId) -> bool:
+        """Nobody else dials."""
+        return campaign_id == self._campaign_id
 
     async def begin(self, campaigns: Campaigns) -> None:
         """Go on with what an earlier process left open; it takes its slots before anything new.

@@ -1,4 +1,4 @@
-"""One of the workers that dial on the same account from the same ledger; also the only one of a service.
+"""One of the workers that dial on the same account from the same ledger, as a service or as a run.
 
 What they share is in the ledger: each claim counts the calls and requests of all of them in its transaction
 (`limits`), a request that leaves later than its place allows takes another place first (`leave`), one of them
@@ -60,6 +60,8 @@ class CrewConfig:
     tracking: TrackingConfig
     refused_max: int = 0
     """As `sharing.Limits`."""
+    campaign_id: CampaignId | None = None
+    """The one that this process runs, and alone; None: it works on all, with the others."""
 
 
 class Crew:
@@ -96,6 +98,12 @@ class Crew:
     def slots(self, bounds: Bounds, observe: Observe) -> Slots:
         """The campaign's own bound in this process; the account's is kept in the ledger."""
         return Slots(bounds.slots, recover_s=bounds.recover_s, burst=bounds.use_paid_burst, observe=observe)
+
+    def change(self, slots: Slots, bounds: Bounds) -> None:
+        """See `Capacity`. Where the process runs one campaign, its bounds are those of the account."""
+        slots.configure(bounds.slots)
+        if self._config.campaign_id is not None:
+            self.configure(replace(self._config, cps=bounds.cps, slots=bounds.slots))
 
     def limits(self) -> Limits:
         """The account's bounds, for a claim that is made now."""
@@ -158,9 +166,18 @@ class Crew:
         self._news.set()
 
     async def begin(self, campaigns: Campaigns) -> None:
-        """Tell the others."""
+        """Tell the others; a run takes its campaign, and what an earlier one left of it."""
         self._campaigns = campaigns
         await self._beat()
+        config = self._config
+        if config.campaign_id is not None:
+            now = anyio.current_time()
+            left = await self._ledger.take_campaign(config.campaign_id, config.worker, now)
+            await campaigns.take_over([*left])
+
+    async def is_done_with(self, campaign_id: CampaignId) -> bool:
+        """See `Capacity`."""
+        return not await self._ledger.others_at_work(campaign_id, self._config.worker)
 
     async def run(self, campaigns: Campaigns, on_blocked: OnBlocked) -> None:
         """Be one of them, for ever. Raises `LedgerError`."""
@@ -174,7 +191,9 @@ class Crew:
             tasks.start_soon(self._shrink_slots)
 
     async def sign_off(self) -> None:
-        """What is open is anybody's from now on."""
+        """What is open is anybody's from now on, and so is a campaign whose work is done."""
+        if self._config.campaign_id is not None:
+            await self._ledger.leave_campaign(self._config.campaign_id, self._config.worker)
         await self._ledger.beat(self._config.worker, 0.0, anyio.current_time(), self._clock.now())
 
     async def _keep_alive(self) -> None:
@@ -196,21 +215,29 @@ class Crew:
             now, lease_s = anyio.current_time(), self._config.lease_s
             adopted: Sequence[Attempt] = ()
             if self._config.is_alone or now - self._in_touch_since >= lease_s:
-                adopted = await self._ledger.adopt(self._config.worker, now, ADOPT_MAX)
+                adopted = await self._ledger.adopt(
+                    self._config.worker, now, ADOPT_MAX, self._config.campaign_id
+                )
             if adopted:
                 await campaigns.take_over([*adopted])
             else:
                 await anyio.sleep(lease_s / BEATS)
 
     async def _lists(self) -> bool:
-        """Whether this process sweeps for all; then it follows all placed calls."""
+        """Whether this process sweeps for all; then it follows all placed calls. A run sweeps for itself."""
+        if self._config.campaign_id is not None:
+            await self._attend(self._config.campaign_id)
+            return True
         lease_s = max(self._config.lease_s, 4 * self._config.tracking.poll_s)
         if not await self._ledger.lead(SWEEP, self._config.worker, lease_s, anyio.current_time()):
             return False
-        beside = await self._ledger.placed_beside(self.tracker.known())
+        await self._attend(None)
+        return True
+
+    async def _attend(self, like: CampaignId | None) -> None:
+        beside = await self._ledger.placed_beside(self.tracker.known(), like)
         if beside and self._campaigns is not None:
             await self._campaigns.attend([*beside])
-        return True
 
     async def _follow_news(self, campaigns: Campaigns) -> None:
         look_at = anyio.current_time() + WORK_LOOK_S

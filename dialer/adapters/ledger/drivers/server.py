@@ -28,7 +28,9 @@ SESSION = {
 DISPATCHER = 0x6469616C
 WRITER = DISPATCHER + 1
 PREPARER = DISPATCHER + 2
-"""A ledger's advisory locks, each beside its schema's name: who dials, who writes, who changes tables."""
+RUN = DISPATCHER + 3
+"""A ledger's advisory locks, each beside its schema's name: who dials, who writes, who changes tables, who
+runs a campaign (that one beside the campaign's name, too)."""
 CHANGES_SCHEMA = "SELECT " + ", ".join(
     f"pg_advisory_xact_lock({lock}, hashtext(current_schema()))" for lock in (PREPARER, WRITER)
 )
@@ -62,6 +64,14 @@ def in_use(name: str) -> str:
     return (
         f"ledger {name} is in use: another dialer is dialling from it. Wait for it or stop it; "
         "`dialer status` works meanwhile. `dialer serve` works on several campaigns at once"
+    )
+
+
+def is_run(campaign: str, name: str) -> str:
+    """Another process runs the campaign."""
+    return (
+        f"campaign {campaign} is being run by another dialer from ledger {name}. Wait for it or stop it; "
+        f"`dialer status {campaign}` works meanwhile. Other campaigns can be run beside it"
     )
 
 

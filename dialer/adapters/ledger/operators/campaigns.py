@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dialer.adapters.ledger.queue.account_limits import release_campaign
 from dialer.adapters.ledger.queue.claim import close_jobs
 from dialer.adapters.ledger.schema.moved import refuse_all_moved, refuse_moved
 from dialer.adapters.ledger.schema.rows import JOB_COLUMNS, open_job
@@ -33,6 +34,7 @@ _CONTROLS = sa.select(
     campaign.c.cancelled_at,
     campaign.c.held,
     campaign.c.breaker,
+    campaign.c.run_by,
 ).where(campaign.c.id.in_(_IDS))
 _RESTING_LINES = sa.select(line.c.from_number, line.c.breaker).where(line.c.breaker.is_not(None))
 _OPEN = sa.select(*JOB_COLUMNS).where(job.c.campaign_id == _C, IS_OPEN).limit(CANCEL_ROWS_MAX)
@@ -85,7 +87,9 @@ def controls(conn: sa.Connection, campaign_ids: Collection[CampaignId]) -> dict[
 def _control(row: Any) -> Control:
     stopped = None if row.breaker is None else CampaignBreaker.from_text(row.breaker).stop
     changes = json.loads(row.changes)
-    return Control(row.version, changes, row.paused, row.cancelled_at is not None, row.held, stopped)
+    return Control(
+        row.version, changes, row.paused, row.cancelled_at is not None, row.held, stopped, row.run_by
+    )
 
 
 def pause(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
@@ -96,8 +100,12 @@ def pause(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
 
 
 def resume(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
-    """Take `pause` back, and what a rule has stopped the campaign for: somebody has seen to it."""
+    """Take `pause` back, and what a rule has stopped the campaign for: somebody has seen to it.
+
+    What a run has left before its end is left to the service.
+    """
     _refuse_cancelled(conn, campaign_id)
+    release_campaign(conn, campaign_id)
     _set(conn, campaign_id, paused=None)
     _forget_stop(conn, campaign_id, by.at)
     _record(conn, "resume", by, campaign_id=campaign_id)

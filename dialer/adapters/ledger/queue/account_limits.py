@@ -28,7 +28,8 @@ from dialer.adapters.ledger.schema.tables import (
 from dialer.domain.allowance import Allowance
 from dialer.domain.breakers import GUARD_S, WINDOW_S
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
-from dialer.domain.lifecycle import AttemptState, TakenOver
+from dialer.domain.gates import Hold
+from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState, TakenOver
 from dialer.ports.sharing import Limits, SendPermit
 
 CREATES, REFUSED = "creates", "refused"
@@ -40,6 +41,12 @@ REFUSED_KEPT = 60
 """Refused requests whose times are kept: more than may be in a minute."""
 FORGOTTEN_S = 86_400.0
 """A worker that is gone for so long is not listed any more."""
+
+RUNS = Hold("`dialer run` works on it")
+WAS_RUN = Hold(
+    "`dialer run` worked on it and ended before its work was done: the same command goes on with it, or "
+    "`dialer resume` leaves it to the service"
+)
 
 _LIVE = sa.select(sa.func.count()).select_from(attempt).where(MAY_BE_LIVE)
 _UNDER_WAY = (
@@ -69,15 +76,20 @@ _BEAT = (
     .where(worker.c.name == _OF)
     .values(lease_until=sa.bindparam("until"), seen_at=sa.bindparam("seen"))
 )
+_LEASE = sa.select(worker.c.lease_until).where(worker.c.name == _OF)
 _ALIVE = sa.select(worker.c.name).where(worker.c.lease_until > sa.bindparam("now"))
 _WHOSE = sa.select(attempt.c.worker, attempt.c.closed_at).where(attempt.c.id == _OF)
 _IDS: sa.BindParameter[list[str]] = sa.bindparam("ids", expanding=True)
 _TAKE = sa.update(attempt).where(attempt.c.id.in_(_IDS)).values(worker=sa.bindparam("who"))
 _SERVED = sa.select(campaign.c.id).where(campaign.c.simulated.is_(sa.false()), IS_HERE)
 """Campaigns whose calls are this account's: rehearsals are not, nor what was moved to another ledger."""
-_PLACED = sa.select(attempt.c.id).where(
-    NOT_CLOSED, attempt.c.state == AttemptState.PLACED.value, attempt.c.campaign_id.in_(_SERVED)
+_AT: sa.BindParameter[float] = sa.bindparam("at", type_=sa.Float)
+_IS_RUN = sa.exists(
+    sa.select(worker.c.name).where(worker.c.name == campaign.c.run_by, worker.c.lease_until > _AT)
 )
+_LEFT_TO_ALL = _SERVED.where(sa.not_(_IS_RUN))
+"""Those of them that no run has to itself, at that time of the ledger."""
+_PLACED = sa.select(attempt.c.id).where(NOT_CLOSED, attempt.c.state == AttemptState.PLACED.value)
 _IS_DUE = sa.text(
     """(
     WITH RECURSIVE step(priority) AS (
@@ -135,6 +147,13 @@ class Places:
         pace_s: float = max(self._held_s, self._creates.next_at(self._clock) - self._clock)
         pace_s = max(pace_s, self._refusals_wait_s)
         return pace_s if self._free > 0 else max(pace_s, FULL_LOOK_S)
+
+    def elsewhere(self, run_by: str | None) -> Hold | None:
+        """Whether a campaign is another process's alone. `run_by`: the worker of the run that has it."""
+        if run_by is None or run_by == self._limits.worker:
+            return None
+        lease_until = self._conn.execute(_LEASE, {"of": run_by}).scalar_one_or_none()
+        return RUNS if lease_until is not None and lease_until > self._clock else WAS_RUN
 
     @property
     def why(self) -> str | None:
@@ -244,11 +263,13 @@ def beat(conn: sa.Connection, who: str, lease_s: float, at: float, now: float) -
         conn.execute(sa.insert(worker).values(**me, lease_until=until, since=now, seen_at=now))
 
 
-def adopt(conn: sa.Connection, who: str, at: float, rows_max: int) -> list[Attempt]:
+def adopt(conn: sa.Connection, who: str, at: float, rows_max: int, like: CampaignId | None) -> list[Attempt]:
     """See `sharing.Sharing`. Placed attempts go with the others: whoever is told of their end closes them."""
     wanted = sa.select(attempt.c.id).where(
         NOT_CLOSED, attempt.c.worker.is_distinct_from(who), attempt.c.campaign_id.in_(_SERVED)
     )
+    if like is not None:
+        wanted = wanted.where(attempt.c.campaign_id == like)
     if conn.dialect.name == "postgresql":  # from a file only one process dials: any other is gone
         alive = [name for (name,) in conn.execute(_ALIVE, {"now": clock(conn, at)})]
         wanted = wanted.where(sa.or_(attempt.c.worker.is_(None), attempt.c.worker.not_in(alive)))
@@ -259,21 +280,75 @@ def adopt(conn: sa.Connection, who: str, at: float, rows_max: int) -> list[Attem
     return stored_attempts(conn, attempt.c.id.in_(ids))
 
 
+def take_campaign(conn: sa.Connection, campaign_id: CampaignId, who: str, at: float) -> list[Attempt]:
+    """See `sharing.Sharing`."""
+    mine = campaign.c.id == campaign_id
+    was: str | None = conn.execute(sa.select(campaign.c.run_by).where(mine)).scalar_one()
+    conn.execute(sa.update(campaign).where(mine).values(run_by=who))
+    if was is not None:
+        conn.execute(sa.update(worker).where(worker.c.name == was).values(lease_until=clock(conn, at)))
+    left = NOT_CLOSED & (attempt.c.campaign_id == campaign_id)
+    wanted = sa.select(attempt.c.id).where(left, sa.or_(attempt.c.worker.is_(None), attempt.c.worker == was))
+    ids = [row[0] for row in conn.execute(wanted)]
+    if not ids:
+        return []
+    conn.execute(_TAKE, {"ids": ids, "who": who})
+    return stored_attempts(conn, attempt.c.id.in_(ids))
+
+
+def leave_campaign(conn: sa.Connection, campaign_id: CampaignId, who: str) -> None:
+    """See `sharing.Sharing`."""
+    states = [JobState.OPEN.value, JobState.BUSY.value]
+    has_jobs = sa.exists(sa.select(job.c.id).where(job.c.campaign_id == campaign_id, job.c.state.in_(states)))
+    mine = sa.and_(campaign.c.id == campaign_id, campaign.c.run_by == who, sa.not_(has_jobs))
+    conn.execute(sa.update(campaign).where(mine).values(run_by=None))
+
+
+def others_at_work(conn: sa.Connection, campaign_id: CampaignId, who: str) -> int:
+    """See `sharing.Sharing`."""
+    wanted = sa.select(sa.func.count()).select_from(attempt)
+    others = attempt.c.worker.is_distinct_from(who)
+    states = attempt.c.state.in_(sorted(state.value for state in OPEN_ATTEMPTS))
+    wanted = wanted.where(NOT_CLOSED, states, others, attempt.c.campaign_id == campaign_id)
+    count: int = conn.execute(wanted).scalar_one()
+    return count
+
+
+def release_campaign(conn: sa.Connection, campaign_id: CampaignId) -> bool:
+    """Leave it to the service, unless the run that has it is alive; whether there was one that is not."""
+    was = sa.select(campaign.c.run_by).where(campaign.c.id == campaign_id)
+    run_by: str | None = conn.execute(was).scalar_one()
+    if run_by is None:
+        return False
+    lease_until = conn.execute(_LEASE, {"of": run_by}).scalar_one_or_none()
+    if lease_until is not None and lease_until > clock(conn, lease_until):
+        return False
+    conn.execute(sa.update(campaign).where(campaign.c.id == campaign_id).values(run_by=None))
+    return True
+
+
 def live_calls(conn: sa.Connection, call_max_s: float, now: float, at: float) -> int:
     """See `sharing.Sharing`. `at`: the loop's time."""
     return _count_live(conn, _moment(conn, now, clock(conn, at), call_max_s))
 
 
-def placed_beside(conn: sa.Connection, known: Collection[AttemptId]) -> list[Attempt]:
+def placed_beside(
+    conn: sa.Connection, known: Collection[AttemptId], like: CampaignId | None, at: float
+) -> list[Attempt]:
     """See `sharing.Sharing`."""
-    ids = [row[0] for row in conn.execute(_PLACED) if row[0] not in known]
+    if like is None:
+        wanted = _PLACED.where(attempt.c.campaign_id.in_(_LEFT_TO_ALL)).params(at=clock(conn, at))
+    else:
+        wanted = _PLACED.where(attempt.c.campaign_id == like)
+    ids = [row[0] for row in conn.execute(wanted) if row[0] not in known]
     return stored_attempts(conn, attempt.c.id.in_(ids)) if ids else []
 
 
-def placed_call(conn: sa.Connection, call_id: CallId) -> Attempt | None:
+def placed_call(conn: sa.Connection, call_id: CallId, at: float) -> Attempt | None:
     """See `sharing.Sharing`."""
-    is_placed = sa.and_(attempt.c.closed_at.is_(None), attempt.c.state == AttemptState.PLACED.value)
-    return next(iter(stored_attempts(conn, sa.and_(is_placed, attempt.c.call_id == call_id))), None)
+    wanted = _PLACED.where(attempt.c.call_id == call_id, attempt.c.campaign_id.in_(_LEFT_TO_ALL))
+    ids = [row[0] for row in conn.execute(wanted, {"at": clock(conn, at)})]
+    return next(iter(stored_attempts(conn, attempt.c.id.in_(ids))), None) if ids else None
 
 
 def closed_of(conn: sa.Connection, attempt_ids: Collection[AttemptId]) -> set[AttemptId]:
@@ -283,7 +358,7 @@ def closed_of(conn: sa.Connection, attempt_ids: Collection[AttemptId]) -> set[At
     return {AttemptId(row[0]) for row in conn.execute(_CLOSED, {"ids": list(attempt_ids)})}
 
 
-def campaigns_at_work(conn: sa.Connection, due_by: float) -> dict[str, CampaignId]:
+def campaigns_at_work(conn: sa.Connection, due_by: float, at: float) -> dict[str, CampaignId]:
     """See `sharing.Sharing`."""
     mine = job.c.campaign_id == campaign.c.id
     has_jobs = sa.exists(sa.select(job.c.id).where(mine, IS_OPEN))
@@ -292,10 +367,10 @@ def campaigns_at_work(conn: sa.Connection, due_by: float) -> dict[str, CampaignI
     )
     is_cancelled = campaign.c.cancelled_at.is_not(None)
     known = sa.select(campaign.c.name, campaign.c.id).where(
-        campaign.c.id.in_(_SERVED),
+        campaign.c.id.in_(_LEFT_TO_ALL),
         sa.or_(_IS_DUE, sa.and_(has_jobs, is_cancelled), sa.and_(has_attempts, sa.not_(is_cancelled))),
     )
-    rows = conn.execute(known.order_by(campaign.c.id), {"due_by": due_by})
+    rows = conn.execute(known.order_by(campaign.c.id), {"due_by": due_by, "at": clock(conn, at)})
     return {row[0]: CampaignId(row[1]) for row in rows}
 
 

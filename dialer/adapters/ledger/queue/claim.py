@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.drivers.ledger_time import ledger_time
 from dialer.adapters.ledger.drivers.statements import Statement, Values
-from dialer.adapters.ledger.queue.account_limits import Places
+from dialer.adapters.ledger.queue.account_limits import RUNS, Places
 from dialer.adapters.ledger.queue.claim_context import ClaimContext
 from dialer.adapters.ledger.queue.facts import moment
 from dialer.adapters.ledger.queue.result_lines import append_lines
@@ -166,7 +166,8 @@ class _Claim:
             in_vain = 2 * (self._seen - seen - (len(self.claimed) - claimed))
         if self._held is not None and next_due(self._conn, self._id) is None:
             self._held = None  # nobody is left whom it could hold
-        self._desk.keep(self._held)
+        if self._held is not RUNS:  # what holds the campaign itself is for the run to say
+            self._desk.keep(self._held)
         if self._places is not None:
             self._places.take(len(self.claimed))
 
@@ -190,7 +191,8 @@ class _Claim:
         return NothingDue(self._now if self._seen >= CLAIM_ROWS_MAX else due_at)
 
     def _is_held(self) -> bool:
-        passed = self._desk.gate()
+        elsewhere = None if self._places is None else self._places.elsewhere(self._desk.run_by)
+        passed = elsewhere or self._desk.gate()
         self._held = passed if isinstance(passed, Hold | Stop) else None
         return self._held is not None
 

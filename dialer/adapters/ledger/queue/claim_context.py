@@ -52,6 +52,7 @@ class _Campaign(NamedTuple):
     paused: str | None
     cancelled_at: float | None
     version: int
+    run_by: str | None
 
 
 _CHANGING = _Campaign._fields.index("paused")
@@ -106,6 +107,11 @@ class ClaimContext:
         self._always: Go | None = None
         self._bounds = {each.number: each for each in reversed(screen.pool)}  # of two alike the first
         self._load_lines(self._bounds)
+
+    @property
+    def run_by(self) -> str | None:
+        """The worker of the run that has the campaign to itself."""
+        return self._was.run_by
 
     def gate(self) -> Go | Trial | Reserve | Hold | Stop:
         """What holds for the next call of this campaign, whoever it goes to."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0010"
+SCHEMA_VERSION = "0011"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -33,6 +33,7 @@ campaign = sa.Table(
     sa.Column("held_until", sa.Float),
     sa.Column("decisions", sa.Integer, nullable=False, server_default="0"),
     sa.Column("decisions_hash", sa.LargeBinary),
+    sa.Column("run_by", sa.Text),
 )
 
 intake = sa.Table(
