@@ -67,6 +67,7 @@ def test_every_name_is_a_setting_or_a_section() -> None:
 AT_ONCE = (
     *("from_numbers", "lines", "agents", "pace.cps", "pace.slots", "pace.refresh_s", "api.tokens"),
     *("service.campaign", "service.lease_s", "service.guard_s", "service.open_jobs_max"),
+    *("service.campaigns_max", "api.campaigns_max"),
     *("queue.rights", "queue.campaigns", "queue.from_numbers", "queue.agents"),
 )
 """What holds at once, beside the whole sections `ALL_AT_ONCE`."""

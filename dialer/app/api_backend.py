@@ -6,7 +6,6 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 
-from dialer.adapters.ledger.queue.account_limits import open_jobs
 from dialer.adapters.ledger.reports.number_history import jobs_of_key
 from dialer.adapters.ledger.schema.moved import is_moved
 from dialer.adapters.ledger.store import SqlLedger
@@ -14,6 +13,7 @@ from dialer.adapters.rules.rules_file import SHIPPED
 from dialer.adapters.sources.reject_codes import MessageFault
 from dialer.adapters.system.clock import SystemClock
 from dialer.app import campaign_control
+from dialer.app.api_room import Room
 from dialer.app.campaign_status import document_of, statuses_of
 from dialer.app.job_documents import job_document, masked
 from dialer.app.worker_status import worker_document, workers_of
@@ -27,14 +27,10 @@ from dialer.settings.grants import check_given
 from dialer.settings.live import check_change
 from dialer.settings.weaker import weaker_rules
 from dialer.web import documents
-from dialer.web.front_desk import NoSuchThing, NotAcceptable, NotAsItStands, NotNow
+from dialer.web.front_desk import NoSuchThing, NotAcceptable, NotAsItStands
 
 READ_EACH = 50
 """Jobs that are read before others get the loop."""
-COUNT_EACH_S = 1.0
-"""The open jobs are counted so often at most."""
-ROOM_AFTER_S = 30.0
-"""After so many seconds a full ledger may have room again."""
 CANCEL_S_MAX = 20.0
 """Seconds of closing open jobs before an answer; nobody claims what is left, and asking again closes it."""
 
@@ -68,11 +64,10 @@ class LedgerDesk:
         self._settings = settings
         self._read = read
         self._submit = submit
-        self._open_jobs = 0
-        self._counted_at = float("-inf")
+        self._room = Room(orders, settings)
 
     async def submit(self, items: Sequence[object], grant: Grant) -> Sequence[documents.SubmittedJob]:
-        await self._check_room()
+        await self._room.check()
         answers: dict[int, documents.SubmittedJob] = {}
         accepted: dict[str, dict[int, CallJob]] = {}
         for index, item in enumerate(items):
@@ -83,6 +78,7 @@ class LedgerDesk:
                 answers[index] = _refused(index, item, bad)
             if index % READ_EACH == READ_EACH - 1:
                 await anyio.lowlevel.checkpoint()
+        self._room.check_campaigns(accepted.keys(), grant)
         for campaign, jobs in accepted.items():
             answers.update(await self._take_in(campaign, jobs))
         return [answers[index] for index in range(len(items))]
@@ -94,22 +90,6 @@ class LedgerDesk:
         campaign = submitted.campaign or settings.service.campaign
         check_given(grant, settings, campaign, submitted.job)
         return campaign, submitted.job
-
-    async def _check_room(self) -> None:
-        """Raises `NotNow` while the ledger holds as many open jobs as it may, `LedgerError` if it is lost."""
-        now, jobs_max = anyio.current_time(), self._settings().service.open_jobs_max
-        if now - self._counted_at >= COUNT_EACH_S:
-            self._open_jobs = await self._orders.ask(open_jobs)
-            self._counted_at = now
-        else:
-            # is it there? Whoever dials waits for a lost one, and this request with it
-            await self._orders.campaigns()
-        if self._open_jobs >= jobs_max:
-            raise NotNow(
-                f"the ledger holds {self._open_jobs:,} open jobs and service.open_jobs_max is {jobs_max:,}: "
-                "give them again when some are done",
-                ROOM_AFTER_S,
-            )
 
     async def _take_in(self, campaign: str, jobs: Mapping[int, CallJob]) -> dict[int, documents.SubmittedJob]:
         try:

@@ -115,6 +115,7 @@ class _Serving:
                 self._campaign,
                 grace_s=grace_s,
                 failing=self._campaign_failing,
+                campaigns_max=lambda: self._settings.service.campaigns_max,
             )
             self._traced = stack.enter_context(tracing(settings))
             await stack.enter_async_context(self._watched())

@@ -23,6 +23,7 @@ LOOK_SHARE = 20
 """After a look there is a pause of so many times its length: many campaigns are looked at less often."""
 SOON_S = 60.0
 """A campaign with a job that is due within so long is made, and one without is let go."""
+CAMPAIGNS_MAX = 2000
 IDLE_S = 60.0
 """A campaign with nothing to do is kept at hand for so long."""
 LAST_S_MAX = 1.0
@@ -53,11 +54,17 @@ class Service:
         grace_s: float = 12.0,
         control_s: float = 0.5,
         failing: Failing = lambda name, why: None,
+        campaigns_max: Callable[[], int] = lambda: CAMPAIGNS_MAX,
     ) -> None:
         """`ledger` and `sharing`: the same one. `make`: a campaign to be served, with its own rules.
         `grace_s`: after a stop, for requests under way to answer. `control_s`: between two looks what
-        operators want. `failing`: told why a campaign cannot be worked on, and None once it can again."""
+        operators want. `failing`: told why a campaign cannot be worked on, and None once it can again.
+        `campaigns_max`: at work at once; those beyond wait, but calls under way are followed whatever it is.
+        """
         self._failing = failing
+        self._campaigns_max = campaigns_max
+        self._stood_back_at: dict[CampaignId, float] = {}
+        self._is_crowded = False
         self._failed_at: dict[CampaignId, float] = {}
         self._grace_s = grace_s
         self._control_s = control_s
@@ -229,7 +236,7 @@ class Service:
         while not self._stopped.is_set():
             began = anyio.current_time()
             at_work = await self._sharing.campaigns_at_work(self._clock.now() + SOON_S)
-            for name, campaign_id in at_work.items():
+            for name, campaign_id in self._next_in_turn(at_work):
                 await self._start(name, campaign_id)
             self._retire(set(at_work.values()))
             await self._write_behind()
@@ -239,12 +246,26 @@ class Service:
                 await self._unknown.wait()
             self._unknown = anyio.Event()
 
+    def _next_in_turn(self, at_work: Mapping[str, CampaignId]) -> list[tuple[str, CampaignId]]:
+        """Those to be made now: no more than there is room for, the longest waiting first."""
+        waiting = [(name, each) for name, each in at_work.items() if each not in self._campaigns]
+        room = max(0, self._campaigns_max() - len(self._campaigns))
+        self._is_crowded = len(waiting) > room
+        if not self._is_crowded:
+            self._stood_back_at.clear()
+        waiting.sort(key=lambda of: self._stood_back_at.get(of[1], 0.0))
+        return waiting[:room]
+
     def _retire(self, at_work: set[CampaignId]) -> None:
+        """Let go who has nothing to do. While others wait, also who has no call, as one that is paused."""
         now = anyio.current_time()
+        kept: Collection[CampaignId] = () if self._is_crowded else at_work
         for campaign_id, campaign in self._campaigns.items():
-            if campaign_id in at_work or not campaign.is_idle:
+            if campaign_id in kept or not campaign.is_idle:
                 self._idle_since.pop(campaign_id, None)
             elif now - self._idle_since.setdefault(campaign_id, now) >= IDLE_S:
+                if campaign_id in at_work:
+                    self._stood_back_at[campaign_id] = now
                 campaign.stop(NOTHING_TO_DO)
 
     async def _start(self, name: str, campaign_id: CampaignId) -> Campaign | None:

@@ -52,6 +52,8 @@ class Api(Section):
     """Bytes of the largest request that is read."""
     body_s: Annotated[float, Field(ge=0.1, le=600)] = 20.0
     """Seconds in which the body of a request must have come."""
+    campaigns_max: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    """Campaigns with due jobs at once whose jobs one token gave, to one worker since its start."""
     items_max: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Jobs in one request."""
     requests_per_s: Annotated[float, Field(ge=0.1, le=10_000)] = 20.0

@@ -23,6 +23,8 @@ class Service(Section):
     """Seconds added to each sliding second in which all workers' calls count, for the way to the API."""
     open_jobs_max: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     """Open jobs in the ledger above which no more are taken in, until some are done."""
+    campaigns_max: Annotated[int, Field(ge=1, le=100_000)] = 2000
+    """Campaigns with due jobs at once; HTTP takes no job of a further one, and a worker lets it wait."""
 
     @field_validator("campaign")
     @classmethod

@@ -5,15 +5,17 @@ from collections.abc import Collection, Mapping
 
 import anyio
 
+from dialer.adapters.ledger.operators import campaigns
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.engine.capacity.shared import WORK_LOOK_S
 from dialer.engine.events import AttemptClaimed
-from dialer.ports.engine import ClaimRequest, Control, NothingDue
+from dialer.ports.engine import ClaimRequest, Control, NothingDue, Operation
 from tests.support.campaigns import EPOCH, in_virtual_time
 from tests.support.people import answering, job
 from tests.support.service_world import ServiceWorld, Worker, service_world
 
 DAY_S = 86_400.0
+ANN = Operation("ann", EPOCH, "")
 IDLE = tuple(f"idle-{n}" for n in range(20))
 
 
@@ -89,3 +91,26 @@ async def test_what_nobody_told_of_is_found_all_the_same() -> None:
             await w.submit("spring", answering(20)[10:])
             await anyio.sleep(WORK_LOOK_S + 1.0)
             assert claimed(worker, "spring") == 10
+
+
+@in_virtual_time
+async def test_no_more_are_at_work_than_may_be_and_each_has_its_turn() -> None:
+    """Those that are paused have no call, and keep their place from nobody."""
+    async with service_world() as w:
+        for n in range(4):
+            await w.submit(f"paused-{n}", [job(1)])
+            paused = await w.id_of(f"paused-{n}")
+            await w.ledger.operate(
+                lambda conn, of=paused: campaigns.pause(conn, of, Operation("ann", EPOCH, ""))
+            )
+        for n in range(4):
+            await w.submit(f"busy-{n}", answering(5))
+        async with w.working() as worker:
+            worker.service._campaigns_max = lambda: 3
+            seen = 0
+            for _ in range(40):
+                await anyio.sleep(10)
+                seen = max(seen, len(worker.service.at_work))
+            assert seen == 3
+            for n in range(4):
+                assert claimed(worker, f"busy-{n}") == 5

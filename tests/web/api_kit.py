@@ -15,6 +15,7 @@ from dialer.adapters.sources.messages import job_schema, read_message
 from dialer.adapters.sources.options import JobOptions
 from dialer.app.api_backend import LedgerDesk, Submit
 from dialer.app.clock_loop import run_virtual
+from dialer.domain.rights import Grant
 from dialer.engine.submissions import Submissions
 from dialer.settings import Settings
 from dialer.settings.live import changes_schema
@@ -26,7 +27,9 @@ from dialer.web.tokens import Role, Token, fingerprint, new_token
 
 NOW = 1_800_000_000.0
 SECRETS = {role: new_token() for role in Role}
-TOKENS = tuple(Token(f"ana.{role}", role, fingerprint(SECRETS[role])) for role in Role)
+TOKENS = tuple(
+    Token(f"ana.{role}", role, fingerprint(SECRETS[role]), Grant(f"the token ana.{role}")) for role in Role
+)
 BOUNDS = ApiBounds(body_bytes_max=100_000, body_s=5.0, items_max=20, requests_per_s=10_000.0)
 
 

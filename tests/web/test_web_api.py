@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from api_kit import BOUNDS, SECRETS, Office, app_on, at_office, number
 
 from dialer.adapters.ledger.operators.campaigns import operations
-from dialer.app.api_backend import COUNT_EACH_S
+from dialer.app.api_room import COUNT_EACH_S
 from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import CallJob
 from dialer.domain.errors import BadInput, LedgerError
