@@ -28,7 +28,8 @@ def one_call_per_attempt(seen: Evidence) -> list[str]:
     per_attempt = Counter(call.attempt_id for call in seen.calls)
     problems = [f"attempt {who} made {many} calls" for who, many in per_attempt.items() if many > 1]
     for job in seen.jobs:
-        rings = sum(call.rung for call in seen.calls_of_job[job["id"]])
+        calls = [call for call in seen.calls_of_job[job["id"]] if call.attempt_id not in seen.misled]
+        rings = sum(call.rung for call in calls)
         counted = [
             attempt
             for attempt in seen.attempts_of_job[job["id"]]
@@ -36,7 +37,7 @@ def one_call_per_attempt(seen: Evidence) -> list[str]:
         ]
         if rings > len(counted):
             problems.append(f"job {job['key']} rang {rings} times in {len(counted)} attempts that count")
-        for earlier, later in pairwise(seen.calls_of_job[job["id"]]):
+        for earlier, later in pairwise(calls):
             if earlier.ended_at is None or earlier.ended_at > later.created_at:
                 problems.append(f"job {job['key']} was called at {later.created_at:.3f} during a call")
     return problems
@@ -46,7 +47,7 @@ def no_more_at_once(seen: Evidence) -> list[str]:
     """Never over: a new call finds a free slot among those that its process was given."""
     changes: list[tuple[float, int, Call]] = []
     for call in seen.calls:
-        if call.takes_slot:
+        if call.takes_slot and call.attempt_id not in seen.misled:
             changes.append((call.created_at, 1, call))
             if call.ended_at is not None:
                 changes.append((call.ended_at, -1, call))
@@ -133,6 +134,8 @@ def ledger_knows_each_call(seen: Evidence) -> list[str]:
         attempt = seen.attempt_of.get(call.attempt_id or "")
         if attempt is None:
             problems.append(f"{call.call_id} belongs to no attempt")
+        elif attempt["id"] in seen.misled:
+            continue
         elif attempt["call_id"] != call.call_id and attempt["state"] != AttemptState.UNKNOWN:
             problems.append(f"{call.call_id} is not the call of its attempt, which is {attempt['state']}")
     made = {call.call_id for call in seen.calls}
@@ -176,6 +179,8 @@ def redials_wait(seen: Evidence) -> list[str]:
         due: Mapping[str, Any] | None = None
         calls = {call.attempt_id: call for call in seen.calls_of_job[job["id"]]}
         for attempt in seen.attempts_of_job[job["id"]]:
+            if attempt["id"] in seen.misled:
+                continue
             call = calls.get(attempt["id"])
             if call is not None and due is not None and not _waited(seen, due["call"], call, due["delay_s"]):
                 problems.append(f"job {job['key']} was redialled at {call.created_at:.3f}, too soon")
@@ -253,6 +258,7 @@ CHECKS: tuple[Check, ...] = (
     server.keys_are_known,
     server.repeats_are_written_first,
     server.what_is_heard_is_believed,
+    server.no_evidence_is_denied,
     server.nobody_who_refused,
     server.operators_are_obeyed,
     server.caps_hold,

@@ -1,15 +1,13 @@
 """What the account sees and what operators said, one function each: what breaks a promise, in plain words."""
 
 from collections.abc import Iterator
-from math import ceil
+from math import ceil, inf
 
-from dialer.domain.lifecycle import AttemptState
+from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState
 from tests.simulation.acts import What
-from tests.simulation.evidence import Evidence
+from tests.simulation.evidence import HEARD_S, Evidence
 from tests.simulation.wire import Arrival
 
-HEARD_S = 0.5
-"""A request may leave so long after a webhook about its call was taken."""
 TOLD_S = 4.5
 """A request may leave so long after an operator's word is in the ledger: what was asked a second ago still
 holds, and a connection may be waited for."""
@@ -108,6 +106,24 @@ def what_is_heard_is_believed(seen: Evidence) -> list[str]:
                 and _was_open(seen, attempt_id, heard_at)
             ):
                 problems.append(f"{attempt_id} was heard of at {heard_at:.3f} and is unknown at {at:.3f}")
+    return problems
+
+
+def no_evidence_is_denied(seen: Evidence) -> list[str]:
+    """Once anything shows an attempt's call it is never refused; once anything shows its ring it counts."""
+    problems = []
+    for who, states in seen.states_of.items():
+        for at, state in states:
+            if state is AttemptState.REFUSED and seen.shown_at.get(who, inf) + HEARD_S < at:
+                problems.append(f"{who} was refused at {at:.3f}, its call shown at {seen.shown_at[who]:.3f}")
+            if state in WITHOUT_A_RING and seen.rang_at.get(who, inf) + HEARD_S < at:
+                problems.append(f"{who} is {state} at {at:.3f}, its ring shown at {seen.rang_at[who]:.3f}")
+    for attempt in seen.attempts:  # what was shown after its end is on record
+        who, state = attempt["id"], attempt["state"]
+        if state == AttemptState.REFUSED and who in seen.shown_at:
+            problems.append(f"{who} ends as refused, its call shown at {seen.shown_at[who]:.3f}")
+        if state in WITHOUT_A_RING and who in seen.rang_at:
+            problems.append(f"{who} ends as {state}, its ring shown at {seen.rang_at[who]:.3f}")
     return problems
 
 

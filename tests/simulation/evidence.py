@@ -1,9 +1,10 @@
 """What a run leaves behind, for the checkers: the world, the ledger, the results log, and when what was."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from math import inf
 from typing import Any
 
 import orjson
@@ -12,16 +13,19 @@ import sqlalchemy as sa
 from dialer.adapters.ledger.queue import decisions
 from dialer.adapters.ledger.reports import counts
 from dialer.adapters.ledger.schema import tables
-from dialer.domain.calls import CampaignId
+from dialer.domain.calls import CallUpdate, CampaignId
 from dialer.domain.decisions import Decision, decode
-from dialer.domain.lifecycle import AttemptState
-from dialer.engine.events import AttemptClaimed, Event
+from dialer.domain.lifecycle import WITHOUT_A_RING, AttemptState
+from dialer.engine.events import AttemptClaimed, CampaignStopping, Event
 from dialer.ports.engine import AttemptUpdate, Finish
 from dialer.simulator.calls import Call
 from dialer.simulator.report import Report
 from tests.simulation.acts import Act, What
 from tests.simulation.plan import Plan
 from tests.simulation.wire import Arrival
+
+HEARD_S = 0.5
+"""What a process is told holds so long afterwards."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,21 @@ class Lived:
     slots: int
     ended: float = 0.0
     crashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a process was told of an attempt's call, in whichever way."""
+
+    at: float
+    attempt_id: str
+    rang: bool
+    """It shows that somebody was rung."""
+
+
+def rang(news: CallUpdate) -> bool:
+    """Written down a second time: the engine's own word on it is what is tried."""
+    return news.status in ("ongoing", "ended") or bool(news.started_at or news.duration_s or news.cost_cents)
 
 
 @dataclass(slots=True)
@@ -47,6 +66,7 @@ class Heard:
     """When their first bytes came to the server, and for which attempt."""
     webhooks: list[tuple[float, str]] = field(default_factory=list)
     """When a process took a webhook, and of which attempt's call."""
+    shown: list[Shown] = field(default_factory=list)
     repeats: list[tuple[float, str]] = field(default_factory=list)
     """When the ledger wrote that an attempt's request goes out once more."""
     written: list[tuple[float, AttemptUpdate | Finish]] = field(default_factory=list)
@@ -118,6 +138,43 @@ class Evidence:
         }
 
     @cached_property
+    def shown_at(self) -> dict[str, float]:
+        """When an attempt's call was first shown to a process that had the time to write it down."""
+        return self._first(self.heard.shown)
+
+    @cached_property
+    def rang_at(self) -> dict[str, float]:
+        """When an attempt's ring was first shown to such a process."""
+        return self._first([shown for shown in self.heard.shown if shown.rang])
+
+    def _first(self, among: Sequence[Shown]) -> dict[str, float]:
+        first: dict[str, float] = {}
+        for shown in among:
+            if shown.attempt_id not in first and self._had_time(shown.at):
+                first[shown.attempt_id] = shown.at
+        return first
+
+    def _had_time(self, at: float) -> bool:
+        """Whether the process that took it was neither stopping nor near its end."""
+        stops = [when for when, event in self.heard.events if isinstance(event, CampaignStopping)]
+        return any(
+            life.began <= at
+            and at + HEARD_S < life.ended
+            and not any(life.began <= when < at + HEARD_S for when in stops if when < life.ended)
+            for life in self.heard.lives
+        )
+
+    @cached_property
+    def misled(self) -> set[str]:
+        """Attempts that were closed as without a ring before anything showed one: nobody could know."""
+        return {
+            who
+            for who, states in self.states_of.items()
+            for at, state in states
+            if state in WITHOUT_A_RING and not self.rang_at.get(who, inf) + HEARD_S < at
+        }
+
+    @cached_property
     def arrivals_of(self) -> dict[str, list[Arrival]]:
         found: dict[str, list[Arrival]] = {}
         for arrival in self.heard.arrivals:
@@ -130,7 +187,7 @@ class Evidence:
         found: dict[str, list[float]] = {}
         for call in self.calls:
             attempt = self.attempt_of.get(call.attempt_id or "")
-            if call.rung and attempt is not None:
+            if call.rung and attempt is not None and attempt["id"] not in self.misled:
                 found.setdefault(call.to_number, []).append(attempt["claimed_at"])
         return {number: sorted(times) for number, times in found.items()}
 

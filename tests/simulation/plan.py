@@ -32,6 +32,9 @@ QUICK_BREAKERS = BreakerRules(
     provider=RestRule(after=3, first_s=10.0, max_s=120.0),
 )
 LIVES_MAX = 5
+HELD = 0.12
+"""The ratio of runs in which the line is held for long."""
+ROWS_MIN = 6
 KEY_SLACK_S = 5.0
 """The account forgets a key so long after the engine no longer trusts it."""
 
@@ -84,7 +87,7 @@ def draw(seed: int) -> Plan:
     account = _account(chance, slots, settle_s, honoured)
     config = _config(chance, slots, settle_s, account, honoured)
     faults = troubles.draw_faults(chance, settle_s - account.listing_lag_s, honoured)
-    faults = troubles.contradict(Random(f"contradictions/{seed}"), faults)
+    faults = troubles.contradict(Random(f"contradictions/{seed}"), faults, honoured)
     lives = tuple(_life(chance, slots) for _ in range(chance.randint(1, LIVES_MAX)))
     horizon_s = chance.choice((60.0, 300.0, 1500.0))
     readings = draw_readings(chance, len(lives) + 1, EPOCH_S)
@@ -92,7 +95,7 @@ def draw(seed: int) -> Plan:
     acts: tuple[Act, ...] = ()
     back: tuple[tuple[float, float], ...] = ()
     numbers = [row.to_number for row in readings[0].jobs if row.to_number]
-    if (swarm := chance.random()) < 0.12:
+    if (swarm := chance.random()) < HELD:
         faults, changes, acts = troubles.draw_held(chance, numbers)
         back = troubles.draw_steps_back(Random(f"back/{seed}"), changes[0].at)
         config = replace(
@@ -124,7 +127,25 @@ def draw(seed: int) -> Plan:
         ways=troubles.draw_ways(chance),
         acts=acts,
     )
-    return plan if config.placing.api_honours_key else _with_a_bound_on_the_lag(chance, plan)
+    if not config.placing.api_honours_key:
+        plan = _with_a_bound_on_the_lag(chance, plan)
+    return plan if swarm < HELD else _smaller(Random(f"size/{seed}"), plan)
+
+
+def _smaller(chance: Random, plan: Plan) -> Plan:
+    """Most runs are small, so that many cost little: some rows of the file, and a crash so much earlier."""
+    whole = max(len(reading.rows) for reading in plan.readings)
+    rows = max(ROWS_MIN, int(whole * chance.choice((0.2, 0.3, 0.4, 0.6, 1.0))))
+    return replace(
+        plan,
+        readings=tuple(Rows(reading.rows[:rows]) for reading in plan.readings),
+        lives=tuple(
+            replace(life, crash=replace(life.crash, nth=max(1, life.crash.nth * rows // whole)))
+            if life.crash is not None and life.crash.nth > ROWS_MIN
+            else life
+            for life in plan.lives
+        ),
+    )
 
 
 def _with_a_bound_on_the_lag(chance: Random, plan: Plan) -> Plan:

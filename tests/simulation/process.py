@@ -36,7 +36,7 @@ from dialer.simulator.server import Simulator
 from dialer.web.server import serve
 from dialer.web.webhooks import PATH, webhook_app
 from tests.simulation.crash import CrashError, CrashingLedger, Moment
-from tests.simulation.evidence import Heard
+from tests.simulation.evidence import Heard, Shown, rang
 from tests.simulation.plan import Life, Plan
 from tests.simulation.rows import Rows
 
@@ -186,6 +186,7 @@ async def _hearing(world: World, run: Run) -> AsyncIterator[None]:
         del event
         if news.attempt_id is not None:
             world.heard.webhooks.append((anyio.current_time(), news.attempt_id))
+            world.heard.shown.append(Shown(anyio.current_time(), news.attempt_id, rang(news)))
         run.heard(news)
 
     app = webhook_app(Signatures([key], world.clock.now), parse_event, hear, body_bytes_max=1_000_000)
@@ -210,22 +211,31 @@ class WatchedApi(CallApi):
         attempt_id = orjson.loads(body)["metadata"]["attempt_id"]
         if kind is JobKind.PHONE_CALL:
             self._heard.creates.append((anyio.current_time(), attempt_id))
-        return await self._noted(f"create {attempt_id}", self._api.create(kind, body, leave))
+        news = await self._noted(f"create {attempt_id}", self._api.create(kind, body, leave))
+        return self._shown([news] if news.attempt_id == attempt_id else [], news)
 
     async def find(self, attempt_ids: Sequence[AttemptId]) -> Sequence[CallUpdate]:
-        return await self._noted(f"find {','.join(attempt_ids)}", self._api.find(attempt_ids))
+        found = await self._noted(f"find {','.join(attempt_ids)}", self._api.find(attempt_ids))
+        return self._shown(found, found)
 
     async def list(self, call_ids: Sequence[CallId]) -> Sequence[CallUpdate]:
-        return await self._noted(f"list {','.join(call_ids)}", self._api.list(call_ids))
+        found = await self._noted(f"list {','.join(call_ids)}", self._api.list(call_ids))
+        return self._shown(found, found)
 
     async def get(self, call_id: CallId) -> CallUpdate | None:
-        return await self._noted(f"get {call_id}", self._api.get(call_id))
+        news = await self._noted(f"get {call_id}", self._api.get(call_id))
+        return self._shown([] if news is None else [news], news)
 
     async def stop(self, call_id: CallId) -> None:
         await self._api.stop(call_id)
 
     async def capacity(self) -> Capacity:
         return await self._noted("capacity", self._api.capacity())
+
+    def _shown(self, said: Sequence[CallUpdate], answer: T) -> T:
+        now = anyio.current_time()
+        self._heard.shown += [Shown(now, news.attempt_id, rang(news)) for news in said if news.attempt_id]
+        return answer
 
     async def _noted(self, request: str, asking: Awaitable[T]) -> T:
         try:

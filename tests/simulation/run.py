@@ -5,14 +5,16 @@ import gc
 import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from random import Random
 
 import anyio
 import sqlalchemy as sa
 
-from dialer.adapters.ledger.drivers.database import sqlite_engine
+from dialer.adapters.ledger.drivers.database import bare_engine, sqlite_engine
+from dialer.adapters.ledger.schema.versions import prepare
 from dialer.adapters.retell.client import open_api
 from dialer.domain.lifecycle import JobState
 from dialer.simulator.faults import Faults
@@ -59,12 +61,21 @@ class _SteppingClock:
         return EPOCH_S + time + sum(seconds for at, seconds in self.steps if at <= time)
 
 
+@cache
+def _in_memory() -> sa.Engine:
+    """One for all runs, so that what it has compiled is kept. Disposed of, it begins anew, empty."""
+    return bare_engine(None)
+
+
 class _Store:
     """The ledger's database, which outlives every process."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._kept = None if path is not None else sqlite_engine(None, dispatches=True)
+        self._kept = _in_memory() if path is None else None
+        if self._kept is not None:
+            with self._kept.connect() as conn:
+                prepare(conn, "in memory", makes=True, alone=nullcontext)
 
     @contextmanager
     def connect(self) -> Iterator[sa.Connection]:

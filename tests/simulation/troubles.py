@@ -26,9 +26,14 @@ TOGETHER = (
 )
 """An answer is lost, and what would find its call again comes late or is refused."""
 OTHER = ("read_error", "read_dropped", "analysis_missing", "webhook_reordered")
-ODD_CREATE = ("conflict_after", "foreign_answer")
-ODD = (*ODD_CREATE, "reason_denies_ring", "odd_figures", "get_denies")
-"""What is said of a call contradicts itself, and whoever looks again can see through it."""
+ODD_CREATE = (
+    *(CreateFault.REFUSED_AFTER, CreateFault.CONFLICT_AFTER, CreateFault.PAGE_AFTER),
+    CreateFault.FOREIGN_ANSWER,
+)
+ODD_WITH_KEYS = (CreateFault.LIMITED_AFTER, CreateFault.UNPAID_AFTER)
+"""Such a request goes again: without a key it would be a second call."""
+ODD = (*ODD_CREATE, "reason_denies_ring", "odd_figures", "listing_denies", "get_denies")
+"""What is said of a call contradicts itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,16 @@ def draw_faults(chance: Random, slack_s: float, honoured: bool) -> Faults:
     )
 
 
-def contradict(chance: Random, faults: Faults) -> Faults:
+def contradict(chance: Random, faults: Faults, honoured: bool) -> Faults:
     """In few runs the evidence contradicts itself, too."""
     if chance.random() < 0.75:
         return faults
-    odd = dict.fromkeys(chance.sample(ODD, chance.randint(1, 3)), chance.choice((0.1, 0.3, 0.6)))
+    pool = (*ODD, *ODD_WITH_KEYS) if honoured else ODD
+    odd = dict.fromkeys(chance.sample(pool, chance.randint(1, 3)), chance.choice((0.1, 0.3, 0.6)))
     values: dict[str, float] = {name: getattr(faults, name) for name in CREATE} | odd
-    group = [name for name in (*CREATE, *ODD_CREATE) if name in values]
-    total = sum(values[name] for name in group)
+    total = sum(values.get(name, 0.0) for name in CreateFault)
     if total > 0.9:
-        values |= {name: values[name] * 0.9 / total for name in group}
+        values |= {name: values[name] * 0.9 / total for name in CreateFault if name in values}
     return replace(faults, **values)
 
 
