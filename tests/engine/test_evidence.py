@@ -1,6 +1,7 @@
 """What was heard of a call goes before any answer, or reason, that says there was none."""
 
 import json
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -13,7 +14,7 @@ from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain
 from dialer.simulator.people import Behaviour
 from tests.engine.test_placing_limits import relay_of
 from tests.support.campaigns import in_virtual_time, world
-from tests.support.people import CALLER, job, number
+from tests.support.people import CALLER, STEADY, job, number
 from tests.support.relay import Twist
 
 NO_CALL = {
@@ -117,6 +118,33 @@ async def test_the_api_is_asked_once_more_before_nobody_was_rung() -> None:
             p.campaign.stop("enough seen")
         (closed,) = p.of(AttemptClosed)
         assert (closed.state, closed.outcome) == (AttemptState.ENDED, Outcome.PLATFORM_FAULT)
+
+
+@in_virtual_time
+async def test_a_call_that_get_call_says_goes_on_is_not_over() -> None:
+    """The listing says that nobody was rung, but the person is on the phone: the slot is kept."""
+    async with world(replace(STEADY, talk_s=200.0, max_call_s=400.0), relayed=True) as w:
+
+        def deny() -> None:
+            (call,) = w.sim.calls
+            news = {
+                "call_id": call.call_id,
+                "call_status": "error",
+                "disconnection_reason": "concurrency_limit_reached",
+            }
+            body = json.dumps({"items": [news], "has_more": False}).encode()
+            relay_of(w).on("list-calls", Twist(passes=False, status=200, body=body))
+
+        relay_of(w).on("create", Twist(then=deny))
+        people = [job(0), job(1)]
+        async with w.running(people, slots=1, poll_s=5.0, call_max_s=500.0) as p:
+            await anyio.sleep(1000)
+            p.campaign.stop("enough seen")
+        first, second = w.sim.calls
+        assert first.ended_at is not None
+        assert first.to_number != second.to_number
+        assert second.created_at >= first.ended_at
+        assert [each.outcome for each in p.of(AttemptClosed)] == [Outcome.REACHED, Outcome.REACHED]
 
 
 @in_virtual_time

@@ -339,13 +339,14 @@ class AttemptRunner:
 
     async def _track(self, attempt: Attempt, followed: Followed) -> Attempt | None:
         await followed.until_over()
-        await self._doubt(followed)
+        with self._rest():
+            await self._doubt(followed)
         if followed.has_anothers_call:
             why = f"call {attempt.call_id}, which it was given, is another attempt's"
             return await self._park(replace(attempt, call_id=None), why)
         if followed.lost:
             return await self._park(attempt, "the API does not know the call id any more")
-        if followed.news is not None and followed.news.is_over:
+        if followed.news is not None and followed.news.is_over and not followed.is_doubted:
             await self._ended(attempt, followed, followed.news)
         return None  # else a stop let it go: the next process follows it
 
@@ -371,10 +372,12 @@ class AttemptRunner:
             await self._on_effect(meaning.effect, news.reason or news.status)
 
     async def _doubt(self, followed: Followed) -> None:
-        """Where nothing shows that the call rang, the API is asked once more before that is believed."""
+        """An end that says that nobody was rung is believed once get-call says that the call is over."""
         news = followed.news
-        if news is not None and news.is_over and not followed.evidence.shows_ring:
-            await self._tracker.ask(followed, news.call_id)
+        if news is not None and news.is_over and classify(news.status, news.reason).effect not in RUNG:
+            followed.is_doubted = True
+            await self._tracker.ask_until_over(followed, news.call_id)
+            followed.is_doubted = False
 
     def _decide(self, outcome: Outcome, attempt: Attempt, news: CallUpdate, now: float) -> Again | Final:
         job, zone = attempt.job, None

@@ -1,7 +1,8 @@
 """Hearing of calls: what became of the placed ones, and whether an uncertain one exists.
 
 News comes from webhooks and from a sweep of the listing, in any order and any number of times. The first
-word that a call is over wins; everything after it changes nothing.
+word that a call is over wins; everything after it changes nothing. The one doubt: where that word says that
+nobody was rung, get-call has to agree that the call is over.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import anyio
 
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate
 from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
-from dialer.domain.evidence import Evidence
+from dialer.domain.evidence import Evidence, shows_ring
 from dialer.engine.clock import loop_time
 from dialer.ports.engine import CallApi
 
@@ -51,6 +52,8 @@ class Followed:
     """The first news with the call's analysis, which may come before the call's end is told."""
     is_over: bool = False
     """The call is over, or lost, or nobody follows any more."""
+    is_doubted: bool = False
+    """What says that it is over may not be so: the API is being asked."""
     closed_elsewhere: bool = False
     """It is over because another worker has closed the attempt."""
     has_anothers_call: bool = False
@@ -209,19 +212,38 @@ class Tracker:
                 raise followed.look_error
         return followed.news
 
-    async def ask(self, followed: Followed, call_id: CallId) -> None:
-        """Ask once for the call by its id, and take in what is said; that nobody answers is no news."""
+    async def ask_until_over(self, followed: Followed, call_id: CallId) -> None:
+        """Ask for a call by its id that is said to be over, and again as long as that says it is going on.
+
+        That nobody answers is no news. Bounded by the longest possible call.
+        """
+        until, goes_on = loop_time() + self._config.call_max_s, False
+        while loop_time() < until:
+            said = await self._ask(followed, call_id)
+            if followed.has_anothers_call:
+                return
+            if said is not None:
+                goes_on = not said.is_over
+                if said.is_over and shows_ring(said):
+                    followed.news = said
+            if not goes_on:
+                return
+            await anyio.sleep(self._config.poll_s)
+
+    async def _ask(self, followed: Followed, call_id: CallId) -> CallUpdate | None:
+        """Ask once, and take in what is said of this call."""
         try:
             news = await self._api.get(call_id)
         except CallError:
-            return
+            return None
         if news is None or news.call_id != call_id:
-            return
-        if news.attempt_id in (None, followed.attempt_id):
-            followed.evidence.add(news)
-        else:
+            return None
+        if news.attempt_id not in (None, followed.attempt_id):
             self._let_go_of_call(followed)
             followed.has_anothers_call = True
+            return None
+        followed.evidence.add(news)
+        return news
 
     async def run(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
         """Sweep for ever."""
