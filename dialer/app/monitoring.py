@@ -67,6 +67,10 @@ class WorkerState:
 
     heard_at: Callable[[], float | None]
     """When the ledger last heard of it, Unix seconds."""
+    started_at: float
+    """When it was started, Unix seconds."""
+    clock_steps: Callable[[], int]
+    """How often the machine's clock was set since."""
     stopping: Callable[[], CampaignStopping | None]
     """Why it claims nothing more, of any campaign; None while it does."""
 
@@ -95,7 +99,12 @@ class Monitor:
         self._health = Health(stopping, scale=self._scale)
         self.worker: WorkerMetrics | None = None
         if worker is not None:
-            readings = Readings(lambda: self._health.ledger_trouble() is not None, worker.heard_at)
+            readings = Readings(
+                lambda: self._health.ledger_trouble() is not None,
+                worker.heard_at,
+                lambda: worker.started_at,
+                worker.clock_steps,
+            )
             self.worker = WorkerMetrics(readings, REJECT_CODES)
         path = self._settings.file
         self._file = None if path is None else Textfile(Path(path), self._collectors)

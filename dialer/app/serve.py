@@ -33,6 +33,7 @@ from dialer.engine.results_publisher import ResultsPublisher
 from dialer.engine.service import Service
 from dialer.engine.submissions import Submissions
 from dialer.settings import Settings, reloading
+from dialer.telemetry.self_watch import Notice, SelfWatch
 from dialer.web.api import Answered
 
 INTERRUPTED = "interrupted"
@@ -55,6 +56,8 @@ class Told:
     """What came of the settings that were read again."""
     refused: Callable[[BadInput], None]
     """New settings are wrong: the old ones hold."""
+    noticed: Callable[[Notice, float], None]
+    """What the worker saw of itself, and the seconds of it."""
     asked: Callable[[Answered], None]
     """Something was asked over HTTP."""
     unpublished: Callable[[str], None]
@@ -92,7 +95,11 @@ class _Serving:
         self._rulebooks: dict[str, tuple[Rulebook, Campaign]] = {}
         self._folder: ResultsFolder | None = None
         self._supervisor = Supervisor.of(os.environ)
-        state = WorkerState(self._heard_at, self._stopping)
+        self._self = SelfWatch(
+            self._clock, lambda: self._crew.beaten_at, lambda: self._settings.service.lease_s, told.noticed
+        )
+        now = self._clock.now()
+        state = WorkerState(self._heard_at, now, lambda: self._self.clock_steps, self._stopping)
         self._monitor = Monitor(settings, "", speed=1.0, worker=state)
 
     async def run(self) -> Ended:
@@ -124,6 +131,7 @@ class _Serving:
             await stack.enter_async_context(self._http())
             await stack.enter_async_context(self._queue())
             self._tasks.start_soon(self._publish)
+            self._tasks.start_soon(self._self.run)
             self._tasks.start_soon(self._faults.run)
             await self._tasks.start(self._follow_signals)
             self._tasks.start_soon(self._supervisor.keep_fed, self._status)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dialer.settings import Loaded, Settings
     from dialer.settings.reloading import Reload
     from dialer.telemetry.logs import Log
+    from dialer.telemetry.self_watch import Notice
 
 Worker = Annotated[
     str | None,
@@ -135,6 +136,7 @@ def _told(log: "Log") -> "Told":
     from dialer.engine.service import NOTHING_TO_DO
     from dialer.telemetry.logs import LogObserver
     from dialer.telemetry.request_log import RequestLog
+    from dialer.telemetry.self_watch import REMEDIES
 
     def observer(campaign: str | None) -> Observe:
         bound = log if campaign is None else log.bind(campaign=campaign)
@@ -153,6 +155,10 @@ def _told(log: "Log") -> "Told":
     def refused(wrong: BadInput) -> None:
         log.error("service.reload_refused", why=str(wrong), way_out="mend the settings; the old ones hold")
 
+    def noticed(what: "Notice", seconds: float) -> None:
+        write = log.info if what not in REMEDIES else log.warning
+        write(what.value, seconds=round(seconds, 3), way_out=REMEDIES.get(what, ""))
+
     asked = RequestLog(log, SystemClock()).observe
 
     def unpublished(why: str) -> None:
@@ -164,6 +170,7 @@ def _told(log: "Log") -> "Told":
         started,
         reloaded,
         refused,
+        noticed,
         asked,
         unpublished,
     )

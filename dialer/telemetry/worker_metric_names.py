@@ -49,6 +49,12 @@ RELOAD_FAILED = Metric(
     Kind.GAUGE,
     "1 if the last reload was refused: the settings before it hold.",
 )
+STARTED = Metric("dialer_started_timestamp_seconds", Kind.GAUGE, "When this worker was started.")
+CLOCK_STEPS = Metric(
+    "dialer_clock_steps_total",
+    Kind.COUNTER,
+    "Times that this machine's clock was set by more than two seconds.",
+)
 HTTP_REQUESTS = Metric(
     "dialer_http_requests_total",
     Kind.COUNTER,

@@ -29,6 +29,10 @@ class Readings:
     """The ledger cannot be used now."""
     heartbeat_at: Callable[[], float | None] = lambda: None
     """When the ledger last took a sign of life, Unix seconds."""
+    started_at: Callable[[], float | None] = lambda: None
+    """When the worker was started, Unix seconds."""
+    clock_steps: Callable[[], int | None] = lambda: None
+    """How often the machine's clock was set."""
     queue_waiting: Callable[[], int | None] = lambda: None
     """Messages that wait."""
     intake_held: Callable[[], bool | None] = lambda: None
@@ -99,6 +103,8 @@ class WorkerMetrics(Collector):
             names.LEDGER_LOST: asked.ledger_lost(),
             names.HEARTBEAT: asked.heartbeat_at(),
             names.TAKEN_OVER: self._taken_over,
+            names.STARTED: asked.started_at(),
+            names.CLOCK_STEPS: asked.clock_steps(),
             names.RELOAD_FAILED: self.reload_failed,
             names.PUBLISHING_FAILS: asked.publishing_fails(),
             names.INTAKE_HELD: asked.intake_held(),
