@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.operators.campaign_faults import faults_of
 from dialer.adapters.ledger.reports.counts import counts_of, readings_in_part, speeds_of
+from dialer.adapters.ledger.reports.failing import failing_parts
 from dialer.adapters.ledger.reports.holds import Holds, first_outcomes, holds_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
@@ -20,6 +21,7 @@ from dialer.domain.gates import Go
 from dialer.domain.lifecycle import JobState
 from dialer.domain.resting import Rest
 from dialer.domain.results import rfc3339
+from dialer.domain.service_parts import WorkerFailure
 from dialer.engine.events import CampaignPart
 from dialer.ports.engine import CampaignCounts, Operation, Speed
 from dialer.ports.sharing import CampaignFault
@@ -52,6 +54,8 @@ class CampaignStatus:
     faults: Sequence[CampaignFault] = ()
     in_part: Sequence[ReadInPart] = ()
     """Lists that were not read to their end."""
+    failing: Sequence[WorkerFailure] = ()
+    """What fails now for all campaigns of the ledger, at which worker."""
 
 
 async def statuses_of(
@@ -64,6 +68,7 @@ async def statuses_of(
         ids = [*asked.values()]
         counts, speeds, held = counts_of(conn, ids), speeds_of(conn, ids, now), holds_of(conn, ids)
         in_part = readings_in_part(conn, ids)
+        failing = failing_parts(conn, now)
         found: list[CampaignStatus] = []
         faults = faults_of(conn, ids, now)
         for name, each in asked.items():
@@ -71,7 +76,7 @@ async def statuses_of(
             rule = canary_rule(own.canary)
             first = None if rule is None else rule.count(first_outcomes(conn, each, rule.calls))
             status = _status(name, own, counts[each], speeds[each], held[each], first)
-            found.append(replace(status, faults=faults[each], in_part=in_part[each]))
+            found.append(replace(status, faults=faults[each], in_part=in_part[each], failing=failing))
         return found
 
     return await ledger.ask(read)
@@ -143,6 +148,7 @@ def document_of(status: CampaignStatus) -> documents.Campaign:
         stopped=None if stop is None else documents.Stop(why=stop.why, way_out=stop.way_out),
         held=_hold(held),
         faults=tuple(map(_fault, status.faults)),
+        failing=tuple(_failing(each) for each in status.failing),
         changes=dict(held.changes),
         breakers=_breakers(held),
         budget=_budget(status),
@@ -181,6 +187,13 @@ def _fault(fault: CampaignFault) -> documents.Fault:
 
 def _act(act: Operation | None) -> documents.Act | None:
     return None if act is None else documents.Act(by=act.who, since=rfc3339(act.at), reason=act.reason)
+
+
+def _failing(at: WorkerFailure) -> documents.FailingPart:
+    part, since = at.failure, rfc3339(at.failure.since)
+    return documents.FailingPart(
+        worker=at.worker, part=part.part.value, why=part.why, remedy=part.remedy, since=since
+    )
 
 
 def _hold(held: Holds) -> documents.Hold | None:

@@ -96,7 +96,7 @@ class Monitor:
         of_run = Metrics(campaign, slots, budget_usd)
         self._metrics = of_run if self._service is None else self._service.account
         stopping = (lambda: self._metrics.tally.stopping) if worker is None else worker.stopping
-        self._health = Health(stopping, scale=self._scale)
+        self._health = Health(stopping, lambda: self._metrics.tally.failing, scale=self._scale)
         self.worker: WorkerMetrics | None = None
         if worker is not None:
             readings = Readings(

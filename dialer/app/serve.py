@@ -64,23 +64,10 @@ class Told:
     """Why results could not be published now; it is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a service ended."""
+def serve_campaigns(settings: Settings, reload: Reload, told: Told) -> None:
+    """Serve until a signal stops it. Raises `BadInput` and `LedgerError`."""
 
-    why: str
-    way_out: str
-    account_refused: bool
-    interrupted: bool
-
-
-def serve_campaigns(settings: Settings, reload: Reload, told: Told) -> Ended:
-    """Serve until a signal or the account stops it. Raises `BadInput` and `LedgerError`."""
-
-    async def main() -> Ended:
-        return await _Serving(settings, reload, told).run()
-
-    return run_on_loop(main)
+    run_on_loop(_Serving(settings, reload, told).run)
 
 
 class _Serving:
@@ -102,7 +89,7 @@ class _Serving:
         state = WorkerState(self._heard_at, now, lambda: self._self.clock_steps, self._stopping)
         self._monitor = Monitor(settings, "", speed=1.0, worker=state)
 
-    async def run(self) -> Ended:
+    async def run(self) -> None:
         settings = self._settings
         Rulebook(settings, settings.service.campaign, self._clock.now())  # its faults are those of all
         async with AsyncExitStack() as stack:
@@ -140,9 +127,6 @@ class _Serving:
             with rare_collections():
                 await self._service.run()
             self._tasks.cancel_scope.cancel()
-        service = self._service
-        why = service.why_stopped or ""
-        return Ended(why, service.way_out, service.is_account_refused, why == INTERRUPTED)
 
     @asynccontextmanager
     async def _campaign(self, name: str, campaign_id: CampaignId) -> AsyncIterator[Campaign]:
@@ -274,6 +258,7 @@ class _Serving:
         self._supervisor.reloading()
         try:
             given = self._reload()
+            key = retell_config(given, base_url=None).api_key
             Rulebook(given, given.service.campaign, self._clock.now())
         except BadInput as wrong:
             self._told.refused(wrong)
@@ -281,11 +266,13 @@ class _Serving:
         else:
             read = reloading.reload(self._settings, given)
             self._settings = read.settings
+            self._api.use_key(key)
             self._crew.configure(crew_config(self._settings, self._worker))
             for rulebook, campaign in self._rulebooks.values():
                 campaign.change(rulebook.configured(read.settings))
             self._told.reloaded(read)
             self._monitor.reloaded(failed=False)
+        self._crew.gate.wake()
         self._supervisor.ready(self._status())
 
     def _heard_at(self) -> float | None:
@@ -294,10 +281,8 @@ class _Serving:
         return None if beaten_at is None else self._clock.now() - (anyio.current_time() - beaten_at)
 
     def _stopping(self) -> CampaignStopping | None:
-        service = self._service
-        if service.why_stopped is None:
-            return None
-        return CampaignStopping(service.why_stopped, service.way_out, service.is_account_refused)
+        why = self._service.why_stopped
+        return None if why is None else CampaignStopping(why, "", account=False)
 
     def _status(self) -> str:
         campaigns = self._service.campaigns

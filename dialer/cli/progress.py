@@ -32,6 +32,7 @@ from dialer.engine.events import (
     QueueLost,
     QueueReached,
     RequestHeld,
+    ServiceFailing,
     SlotsChanged,
     WebhookRefused,
 )
@@ -115,7 +116,7 @@ class ProgressView:
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed() | WebhookRefused():
                 pass
-            case CampaignFailing():
+            case CampaignFailing() | ServiceFailing():
                 pass
             case _:
                 assert_never(event)
@@ -179,6 +180,8 @@ class ProgressView:
             parts = [f"{formatting.count(looked_for)} being looked for"] if looked_for else []
             parts += [f"{formatting.count(at.unknown)} unknown"] if at.unknown else []
             yield "uncertain", ", ".join(parts), "yellow"
+        for failing in self._tally.failing.values():
+            yield "failing", f"{failing.why}; {failing.remedy}".strip("; "), "yellow"
         if (stopping := self._tally.stopping) is not None:
             yield "stopping", f"{stopping.why}; {stopping.way_out}".strip("; "), "yellow"
         elif self._campaign_held is not None:

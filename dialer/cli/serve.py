@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dialer.cli import exits, flags
+from dialer.cli import flags
 from dialer.domain.errors import BadInput, DialerError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Worker = Annotated[
 ]
 
 
-WAITED_FOR = ("queue", "publish")
+WAITED_FOR = ("queue", "publish", "key", "room")
 """Checks of what a service can begin without."""
 
 
@@ -84,13 +84,7 @@ def serve(
         csv_options(again)  # what every call gets: each job would be refused
         return again
 
-    ended = serve_campaigns(loaded.settings, reload, _told(log))
-    if ended.account_refused:
-        raise _Refused(f"{ended.why}: {ended.way_out}" if ended.way_out else ended.why)
-
-
-class _Refused(DialerError):
-    exit_code = exits.ACCOUNT_REFUSED
+    serve_campaigns(loaded.settings, reload, _told(log))
 
 
 def _log(settings: "Settings") -> "Log":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dialer.adapters.ledger.reports.workers import WorkerState
     from dialer.app.campaign_status import CampaignStatus
     from dialer.domain.resting import Rest
+    from dialer.domain.service_parts import WorkerFailure
     from dialer.ports.engine import Operation
     from dialer.ports.sharing import CampaignFault
 
@@ -61,7 +62,9 @@ def status(
         return
     if not found:
         formatting.echo(f"there is no campaign yet in {without_password(loaded.settings.ledger.url)}")
-    elif campaign is None and (living := worker_status(loaded)):
+    else:
+        formatting.print_aligned(_failing(found[0].failing))
+    if campaign is None and (living := worker_status(loaded)):
         _print_workers(living, as_json=False)
     for each in found:
         formatting.print_aligned(_lines(each))
@@ -126,6 +129,15 @@ def _lines(status: "CampaignStatus") -> Lines:
             "a call may have been made; not called again by themselves: `dialer resolve`",
             "yellow",
         )
+
+
+def _failing(failing: "Sequence[WorkerFailure]") -> Lines:
+    """What fails for all campaigns: said once."""
+    if failing:
+        yield "failing", "for all campaigns", "bold"
+    for each in failing:
+        part = each.failure
+        yield each.worker, f"{part.why}; since {_time(part.since)}; {part.remedy}", "red"
 
 
 def _holds(holds: "Holds") -> Lines:

@@ -15,7 +15,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from dialer.domain.calls import Attempt, CallUpdate, CampaignId, new_attempt_id
-from dialer.domain.errors import AccountBlocked, CallError
+from dialer.domain.errors import AccountBlocked
 from dialer.domain.gates import Stop
 from dialer.domain.outcomes import Effect
 from dialer.domain.redial import RedialPolicy
@@ -135,6 +135,7 @@ class Campaign:
             chance,
             config.placing,
             self._observe,
+            gate=self._capacity.gate,
             screen=self._screen_at_the_gate,
             leave=self._capacity.leave,
         )
@@ -147,7 +148,7 @@ class Campaign:
             lambda: self._screen,
             self._observe,
             self._on_effect,
-            self.on_blocked,
+            self._capacity.gate,
             self._capacity.is_full,
             self._on_room,
         )
@@ -184,6 +185,7 @@ class Campaign:
             limit=config.limit,
             limits=self._capacity.limits,
             waits=self._served,
+            may_claim=self._capacity.gate.may_claim,
             call_max_s=config.tracking.call_max_s,
         )
 
@@ -289,7 +291,8 @@ class Campaign:
         return is_done and await self._capacity.is_done_with(campaign_id)
 
     async def _on_effect(self, effect: Effect, reason: str) -> None:
-        if effect is Effect.STOP_ACCOUNT:
+        """In a service the campaign's breaker, which is in the ledger, holds it; the others go on."""
+        if effect is Effect.STOP_ACCOUNT and not self._served:
             self.stop(
                 f"the account may not call: {reason}",
                 way_out="settle it in the Retell dashboard, then run the same command again",
@@ -338,10 +341,9 @@ class Campaign:
             self._held = why
             self._observe(CampaignHeld(why))
 
-    async def on_blocked(self, error: CallError) -> None:
-        """The account may not call any more."""
-        way_out = error.way_out if isinstance(error, AccountBlocked) else ""
-        self.stop(str(error), way_out=way_out, account=True)
+    def refused(self, error: AccountBlocked) -> None:
+        """The API refuses the account for certain."""
+        self.stop(str(error), way_out=error.way_out, account=True)
 
 
 def contradiction(news: CallUpdate) -> str:

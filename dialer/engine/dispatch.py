@@ -19,6 +19,8 @@ LOOK_AGAIN_S = 60.0
 """Between two looks at the clock while nothing is due: it may have been set, or the machine have slept."""
 STOPPED_LOOK_S = 30.0
 """Where a rule said that nobody may be called any more, and the process goes on with other campaigns."""
+REFUSED_LOOK_S = 1.0
+"""Where the API refuses the account: a lane looks again so often whether it does."""
 LOST_LOOK_S = 1.0
 """Where the ledger's server is lost, and waited for."""
 
@@ -89,6 +91,7 @@ class Dispatcher:
         limit: int | None,
         limits: Callable[[], Limits | None],
         waits: bool,
+        may_claim: Callable[[], str | None],
         call_max_s: float,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
@@ -97,6 +100,7 @@ class Dispatcher:
         says that nobody may be called any more. `on_answer`: what each claim got; None: a job.
         `limit`: claims at most. `limits`: as `Capacity.limits`. `waits`: where the process goes on with other
         campaigns no rule stops it for good, and a lost ledger is waited for.
+        `may_claim`: why nothing may be claimed, for the account's sake; None: something may.
         `call_max_s`: as `tracking.TrackingConfig`.
         """
         self._ledger = ledger
@@ -116,6 +120,7 @@ class Dispatcher:
         self._left = limit
         self._limits = limits
         self._waits = waits
+        self._may_claim = may_claim
         self._call_max_s = call_max_s
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
@@ -209,6 +214,9 @@ class Dispatcher:
         return claimed
 
     async def _claim(self, campaign_id: CampaignId) -> Attempt | NothingDue | None:
+        held = self._may_claim()
+        if held is not None:
+            return NothingDue(self._clock.now() + REFUSED_LOOK_S, held=held)
         if self._left is not None:
             if self._left <= 0:
                 return None  # another lane took the last one

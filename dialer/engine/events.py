@@ -13,6 +13,7 @@ from dialer.domain.calls import Attempt, CallId, CallUpdate
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.records import record
+from dialer.domain.service_parts import ServicePart
 from dialer.ports.engine import IntakeCounts
 
 
@@ -140,6 +141,15 @@ class CampaignFailing:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceFailing:
+    """A part that all campaigns share fails, and is tried again. `why` is None: it works again."""
+
+    part: ServicePart
+    why: str | None
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class QueueReached:
     """Messages are taken from a queue, for the first time or again. `where`: its URL without secrets."""
 
@@ -200,6 +210,7 @@ Event = (
     | CampaignChanged
     | CampaignFailing
     | CampaignStopping
+    | ServiceFailing
     | QueueReached
     | QueueLost
     | MessageRefused

@@ -6,6 +6,7 @@ import anyio
 import anyio.lowlevel
 
 from dialer.domain.calls import Attempt, CallUpdate, CampaignId
+from dialer.domain.errors import AccountBlocked
 from dialer.engine.attempts.untracked import Strangers
 from dialer.engine.campaign import Campaign, contradiction
 from dialer.engine.capacity.capacity import Capacity
@@ -67,14 +68,18 @@ class Run:
         """See `capacity.Campaigns`."""
         self.campaign.has_room()
 
+    def refused(self, error: AccountBlocked) -> None:
+        """See `capacity.Campaigns`."""
+        self.campaign.refused(error)
+
     async def _begin(self) -> None:
         """What an earlier process left, and what the account allows, before anything new is claimed."""
         campaign = self.campaign
         if await self._ledger.has_dialled():
             campaign.pace.assume_full()
         await self._capacity.begin(self)
-        self._tasks.start_soon(self._capacity.run, self, campaign.on_blocked)
-        await self._capacity.look(campaign.on_blocked)
+        self._tasks.start_soon(self._capacity.run, self)
+        await self._capacity.look()
 
     async def _meet(self, news: CallUpdate) -> None:
         """Hear of a call that nobody follows."""

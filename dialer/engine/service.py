@@ -8,7 +8,7 @@ import anyio.abc
 import anyio.lowlevel
 
 from dialer.domain.calls import Attempt, CallUpdate, CampaignId
-from dialer.domain.errors import AccountBlocked, CallError, DialerError, LedgerError
+from dialer.domain.errors import AccountBlocked, DialerError, LedgerError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.engine.attempts.analyses import Analyses
 from dialer.engine.attempts.untracked import Strangers
@@ -82,8 +82,6 @@ class Service:
         self._unknown = anyio.Event()
         self._stopped = anyio.Event()
         self.why_stopped: str | None = None
-        self.way_out = ""
-        self.is_account_refused = False
         self.analyses = Analyses(ledger, clock, self._tell_reporters)
 
     @property
@@ -100,7 +98,7 @@ class Service:
         """Work until `stop`. Raises `LedgerError` and `BadInput`, alone or in an exception group."""
         await self._begin()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._crew.run, self, self._on_blocked)
+            tasks.start_soon(self._crew.run, self)
             tasks.start_soon(self.analyses.run)
             tasks.start_soon(self._strangers.run)
             tasks.start_soon(self._follow_operators)
@@ -108,7 +106,7 @@ class Service:
                 self._serving.start_soon(self._look)
                 await self._stopped.wait()
                 for campaign in self.campaigns:
-                    campaign.stop(self.why_stopped or "", way_out=self.way_out)
+                    campaign.stop(self.why_stopped or "")
                 # a lost ledger is not waited for: what is open is anybody's after a lease
                 self._serving.cancel_scope.deadline = anyio.current_time() + self._grace_s + LAST_S_MAX
             tasks.cancel_scope.cancel()
@@ -126,13 +124,13 @@ class Service:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(give_up, tasks.cancel_scope)
             await self._crew.begin(self)
-            await self._crew.look(self._on_blocked)
+            await self._crew.look()
             tasks.cancel_scope.cancel()
 
-    def stop(self, why: str, *, way_out: str = "", account: bool = False) -> None:
+    def stop(self, why: str) -> None:
         """Claim nothing more, let requests under way answer, leave the rest to the other workers."""
         if self.why_stopped is None:
-            self.why_stopped, self.way_out, self.is_account_refused = why, way_out, account
+            self.why_stopped = why
             self._stopped.set()
             self._unknown.set()
 
@@ -156,6 +154,9 @@ class Service:
         """See `capacity.Campaigns`."""
         for campaign in self._campaigns.values():
             campaign.has_room()
+
+    def refused(self, error: AccountBlocked) -> None:
+        """See `capacity.Campaigns`: the service goes on, and claims nothing meanwhile."""
 
     async def take_over(self, attempts: list[Attempt]) -> None:
         """See `capacity.Campaigns`."""
@@ -323,9 +324,6 @@ class Service:
             finally:
                 del self._campaigns[campaign_id]
                 self._idle_since.pop(campaign_id, None)
-        why = campaign.stopping
-        if why is not None and why.account:  # it is the others', too
-            self.stop(why.why, way_out=why.way_out, account=True)
 
     async def _take_up(self, campaign: Campaign, campaign_id: CampaignId) -> None:
         """What was this worker's when the campaign failed."""
@@ -333,10 +331,6 @@ class Service:
             for attempt in await self._ledger.open_attempts(campaign_id, states):
                 if attempt.worker == self._crew.worker:
                     campaign.under_way.take_over(attempt)
-
-    async def _on_blocked(self, error: CallError) -> None:
-        way_out = error.way_out if isinstance(error, AccountBlocked) else ""
-        self.stop(str(error), way_out=way_out, account=True)
 
 
 def _fault(error: Exception) -> str | None:

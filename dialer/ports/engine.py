@@ -26,6 +26,7 @@ from dialer.domain.outcomes import Outcome
 from dialer.domain.records import record
 from dialer.domain.results import ResultLine
 from dialer.domain.screening import CampaignPolicy
+from dialer.domain.service_parts import PartFailure
 from dialer.domain.suppression import Suppressed
 from dialer.ports.sharing import Limits
 
@@ -374,6 +375,10 @@ class Ledger(Protocol):
 
         `like`: of the account of that campaign, which may be a rehearsal's.
         """
+        ...
+
+    async def keep_failing(self, worker: str, now: Sequence[PartFailure], at: float) -> None:
+        """This is what fails at that process, of the parts that all campaigns share, for `status`."""
         ...
 
     async def has_dialled(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
+from dialer.domain.service_parts import PartFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,10 @@ class Sharing(Protocol):
         ...
 
     async def answered_calls(self, like: CampaignId | None = None) -> Sequence[CallId]:
+        """See `ports.Ledger`."""
+        ...
+
+    async def keep_failing(self, worker: str, now: Sequence[PartFailure], at: float) -> None:
         """See `ports.Ledger`."""
         ...
 

@@ -8,7 +8,6 @@ from dialer.settings.catalogue import FIELDS, KEY, SECRETS, SECTIONS, Settings
 from dialer.settings.problems import without_password
 
 FROM_NEXT_START = (
-    KEY,
     *("retell", "call", "placing", "tracking", "redial"),
     *("pace.burst_s", "pace.guard_s", "pace.use_paid_burst"),
     *("ledger", "results", "publish", "webhooks", "metrics", "traces", "logs", "shutdown"),

@@ -4,25 +4,39 @@ A loop that is stuck answers nothing at all: the prober's own timeout finds that
 prober would miss between two looks, a loop that comes round but far too late.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import anyio
 
-from dialer.engine.events import CampaignStopping
+from dialer.domain.service_parts import ServicePart
+from dialer.engine.events import CampaignStopping, ServiceFailing
 
 BEAT_S = 1.0
 LAG_MAX_S = 5.0
 """A loop that wakes up later than this is not alive: answers and webhooks wait as long."""
 LEDGER_MAX_S = 15.0
 """The ledger is asked twice a second at least; an answer older than this is a ledger that hangs."""
+NOT_READY: Mapping[ServicePart, str] = {
+    ServicePart.ACCOUNT: "the API refuses the account",
+    ServicePart.LISTING: "calls cannot be followed",
+}
+"""The parts without which a process is not ready."""
+Failing = Mapping[ServicePart, ServiceFailing]
 
 
 class Health:
     """What the probes go by. Times are the loop's; `scale`: its seconds to a second of the probers."""
 
-    def __init__(self, stopping: Callable[[], CampaignStopping | None], *, scale: float = 1.0) -> None:
-        """`stopping`: why no further job is claimed by anybody here, if so."""
+    def __init__(
+        self,
+        stopping: Callable[[], CampaignStopping | None],
+        failing: Callable[[], Failing] = dict,
+        *,
+        scale: float = 1.0,
+    ) -> None:
+        """`stopping`: why no further job is claimed by anybody here, if so. `failing`: what fails now."""
         self._stopping = stopping
+        self._failing = failing
         self._scale = scale
         self._beat_at: float | None = None
         self._lag_s = 0.0
@@ -67,5 +81,12 @@ class Health:
         stopping = self._stopping()
         if stopping is not None:
             problems.append("the API refuses the account" if stopping.account else "it is stopping")
+        problems += self._parts_failing()
         trouble = self.ledger_trouble()
         return problems if trouble is None else [*problems, trouble]
+
+    def _parts_failing(self) -> Iterator[str]:
+        failing = self._failing()
+        for part, said in NOT_READY.items():
+            if part in failing:
+                yield f"{said}: {failing[part].why}"

@@ -35,6 +35,7 @@ from dialer.engine.events import (
     QueueLost,
     QueueReached,
     RequestHeld,
+    ServiceFailing,
     SlotsChanged,
     WebhookFault,
     WebhookRefused,
@@ -257,6 +258,10 @@ class LogObserver:
                 log.info("campaign.works_again", part=part.value)
             case CampaignFailing(part=part, why=why):
                 log.error("campaign.failing", part=part.value, why=why)
+            case ServiceFailing(part=part, why=None):
+                log.info("service.works_again", part=part.value)
+            case ServiceFailing(part=part, why=why, remedy=remedy):
+                log.error("service.failing", part=part.value, why=why, remedy=remedy)
             case CampaignChanged(changes=changes):
                 log.info("campaign.changed", **{name.replace(".", "_"): to for name, to in changes.items()})
             case CampaignStopping(why=why, way_out=way_out, account=account):

@@ -72,7 +72,10 @@ CAMPAIGN_FAILING = _gauge(
 )
 CAMPAIGN_PAUSED = _gauge("campaign_paused", "1 while an operator has the campaign paused.")
 CAMPAIGN_STOPPING = _gauge("campaign_stopping", "1 once no further job is claimed.")
-ACCOUNT_REFUSED = _gauge("account_refused", "1 once the API refused the account.")
+ACCOUNT_REFUSED = _gauge("account_refused", "1 while the API refuses the account.")
+SERVICE_FAILING = _gauge(
+    "service_failing", "1 while this part, which all campaigns share, fails and is tried again.", "part"
+)
 BUDGET = _gauge("budget_limit_dollars", "What the campaign may cost, where it has a budget.")
 SPENT = _gauge("budget_spent_dollars", "What calls have cost, where there is a budget.")
 RESERVED = _gauge("budget_reserved_dollars", "What is reserved for calls under way.")

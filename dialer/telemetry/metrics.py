@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from dialer import __version__
+from dialer.domain.service_parts import ServicePart
 from dialer.domain.standing import Standing
 from dialer.engine.events import (
     AttemptClaimed,
@@ -35,6 +36,7 @@ from dialer.engine.events import (
     QueueLost,
     QueueReached,
     RequestHeld,
+    ServiceFailing,
     SlotsChanged,
     WebhookFault,
     WebhookRefused,
@@ -145,7 +147,7 @@ class Metrics(Collector):
                 pass
             case CampaignFailing(part=part, why=why):
                 self._failing[part] = why is not None
-            case CampaignHeld() | CampaignStopping():
+            case CampaignHeld() | CampaignStopping() | ServiceFailing():
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
                 pass
@@ -200,7 +202,9 @@ class Metrics(Collector):
         known[names.SLOTS] = {(): self._allowed}
         known[names.SLOTS_INFO] = {(self._slots_why,): 1}
         known[names.CAMPAIGN_STOPPING] = {(): tally.stopping is not None}
-        known[names.ACCOUNT_REFUSED] = {(): tally.stopping is not None and tally.stopping.account}
+        refused = tally.stopping is not None and tally.stopping.account
+        known[names.ACCOUNT_REFUSED] = {(): refused or ServicePart.ACCOUNT in tally.failing}
+        known[names.SERVICE_FAILING] = {(part.value,): part in tally.failing for part in ServicePart}
         known[names.CAMPAIGN_FAILING] = {(part.value,): fails for part, fails in self._failing.items()}
         known[names.WEBHOOKS] = {(result,): count for result, count in self.webhooks.items()}
         known[names.BUDGET] = _by_label(self.budget_usd)

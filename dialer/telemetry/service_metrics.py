@@ -17,6 +17,7 @@ SHARED = frozenset(
         names.SLOTS,
         names.SLOTS_INFO,
         names.ACCOUNT_REFUSED,
+        names.SERVICE_FAILING,
         names.REFILL,
         names.COMMIT,
         names.LOOP_LAG,

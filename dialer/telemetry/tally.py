@@ -7,6 +7,7 @@ from typing import assert_never
 from dialer.domain.calls import AttemptId
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.domain.outcomes import Outcome
+from dialer.domain.service_parts import ServicePart
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
@@ -25,6 +26,7 @@ from dialer.engine.events import (
     QueueLost,
     QueueReached,
     RequestHeld,
+    ServiceFailing,
     SlotsChanged,
     WebhookRefused,
 )
@@ -73,6 +75,8 @@ class Tally:
     messages_failed: int = 0
     """Messages that went back to the queue."""
     stopping: CampaignStopping | None = None
+    failing: dict[ServicePart, ServiceFailing] = field(default_factory=dict)
+    """What all campaigns share and fails now."""
     live_ids: set[AttemptId] = field(default_factory=set)
     """Attempts under way. As many as there are slots at most."""
     uncertain_ids: set[AttemptId] = field(default_factory=set)
@@ -123,6 +127,10 @@ class Tally:
                 self.refused[code] += 1
             case MessageFailed():
                 self.messages_failed += 1
+            case ServiceFailing(part=part, why=None):
+                self.failing.pop(part, None)
+            case ServiceFailing(part=part):
+                self.failing[part] = event
             case WebhookRefused() | CampaignFailing():
                 pass
             case _:

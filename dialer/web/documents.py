@@ -108,6 +108,16 @@ class ReadInPart(Document):
     """null: it is being read, or its run ended before anybody counted them."""
 
 
+class FailingPart(Document):
+    """What all campaigns share and fails now."""
+
+    worker: str
+    part: str
+    why: str
+    remedy: str
+    since: str | None
+
+
 class Campaign(Document):
     """Where a campaign stands, and what holds it."""
 
@@ -139,6 +149,8 @@ class Campaign(Document):
     held: Hold | None
     faults: tuple[Fault, ...]
     """What of it fails now, at each worker that says so; the oldest first."""
+    failing: tuple[FailingPart, ...]
+    """What fails now for all campaigns, at each worker."""
     changes: dict[str, Any]
     """Settings that an operator changed for this campaign."""
     breakers: BreakerStates

@@ -23,6 +23,7 @@ from dialer.domain.lines import Line as Number
 from dialer.domain.outcomes import Outcome
 from dialer.domain.screening import CampaignPolicy, DoNotCallFile
 from dialer.domain.suppression import NumberSet, Suppressed
+from dialer.engine.account_gate import AccountGate
 from dialer.engine.attempts.placing import Parked, Placed, Placer, PutBack
 from dialer.engine.attempts.tracking import GATHER_S, Tracker
 from dialer.engine.capacity.pacing import Pace
@@ -31,6 +32,7 @@ from dialer.ports.engine import ClaimRequest, Operation
 from tests.contracts.ledger_contract import Desk
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import NOT_MADE
+from tests.engine.test_tracking import failures
 from tests.support.campaigns import EPOCH, KEY, World, in_virtual_time, world
 from tests.support.people import CALLER, config, job
 
@@ -86,7 +88,7 @@ class Line:
         return settled
 
 
-async def _fail(error: Exception) -> None:
+def _fail(error: Exception) -> None:
     raise error
 
 
@@ -111,7 +113,7 @@ async def line(
         claimed = await w.memory.claim(ClaimRequest(desk.campaign_id, AttemptId("a"), now, PLAIN, api.encode))
         assert isinstance(claimed, Attempt)
         tracker, pace = (
-            Tracker(api, made.tracking),
+            Tracker(api, made.tracking, failures()),
             Pace(20.0, burst_s=0.02, guard_s=0.005, observe=events.append),
         )
         placer = Placer(
@@ -123,6 +125,7 @@ async def line(
             Random(1),
             made.placing,
             events.append,
+            gate=AccountGate(api, _fail, lambda: None),
             screen={False: screens[0], True: screens[1]}.__getitem__,
             leave=(room or Room([None])).leave,
         )

@@ -221,20 +221,6 @@ async def test_an_end_that_is_told_of_a_call_of_nobodys_is_passed_over() -> None
         await w.until_done("spring", many=1)
 
 
-@in_virtual_time
-async def test_an_account_that_is_blocked_stops_the_service() -> None:
-    async with service_world() as w:
-        await w.submit("spring", answering(30))
-        async with w.working(cps=1.0, slots=10) as worker:
-            await anyio.sleep(5)
-            w.sim.set_account(api_key="another")
-            with anyio.fail_after(60):
-                await worker.ended.wait()
-            assert worker.service.is_account_refused
-            assert worker.service.why_stopped
-        assert w.report.calls < 30
-
-
 @pytest.mark.parametrize("moment", ["stopping", "gone"])
 @in_virtual_time
 async def test_what_is_taken_over_while_its_campaign_is_let_go_is_not_forgotten(moment: str) -> None:

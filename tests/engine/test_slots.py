@@ -231,7 +231,7 @@ async def test_others_are_more_at_once_and_fewer_only_when_three_looks_agree() -
 
     def look(in_use: int, ours: int) -> tuple[int, bool]:
         bench.slots.account_says(Capacity(limit=20, in_use=in_use), ours)
-        return bench.slots.limit, bench.slots.wants_another_look
+        return bench.slots.limit, bench.slots.ceiling.wants_another_look
 
     assert look(9, ours=4) == (15, False)
     assert look(5, ours=4) == (15, True)

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from dialer.adapters.retell.client import open_api
 from dialer.adapters.retell.config import RetellConfig
+from dialer.adapters.system.clock import SystemClock
 from dialer.app.clock_loop import run_virtual
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob, CallUpdate, CampaignId, JobId, OpenJob
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.engine.attempts.tracking import Tracker, TrackingConfig
 from dialer.engine.events import AttemptClosed, AttemptParked, CallPlaced
+from dialer.engine.failures import Failures
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_placing_uncertain import LOST
 from tests.support.campaigns import KEY, World, in_virtual_time, world
@@ -38,6 +40,10 @@ STAGES = (
 )
 
 
+def failures() -> Failures:
+    return Failures(SystemClock(), lambda event: None)
+
+
 def attempt(call_id: CallId | None = None) -> Attempt:
     return Attempt(ATTEMPT, JOB, 1, AttemptState.CLAIMED, None, b"{}", 0.0, 0.0, call_id=call_id)
 
@@ -53,7 +59,7 @@ async def test_the_first_word_that_it_is_over_wins(known: bool) -> None:
         for order in permutations(STAGES):
             if not known and order[0].attempt_id is None:
                 continue  # a call that nobody can tell to be ours
-            tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0))
+            tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0), failures())
             with tracker.follow(attempt(CALL if known else None)) as followed:
                 for news in order:
                     assert tracker.heard(news, by_webhook=True)
@@ -67,7 +73,7 @@ async def test_the_first_word_that_it_is_over_wins(known: bool) -> None:
 @in_virtual_time
 async def test_news_of_calls_that_are_not_ours_change_nothing() -> None:
     async with open_api(RetellConfig(api_key=KEY), connections_max=1) as api:
-        tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0))
+        tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0), failures())
         with tracker.follow(attempt()) as followed:
             assert not tracker.heard(CallUpdate(CallId("another"), "ended", AttemptId("another")))
             assert not tracker.heard(CallUpdate(CallId("another"), "ended"))
@@ -209,9 +215,9 @@ async def test_a_look_that_is_cancelled_leaves_nothing_behind() -> None:
         world() as w,
         open_api(RetellConfig(api_key=KEY, base_url=w.sim.url), connections_max=2) as api,
     ):
-        tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0))
+        tracker = Tracker(api, TrackingConfig(2.0, 15.0, 7500.0, 20.0), failures())
 
-        async def nobody(_: object) -> None:
+        def nobody(_: object) -> None:
             raise AssertionError
 
         async with anyio.create_task_group() as tasks:

@@ -13,7 +13,7 @@ from dialer.domain.calls import AttemptId, CallId, CallUpdate
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.engine.attempts.tracking import GATHER_S, Tracker, TrackingConfig
 from tests.engine.test_placing_limits import relay_of, says
-from tests.engine.test_tracking import CALL, STAGES, attempt
+from tests.engine.test_tracking import CALL, STAGES, attempt, failures
 from tests.support.campaigns import KEY, World, in_virtual_time, world
 from tests.support.relay import Twist
 
@@ -24,7 +24,7 @@ NOT_KNOWN = says(422, b'{"message":"Cannot find requested asset"}')
 @in_virtual_time
 async def test_a_call_that_names_another_attempt_is_not_the_one_it_was_taken_for() -> None:
     async with open_api(RetellConfig(api_key=KEY), connections_max=1) as api:
-        tracker = Tracker(api, CONFIG)
+        tracker = Tracker(api, CONFIG, failures())
         with tracker.follow(attempt(CALL)) as followed:
             assert not tracker.heard(CallUpdate(CALL, "ended", AttemptId("another"), reason="user_hangup"))
             assert followed.has_anothers_call
@@ -42,11 +42,11 @@ async def sweeping(
     """A tracker at work by itself, on the world's account."""
     retell = RetellConfig(api_key=KEY, base_url=w.base_url)
 
-    async def keep(error: CallError) -> None:
+    def keep(error: CallError) -> None:
         errors.append(error)
 
     async with open_api(retell, connections_max=2) as api, anyio.create_task_group() as tasks:
-        tracker = Tracker(api, replace(CONFIG, **other), lists)
+        tracker = Tracker(api, replace(CONFIG, **other), failures(), lists)
         tasks.start_soon(tracker.run, keep)
         yield tracker
         tasks.cancel_scope.cancel()
@@ -68,7 +68,7 @@ async def test_after_four_silent_sweeps_webhooks_are_not_relied_on() -> None:
 @in_virtual_time
 async def test_an_attempt_that_another_worker_has_closed_is_not_waited_for() -> None:
     async with open_api(RetellConfig(api_key=KEY), connections_max=1) as api:
-        tracker = Tracker(api, CONFIG)
+        tracker = Tracker(api, CONFIG, failures())
         with tracker.follow(attempt(CALL)) as followed:
             assert list(tracker.known()) == [followed.attempt_id]
             tracker.closed(AttemptId("another"))

@@ -18,6 +18,7 @@ from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.operators import resolve as resolving
 from dialer.adapters.ledger.queue import add_jobs, analyses, attempts, contradictions, decisions, facts
 from dialer.adapters.ledger.reports import counts as reads
+from dialer.adapters.ledger.reports import failing
 from dialer.adapters.ledger.schema.tables import intake as intake_table
 from dialer.adapters.system.private_files import make_folder
 from dialer.domain.balance import Balance
@@ -27,6 +28,7 @@ from dialer.domain.decisions import Decision
 from dialer.domain.errors import LedgerError, LedgerLost
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.results import ResultLine
+from dialer.domain.service_parts import PartFailure, WorkerFailure
 from dialer.domain.suppression import Suppressed
 from dialer.ports.engine import (
     Added,
@@ -152,6 +154,13 @@ class SqlLedger:
 
     async def answered_calls(self, like: CampaignId | None = None) -> Sequence[CallId]:
         return await self._read(lambda conn: attempts.answered_calls(conn, like))
+
+    async def keep_failing(self, worker: str, now: Sequence[PartFailure], at: float) -> None:
+        await self._call(lambda conn: failing.keep_failing(conn, worker, now, at))
+
+    async def failing(self, now: float) -> Sequence[WorkerFailure]:
+        """What fails now at the processes that dial from this ledger."""
+        return await self._read(lambda conn: failing.failing_parts(conn, now))
 
     async def has_dialled(self) -> bool:
         return await self._read(attempts.has_dialled)

@@ -54,6 +54,8 @@ LIST_IDS_MAX = 500
 LIST_PAGE_CALLS = 1000
 """The API's own maximum."""
 LIST_PAGES_MAX = 50
+GETS_PER_10S = 40
+"""Of get-call; with its first burst twice as many, and the API allows 100 of it and of get-concurrency."""
 ERROR_BYTES_MAX = 64 * 1024
 """What is read of an error's body; its status has said the most."""
 
@@ -85,11 +87,17 @@ class RetellApi(CallApi):
             JobKind.WEB_CALL: f"/v{config.web_call_version}/create-web-call",
             JobKind.REGISTER_PHONE_CALL: "/v2/register-phone-call",
         }
-        self._headers = {"Authorization": f"Bearer {config.api_key}", "Accept": "application/json"}
+        self.use_key(config.api_key)
         self._create_timeout = _timeout(config.timeout_s, config)
         self._other_timeout = _timeout(config.list_timeout_s, config)
         # One at a time, evenly: a bucket of 15 would let 29 go in its first ten seconds.
         self._list_pace = AsyncLimiter(1, 10 / config.lists_per_10s)
+        self._get_pace = AsyncLimiter(GETS_PER_10S, 10)
+
+    def use_key(self, api_key: str) -> None:
+        """From now on requests go out under this key."""
+        self._key = api_key
+        self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json"}
 
     def encode(self, job: CallJob, attempt_id: AttemptId, from_number: str | None) -> bytes:
         """See `requests.encode`."""
@@ -126,6 +134,7 @@ class RetellApi(CallApi):
 
     async def get(self, call_id: CallId) -> CallUpdate | None:
         """See `ports.CallApi`."""
+        await self._get_pace.acquire()
         return await self._call(call_id, read_call)
 
     async def details(self, call_id: CallId) -> Call | None:
@@ -218,7 +227,7 @@ class RetellApi(CallApi):
                 trouble,
                 was_sent=payload is not None and payload.was_sent,
                 creates=creates,
-                secret=self._config.api_key,
+                secret=self._key,
             ) from trouble
 
     def _accepted(self, answer: "_Answer", *, created_by: bytes | None = None) -> bytes:
@@ -229,7 +238,7 @@ class RetellApi(CallApi):
         if 200 <= answer.status < 300:
             return answer.body
         creates, own = created_by is not None, _own_numbers(created_by or b"{}")
-        message = plain(read_error(answer.body), self._config.api_key, own)
+        message = plain(read_error(answer.body), self._key, own)
         headers, page = self._dated(answer.headers), is_page(answer.body)
         raise from_status(answer.status, headers, message, creates=creates, is_page=page)
 

@@ -39,7 +39,8 @@ async def account(settings: Settings) -> Sequence[Finding]:
             capacity, date = await api.look()
             took_s = anyio.current_time() - began
     except AccountBlocked as error:
-        return [*way, Finding("key", Mark.BAD, f"the API refuses the account: {error}", error.way_out)]
+        said = f"the API refuses the account: {error}"
+        return [*way, Finding("key", Mark.BAD, said, error.way_out, passes=True)]
     except CallError as error:
         host = urlsplit(config.base_url).netloc
         said = f"the API at {host} gave no good answer: {error}"
@@ -66,7 +67,8 @@ def room(capacity: Capacity, slots: int) -> Finding:
     used = "" if capacity.in_use is None else f"; {capacity.in_use} are going on now"
     said = f"the account allows {capacity.limit} calls at once{kept}{used}"
     if not ours:
-        return Finding("room", Mark.BAD, said, "buy concurrency, or reserve less of it for inbound calls")
+        remedy = "buy concurrency, or reserve less of it for inbound calls"
+        return Finding("room", Mark.BAD, said, remedy, passes=True)
     if slots > ours:
         lower = f"pace.slots = {slots} will not be reached: lower it to {ours}, or buy concurrency"
         return Finding("room", Mark.DOUBTFUL, said, lower)

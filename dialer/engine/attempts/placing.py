@@ -24,10 +24,19 @@ import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from dialer.domain.calls import Attempt, CallUpdate, JobKind
-from dialer.domain.errors import Blame, CallNotStarted, CallRefused, CallUncertain, Limit
+from dialer.domain.errors import (
+    AccountBlocked,
+    Blame,
+    CallError,
+    CallNotStarted,
+    CallRefused,
+    CallUncertain,
+    Limit,
+)
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.records import record
 from dialer.domain.screening import HOLD, UNHEARD_OF, CampaignPolicy, Dial, Drop, NumberFacts, Wait
+from dialer.engine.account_gate import AccountGate, Asked
 from dialer.engine.attempts.tracking import Followed, Tracker
 from dialer.engine.capacity.pacing import Pace
 from dialer.engine.clock import loop_time
@@ -38,6 +47,8 @@ DOUBLINGS_MAX = 64
 """Of the first wait; after so many any wait has reached its bound."""
 FRESH_S = 1.0
 """So long after its claim a request goes by what the claim knew of the number; then by the next answer."""
+BLIND_S_MAX = 900.0
+"""An attempt becomes unknown if nobody could look for its call for so long."""
 LEAVE_S_MAX = 2.0
 """A request that has its connection waits so long for the pace; then it gives the connection back and has its
 turn again."""
@@ -128,10 +139,12 @@ class Placer:
         config: PlacingConfig,
         observe: Observe,
         *,
+        gate: AccountGate,
         screen: Callable[[bool], CampaignPolicy],
         leave: Callable[[Attempt], Awaitable[Attempt]],
     ) -> None:
-        """`screen`: the rules now, for what has waited since its claim; True: for the repeat of a request.
+        """`gate`: whether the API takes the account. `screen`: the rules now, for what has waited since its
+        claim; True: for the repeat of a request.
 
         `leave`: as `Capacity.leave`.
         """
@@ -143,6 +156,7 @@ class Placer:
         self._chance = chance
         self._config = config
         self._observe = observe
+        self._gate_of_account = gate
         self._screen = screen
         self._leave = leave
         self._pages = 0
@@ -278,13 +292,16 @@ class Placer:
     async def settle(self, attempt: Attempt, followed: Followed, why: str) -> Placed | Parked:
         """Find out whether an uncertain attempt made a call; if not, repeat it as it was.
 
-        Raises `AccountBlocked`, `PaceStopped`: the attempt stays uncertain.
+        Raises `PaceStopped`: the attempt stays uncertain.
         """
         age = self._age_of(attempt)
         # only phone calls carry a key; the others stay `registered`, which a listing may never show
         repeats, looks = attempt.job.job.kind is JobKind.PHONE_CALL, 0
         while looks < self._config.looks_max:
-            news = await self._search(followed)
+            try:
+                news = await self._search(followed)
+            except CallError as error:
+                return Parked(f"nobody could look for its call for {BLIND_S_MAX / 60:g} minutes: {error}")
             if news is not None:
                 return Placed(news, adopted=True)
             looks += 1
@@ -311,11 +328,13 @@ class Placer:
         while followed.news is None and (left_s := not_before - loop_time()) > 0.0:
             with anyio.move_on_after(left_s):
                 await followed.until_found()
-        failures = 0
+        failures, since = 0, loop_time()
         while True:
             try:
                 return await self._tracker.look(followed)
-            except (CallNotStarted, CallUncertain, CallRefused) as error:
+            except CallError as error:
+                if loop_time() - since >= BLIND_S_MAX:
+                    raise
                 failures += 1
                 plain = CallNotStarted(str(error), limit=Limit.CONNECTION)
                 await anyio.sleep(self._backoff_s(plain, failures))
@@ -335,6 +354,8 @@ class Placer:
                 raise _Stays(Placed(followed.evidence.news, adopted=True))
             if not self._may_repeat(age):
                 raise _Stays(Parked("the idempotency key is too old to repeat the request"))
+            if (held := self._gate_of_account.held) is not None:
+                raise _Stays(PutBack(held))
             objection = self._objection(attempt, self._screen(True), suppressed)
             if isinstance(objection, Wait) and objection.rule == HOLD:
                 raise _Stays(PutBack(objection.why))  # it waits until that is over, or its key is too old
@@ -365,6 +386,9 @@ class Placer:
             if error.limit is not Limit.SHARED:
                 self._pace.hold(str(error), self._backoff_s(error, 1))
             return self._put_back(error)
+        except AccountBlocked as error:
+            self._gate_of_account.refused(error, Asked.CREATE)
+            return PutBack(str(error))
         except CallRefused as error:
             return Refused(str(error), error.blame)
         except CallUncertain as error:

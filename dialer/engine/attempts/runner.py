@@ -22,6 +22,7 @@ from dialer.domain.redial import SUCCESSES, Again, Final, RedialPolicy
 from dialer.domain.results import analysis_line, attempt_line, job_line
 from dialer.domain.screening import CampaignPolicy
 from dialer.domain.suppression import Suppressed
+from dialer.engine.account_gate import AccountGate, Asked
 from dialer.engine.attempts.placing import Parked, Placed, Placement, Placer, PutBack, Refused
 from dialer.engine.attempts.tracking import Followed, Following, Tracker
 from dialer.engine.capacity.pacing import PaceStopped
@@ -93,7 +94,7 @@ class AttemptRunner:
         screen: Callable[[], CampaignPolicy],
         observe: Observe,
         on_effect: Callable[[Effect, str], Awaitable[None]],
-        on_blocked: Callable[[CallError], Awaitable[None]],
+        gate: AccountGate,
         on_full: Callable[[], None],
         on_room: Callable[[float | None], None],
     ) -> None:
@@ -107,7 +108,7 @@ class AttemptRunner:
         self._screen = screen
         self._observe = observe
         self._on_effect = on_effect
-        self._on_blocked = on_blocked
+        self._gate = gate
         self._on_full = on_full
         self._on_room = on_room
         self._followed: set[Followed] = set()
@@ -182,12 +183,15 @@ class AttemptRunner:
 
     async def _send(self, attempt: Attempt, followed: Followed) -> Placement | CallUncertain:
         try:
-            return await self._placer.send(attempt, followed)
+            placement = await self._placer.send(attempt, followed)
         except PaceStopped:
             return PutBack("stopped before the request left", at_once=True)
         except AccountBlocked as error:
-            await self._on_blocked(error)
+            self._gate.refused(error, Asked.CREATE)
             return PutBack(str(error), at_once=True)
+        if isinstance(placement, Placed | Refused):
+            self._gate.accepted()
+        return placement
 
     async def _take_fresh(self, attempt: Attempt, followed: Followed, placement: Placement) -> Attempt | None:
         """What the answers to a fresh attempt's request come to, beside what else was heard of its call."""
@@ -286,13 +290,8 @@ class AttemptRunner:
         )
         self._observe(AttemptUncertain(attempt, why))
         placement: Placed | Parked | None = None
-        with self._rest():
-            try:
-                placement = await self._placer.settle(attempt, followed, why)
-            except PaceStopped:
-                pass
-            except AccountBlocked as error:
-                await self._on_blocked(error)
+        with self._rest(), suppress(PaceStopped):
+            placement = await self._placer.settle(attempt, followed, why)
         return None if placement is None else await self._take(attempt, followed, placement)
 
     async def _placed(self, attempt: Attempt, followed: Followed, placed: Placed) -> Attempt | None:

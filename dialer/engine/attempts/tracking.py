@@ -12,14 +12,27 @@ from dataclasses import dataclass, field
 import anyio
 
 from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate
-from dialer.domain.errors import CallError, CallNotStarted, CallRefused, CallUncertain
+from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain
 from dialer.domain.evidence import Evidence, shows_ring
+from dialer.domain.service_parts import ServicePart
 from dialer.engine.clock import loop_time
+from dialer.engine.failures import Failures
 from dialer.ports.engine import CallApi
 
 GETS_PER_SWEEP_MAX = 15
 """Calls that one sweep asks for one by one, because the listing does not show them."""
 
+
+FALLBACK_GETS_MAX = 60
+"""The same while the listing fails: about as many as get-call answers in ten seconds."""
+FALLBACK_FAILURES_MAX = 3
+"""Then get-call fails as well, and the next sweep tries again."""
+NOBODY = AttemptId("no-attempt")
+"""Looked for where nothing else is, to see whether the listing works again."""
+ASK_BY_ID = (
+    "each call is asked for by its id meanwhile; check the network and status.retellai.com, and if the API "
+    "has changed list-calls, update this program"
+)
 
 GATHER_S = 0.25
 """A look waits so long for others, to go with them in one request."""
@@ -110,9 +123,11 @@ class Tracker:
         self,
         api: CallApi,
         config: TrackingConfig,
+        failures: Failures,
         lists: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         """`lists`: whether it is this process that asks for all calls; None: it is the only one."""
+        self._listing = failures.watch(ServicePart.LISTING, "cannot hear how calls end", ASK_BY_ID)
         self._lists = lists
         self._api = api
         self._config = config
@@ -120,6 +135,7 @@ class Tracker:
         self._by_call: dict[CallId, Followed] = {}
         self._wake = anyio.Event()
         self._webhook_at: float | None = None
+        self._was_listed = False
 
     @property
     def call_max_s(self) -> float:
@@ -245,35 +261,50 @@ class Tracker:
         followed.evidence.add(news)
         return news
 
-    async def run(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
+    async def run(self, on_blocked: Callable[[AccountBlocked], None]) -> None:
         """Sweep for ever."""
         while True:
             with anyio.move_on_after(self._pause_s()):
                 await self._wake.wait()
                 await anyio.sleep(GATHER_S)
             self._wake = anyio.Event()
-            await self._sweep(on_error)
+            await self._sweep(on_blocked)
 
     def _pause_s(self) -> float:
         at = self._webhook_at
         fresh = at is not None and loop_time() - at < 4 * self._config.poll_with_webhooks_s
         return self._config.poll_with_webhooks_s if fresh else self._config.poll_s
 
-    async def _sweep(self, on_error: Callable[[CallError], Awaitable[None]]) -> None:
+    async def _sweep(self, on_blocked: Callable[[AccountBlocked], None]) -> None:
+        """Look for attempts, then follow calls: neither waits for what the other runs into."""
         looked_for = [each for each in self._by_attempt.values() if each.looking is not None]
+        unseen = await self._carry_out(self._find(looked_for), on_blocked) if looked_for else None
+        self._answer(looked_for, unseen)
+        is_ours = self._lists is None or await self._lists()
+        unheard = await self._carry_out(self._list(), on_blocked) if is_ours else None
+        if unheard is not None:
+            self._listing.failed(unheard)
+        elif unseen is not None:
+            self._listing.failed(unseen, "cannot look for uncertain attempts")
+        elif looked_for or self._was_listed or not is_ours:
+            self._listing.answered()
+        if unheard is not None and self._listing.is_failing:
+            await self._carry_out(self._ask_each(), on_blocked)
+
+    async def _carry_out(
+        self, part: Awaitable[None], on_blocked: Callable[[AccountBlocked], None]
+    ) -> CallError | None:
         try:
-            if self._lists is None or await self._lists():
-                await self._list()
-            if looked_for:
-                for news in await self._api.find([each.attempt_id for each in looked_for]):
-                    self.heard(news)
-        except (CallNotStarted, CallUncertain, CallRefused) as error:
-            self._answer(looked_for, error)
+            await part
         except CallError as error:
-            self._answer(looked_for, error)
-            await on_error(error)
-        else:
-            self._answer(looked_for, None)
+            if isinstance(error, AccountBlocked):
+                on_blocked(error)
+            return error
+        return None
+
+    async def _find(self, looked_for: list[Followed]) -> None:
+        for news in await self._api.find([each.attempt_id for each in looked_for]):
+            self.heard(news)
 
     def _answer(self, looked_for: list[Followed], error: CallError | None) -> None:
         for each in looked_for:
@@ -281,9 +312,16 @@ class Tracker:
             if each.looking is not None:
                 each.looking.set()
 
+    def _waiting(self) -> dict[CallId, Followed]:
+        return {call_id: each for call_id, each in self._by_call.items() if not each.is_over}
+
     async def _list(self) -> None:
         """Ask for every call that is going on; those the listing leaves out for long, one by one."""
-        waiting = {call_id: each for call_id, each in self._by_call.items() if not each.is_over}
+        waiting = self._waiting()
+        is_probed = self._listing.is_failing and not self._by_attempt
+        self._was_listed = bool(waiting) or is_probed
+        if is_probed:
+            await self._api.find([NOBODY])
         if not waiting:
             return
         for news in await self._api.list(list(waiting)):
@@ -292,21 +330,32 @@ class Tracker:
         now = loop_time()
         missing = [item for item in waiting.items() if now - item[1].since > self._config.missing_s]
         for call_id, each in missing[:GETS_PER_SWEEP_MAX]:
-            # while others were asked for it may have ended, or nobody follows it any more
-            if self._by_call.get(call_id) is each and not each.is_over:
-                self._by_call[call_id] = self._by_call.pop(call_id)  # next time the others go first
-                await self._get(each, call_id, now)
+            await self._get(each, call_id)
 
-    async def _get(self, followed: Followed, call_id: CallId, now: float) -> None:
+    async def _ask_each(self) -> None:
+        """In place of the listing: ask for call by call, the next time for others first."""
+        failures = 0
+        for call_id, each in [*self._waiting().items()][:FALLBACK_GETS_MAX]:
+            failures = 0 if await self._get(each, call_id) else failures + 1
+            if failures >= FALLBACK_FAILURES_MAX:
+                return
+
+    async def _get(self, followed: Followed, call_id: CallId) -> bool:
+        """Whether there was an answer; if not the next sweep asks again, and the others need not wait."""
+        # while others were asked for it may have ended, or nobody follows it any more
+        if self._by_call.get(call_id) is not followed or followed.is_over:
+            return True
+        self._by_call[call_id] = self._by_call.pop(call_id)  # next time the others go first
         try:
             news = await self._api.get(call_id)
         except (CallNotStarted, CallUncertain, CallRefused):
-            return  # the next sweep asks again; the others need not wait for this one
+            return False
         if news is not None and news.call_id == call_id:
             self.heard(news)
-        elif now - followed.since > self._config.call_max_s:
+        elif loop_time() - followed.since > self._config.call_max_s:
             followed.lost = True
             followed.end()
+        return True
 
 
 class Following:

@@ -4,18 +4,16 @@ One way, two implementations: `local.LocalCapacity` counts in memory, for a proc
 itself; `shared.Crew` counts in the ledger, together with all who share it.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from typing import Protocol
 
 from dialer.domain.calls import Attempt, CampaignId
-from dialer.domain.errors import CallError
+from dialer.domain.errors import AccountBlocked
+from dialer.engine.account_gate import AccountGate
 from dialer.engine.attempts.tracking import Tracker
 from dialer.engine.capacity.slots import Slots
 from dialer.engine.events import Observe
 from dialer.ports.sharing import Limits
-
-OnBlocked = Callable[[CallError], Awaitable[None]]
-"""Told that the account may not call any more."""
 
 
 class Campaigns(Protocol):
@@ -35,6 +33,10 @@ class Campaigns(Protocol):
 
     def has_room(self) -> None:
         """A place may be free for whichever of them waits for one."""
+        ...
+
+    def refused(self, error: AccountBlocked) -> None:
+        """The API refuses the account for certain."""
         ...
 
 
@@ -57,6 +59,11 @@ class Capacity(Protocol):
     @property
     def tracker(self) -> Tracker:
         """Hears how the process's calls end."""
+        ...
+
+    @property
+    def gate(self) -> AccountGate:
+        """Whether the API takes the account."""
         ...
 
     def slots(self, bounds: Bounds, observe: Observe) -> Slots:
@@ -99,11 +106,11 @@ class Capacity(Protocol):
         """
         ...
 
-    async def look(self, on_blocked: OnBlocked) -> None:
+    async def look(self) -> None:
         """Ask once what the account allows; what was known of it holds until it answers."""
         ...
 
-    async def run(self, campaigns: Campaigns, on_blocked: OnBlocked) -> None:
+    async def run(self, campaigns: Campaigns) -> None:
         """Keep tracking and slots going, for ever, from `begin` on. Raises `LedgerError`."""
         ...
 

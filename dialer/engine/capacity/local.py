@@ -1,6 +1,7 @@
 """The account, by a process that has it to itself: how many calls it allows, how many of those are ours."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -9,16 +10,24 @@ import anyio
 from dialer.domain.calls import Attempt, CallId, CampaignId, Capacity
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
+from dialer.domain.service_parts import ServicePart
+from dialer.engine.account_gate import AccountGate, Asked
 from dialer.engine.attempts.active import Work
 from dialer.engine.attempts.left_behind import Beside
 from dialer.engine.attempts.tracking import Tracker, TrackingConfig
-from dialer.engine.capacity.capacity import Bounds, Campaigns, OnBlocked
-from dialer.engine.capacity.slots import Slots
+from dialer.engine.capacity.capacity import Bounds, Campaigns
+from dialer.engine.capacity.slots import Ceiling, Slots
 from dialer.engine.events import Observe
+from dialer.engine.failures import Endpoint, Failures
 from dialer.ports.engine import CallApi, Clock, Ledger
 
 OTHERS_LOOK_S = 2.0
 """Between two looks at the account while it is doubtful whether others have fewer calls by now."""
+
+AGAIN_S = 10.0
+"""Between two looks while get-concurrency gives no good answer."""
+RUN = "run"
+"""The name in the ledger of a process that has the account to itself."""
 
 Answered = Callable[[], Awaitable[Sequence[CallId]]]
 """Gives the calls of all campaigns on the ledger that were placed, and whose end nobody has heard."""
@@ -35,8 +44,34 @@ async def look_at(api: CallApi, answered: Answered) -> tuple[Capacity, int]:
     capacity = await api.capacity()
     over = 0
     if ours and capacity.in_use:
-        over = sum(news.is_over for news in await api.list(ours))
+        try:
+            over = sum(news.is_over for news in await api.list(ours))
+        except CallError:  # of others' calls what was known holds
+            return replace(capacity, in_use=None), 0
     return capacity, len(ours) - over
+
+
+def watched_room(failures: Failures) -> Endpoint:
+    """get-concurrency, whose failing is told."""
+    remedy = "check the network and status.retellai.com; what the account allowed last holds meanwhile"
+    return failures.watch(ServicePart.CONCURRENCY, "cannot ask how many calls at once are allowed", remedy)
+
+
+def tell_room(failures: Failures, ceiling: Ceiling) -> None:
+    """That there is room for no call at all is told."""
+    none = ceiling.why_none
+    if none is None:
+        failures.works(ServicePart.SLOTS)
+    else:
+        remedy = "buy concurrency, keep less of it for inbound calls, or wait until others' calls have ended"
+        failures.fails(ServicePart.SLOTS, f"no call may be made: {none}", remedy)
+
+
+def until_next_look_s(refresh_s: float, ceiling: Ceiling, room: Endpoint) -> float:
+    """Seconds until the account is asked again: sooner while something is doubtful."""
+    if ceiling.wants_another_look:
+        return min(OTHERS_LOOK_S, refresh_s)
+    return min(AGAIN_S, refresh_s) if room.has_failed else refresh_s
 
 
 class LocalConfig(Bounds, Protocol):
@@ -73,7 +108,10 @@ class LocalCapacity:
         self._slots = Slots(
             config.slots, recover_s=config.recover_s, burst=config.use_paid_burst, observe=observe
         )
-        self.tracker = Tracker(api, config.tracking)
+        self._failures = Failures(clock, observe)
+        self._room = watched_room(self._failures)
+        self.gate = AccountGate(api, self._refused, lambda: None)
+        self.tracker = Tracker(api, config.tracking, self._failures)
         self.beside = Beside(self._slots, self.tracker, clock)
 
     def slots(self, bounds: Bounds, observe: Observe) -> Slots:
@@ -120,35 +158,44 @@ class LocalCapacity:
         for states in (OPEN_ATTEMPTS, frozenset({AttemptState.UNKNOWN})):
             await campaigns.take_over([*await self._ledger.open_attempts(self._campaign_id, states)])
 
-    async def look(self, on_blocked: OnBlocked) -> None:
+    def _refused(self, error: AccountBlocked) -> None:
+        if self._campaigns is not None:
+            self._campaigns.refused(error)
+
+    async def look(self) -> None:
         """See `Capacity`."""
         answered = partial(self._ledger.answered_calls, self._campaign_id)
         try:
             self._slots.account_says(*await look_at(self._api, answered))
         except AccountBlocked as error:
-            await on_blocked(error)
-        except CallError:
-            return
+            self.gate.refused(error, Asked.CONCURRENCY)
+        except CallError as error:
+            self._room.failed(error)
+        else:
+            self._room.answered()
+            tell_room(self._failures, self._slots.ceiling)
 
-    async def run(self, campaigns: Campaigns, on_blocked: OnBlocked) -> None:
+    async def run(self, campaigns: Campaigns) -> None:
         """See `Capacity`."""
         del campaigns
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.tracker.run, on_blocked)
-            tasks.start_soon(self._keep_slots, on_blocked)
+            tasks.start_soon(self.gate.run)
+            tasks.start_soon(self._failures.keep, partial(self._ledger.keep_failing, RUN))
+            tasks.start_soon(self.tracker.run, lambda error: self.gate.refused(error, Asked.CALLS))
+            tasks.start_soon(self._keep_slots)
             tasks.start_soon(self._give_back_slots)
             for work in self._left_beside:
                 tasks.start_soon(work)
 
     async def sign_off(self) -> None:
-        """There is nobody to tell."""
+        """There is nobody to tell, but what failed fails no more."""
+        await self._ledger.keep_failing(RUN, [], self._clock.now())
 
-    async def _keep_slots(self, on_blocked: OnBlocked) -> None:
+    async def _keep_slots(self) -> None:
         while True:
-            refresh_s = self._config.refresh_s
-            doubtful = self._slots.wants_another_look
-            await anyio.sleep(min(OTHERS_LOOK_S, refresh_s) if doubtful else refresh_s)
-            await self.look(on_blocked)
+            wait_s = until_next_look_s(self._config.refresh_s, self._slots.ceiling, self._room)
+            await anyio.sleep(wait_s)
+            await self.look()
 
     async def _give_back_slots(self) -> None:
         while True:

@@ -15,11 +15,14 @@ import anyio
 
 from dialer.domain.calls import Attempt, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
+from dialer.domain.service_parts import PartFailure, ServicePart
+from dialer.engine.account_gate import AccountGate, Asked
 from dialer.engine.attempts.tracking import Tracker, TrackingConfig
-from dialer.engine.capacity.capacity import Bounds, Campaigns, OnBlocked
-from dialer.engine.capacity.local import OTHERS_LOOK_S, look_at
+from dialer.engine.capacity.capacity import Bounds, Campaigns
+from dialer.engine.capacity.local import look_at, tell_room, until_next_look_s, watched_room
 from dialer.engine.capacity.slots import Ceiling, Slots
 from dialer.engine.events import Observe, SlotsChanged
+from dialer.engine.failures import Failures
 from dialer.ports.engine import CallApi, Clock
 from dialer.ports.sharing import Limits, Sharing
 
@@ -83,7 +86,10 @@ class Crew:
         self._full = anyio.Event()
         self._held: list[float] = []
         self._beaten_at = self._in_touch_since = -inf
-        self.tracker = Tracker(api, config.tracking, self._lists)
+        self.failures = Failures(clock, observe)
+        self._room = watched_room(self.failures)
+        self.gate = AccountGate(api, self._refused, lambda: self.failures.works(ServicePart.ACCOUNT))
+        self.tracker = Tracker(api, config.tracking, self.failures, self._lists)
 
     @property
     def worker(self) -> str:
@@ -179,19 +185,30 @@ class Crew:
         """See `Capacity`."""
         return not await self._ledger.others_at_work(campaign_id, self._config.worker)
 
-    async def run(self, campaigns: Campaigns, on_blocked: OnBlocked) -> None:
+    async def run(self, campaigns: Campaigns) -> None:
         """Be one of them, for ever. Raises `LedgerError`."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.tracker.run, on_blocked)
+            tasks.start_soon(self.gate.run)
+            tasks.start_soon(self.failures.keep, self._keep_failing)
+            tasks.start_soon(self.tracker.run, lambda error: self.gate.refused(error, Asked.CALLS))
             tasks.start_soon(self._keep_alive)
             tasks.start_soon(self._adopt, campaigns)
             tasks.start_soon(self._follow_news, campaigns)
-            tasks.start_soon(self._keep_slots, on_blocked)
+            tasks.start_soon(self._keep_slots)
             tasks.start_soon(self._give_back_slots)
             tasks.start_soon(self._shrink_slots)
 
+    def _refused(self, error: AccountBlocked) -> None:
+        self.failures.fails(ServicePart.ACCOUNT, f"the API refuses the account: {error}", error.way_out)
+        if self._campaigns is not None:
+            self._campaigns.refused(error)
+
+    async def _keep_failing(self, failing: Sequence[PartFailure], at: float) -> None:
+        await self._ledger.keep_failing(self._config.worker, failing, at)
+
     async def sign_off(self) -> None:
         """What is open is anybody's from now on, and so is a campaign whose work is done."""
+        await self._keep_failing([], self._clock.now())
         if self._config.campaign_id is not None:
             await self._ledger.leave_campaign(self._config.campaign_id, self._config.worker)
         await self._ledger.beat(self._config.worker, 0.0, anyio.current_time(), self._clock.now())
@@ -257,23 +274,23 @@ class Crew:
                 self.tracker.closed(attempt_id)
             await anyio.sleep(NEWS_S)
 
-    async def _keep_slots(self, on_blocked: OnBlocked) -> None:
+    async def _keep_slots(self) -> None:
         while True:
-            refresh_s = self._config.refresh_s
-            doubtful = self._ceiling.wants_another_look
-            await anyio.sleep(min(OTHERS_LOOK_S, refresh_s) if doubtful else refresh_s)
-            await self.look(on_blocked)
+            await anyio.sleep(until_next_look_s(self._config.refresh_s, self._ceiling, self._room))
+            await self.look()
 
-    async def look(self, on_blocked: OnBlocked) -> None:
+    async def look(self) -> None:
         """See `Capacity`."""
         try:
             capacity, ours = await look_at(self._api, self._ledger.answered_calls)
         except AccountBlocked as error:
-            await on_blocked(error)
-        except CallError:
-            return  # what was known of the account holds until it answers
+            self.gate.refused(error, Asked.CONCURRENCY)
+        except CallError as error:
+            self._room.failed(error)
         else:
+            self._room.answered()
             self._ceiling.account_says(capacity, ours)
+            tell_room(self.failures, self._ceiling)
             self._tell_slots("the account's limit")
 
     async def _shrink_slots(self) -> None:

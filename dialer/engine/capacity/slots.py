@@ -103,6 +103,7 @@ class Ceiling:
         self._recover_s = recover_s
         self._burst = burst
         self._account: int | None = None
+        self._said: Capacity | None = None
         self._others = Others()
         self._shown: int | None = None
         self._shrunk_at = 0.0
@@ -112,6 +113,15 @@ class Ceiling:
         """Calls at once that are allowed now."""
         allowed = self._allowed
         return max(0, allowed if self._shown is None else min(allowed, self._shown))
+
+    @property
+    def why_none(self) -> str | None:
+        """Why no call at all is allowed; None: some are."""
+        if self._said is None or self.limit > 0:
+            return None
+        kept = f", keeps {self._said.reserved_inbound} for inbound" if self._said.reserved_inbound else ""
+        others = f", and {self._others.calls} are others'" if self._others.calls else ""
+        return f"the account allows {self._said.limit} calls at once{kept}{others}"
 
     @property
     def _allowed(self) -> int:
@@ -129,7 +139,7 @@ class Ceiling:
         """
         if capacity.limit is None:
             return
-        limit = capacity.limit
+        self._said, limit = capacity, capacity.limit
         if self._burst and capacity.burst_limit is not None:
             limit = max(limit, capacity.burst_limit)
         if capacity.in_use is not None:
@@ -212,9 +222,9 @@ class Slots:
             self._room.leave()
 
     @property
-    def wants_another_look(self) -> bool:
-        """See `Ceiling.wants_another_look`."""
-        return self._ceiling.wants_another_look
+    def ceiling(self) -> Ceiling:
+        """What bounds them."""
+        return self._ceiling
 
     def account_says(self, capacity: Capacity, ours: int) -> None:
         """See `Ceiling.account_says`."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0011"
+SCHEMA_VERSION = "0012"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -240,6 +240,18 @@ campaign_fault = sa.Table(
     sa.Column("seen_at", sa.Float, nullable=False),
 )
 """What holds one campaign alone at one worker, which repeats it while it lasts."""
+
+failing = sa.Table(
+    "failing",
+    metadata,
+    sa.Column("worker", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, primary_key=True),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+)
+"""What of the parts that all campaigns share fails at which process; written again while it does."""
 
 allowance = sa.Table(
     "allowance",
