@@ -27,6 +27,7 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    LogWasShortened,
     MessageFailed,
     MessageRefused,
     QueueLost,
@@ -116,7 +117,7 @@ class ProgressView:
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed() | WebhookRefused():
                 pass
-            case CampaignFailing() | ServiceFailing():
+            case CampaignFailing() | ServiceFailing() | LogWasShortened():
                 pass
             case _:
                 assert_never(event)

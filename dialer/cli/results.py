@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 import typer
 
 from dialer.cli import exits, flags, formatting
-from dialer.domain.errors import DialerError
+from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.texts import printable_lines
 
 if TYPE_CHECKING:
@@ -36,11 +36,18 @@ Output = Annotated[
 ]
 
 
+Rewrite = Annotated[
+    bool, typer.Option("--rewrite", help="Write the campaign's results log anew, from the ledger.")
+]
+
+
 def results(
     campaign: One,
     form: Format = Form.JSONL,
     output: Output = None,
+    rewrite: Rewrite = False,
     ledger: flags.Ledger = None,
+    results: flags.Results = None,
     config: flags.Config = None,
     secrets_dir: flags.SecretsDir = None,
 ) -> None:
@@ -48,14 +55,24 @@ def results(
 
     As JSON lines they are byte for byte what the results log holds.
 
+    With --rewrite they become the results log: after it was damaged or cut, or
+    to have all of it in one file again. No process may be writing it.
+
     Examples
 
       dialer results spring > spring.jsonl
       dialer results spring --format csv --output spring.csv
+      dialer results spring --rewrite
     """
-    from dialer.commands.inspect import write_results
+    from dialer.commands.inspect import rewrite_log, write_results
 
-    loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger})
+    loaded = flags.settings(config, secrets_dir, {"ledger.url": ledger, "results.dir": results})
+    if rewrite:
+        if form is not Form.JSONL or output is not None:
+            raise BadInput("--rewrite writes the results log: give it without --format csv and --output")
+        path, lines = rewrite_log(loaded, campaign)
+        formatting.echo(f"{path}: {formatting.count(lines)} lines, all of them from the ledger")
+        return
     with _opened(output) as out:
         write_results(loaded, campaign, form.value, out)
 

@@ -11,6 +11,7 @@ from dialer.adapters.ledger.reports.workers import WorkerState
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.sinks.csv_file import variable_names, write_results_csv
 from dialer.adapters.sinks.jsonl import first_seq
+from dialer.adapters.sinks.log_rewriting import rewriting
 from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.app.event_loop import run_on_loop
 from dialer.app.run import open_ledger
@@ -72,9 +73,10 @@ def verify(loaded: Loaded, name: str | None) -> list[Verdict]:
         elif campaign_fault(name) is not None:  # no file is asked for what none can be called
             notes = ["no results log can have its name"]
         elif (path := folder / f"{name}.jsonl").is_file():
-            problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq)
+            remedy = f"`dialer results {name} --rewrite` writes all of it from the ledger"
+            problems, notes = await _compare_log(path, _pages(ledger, campaign_id), balance.last_seq, remedy)
         else:
-            notes = [f"there is no results log {path}: `dialer results {name}` writes it again"]
+            notes = [f"there is no results log {path}: `dialer results {name} --rewrite` writes it again"]
         problems = [*balance.problems(), *problems, *await ledger.decision_problems(campaign_id)]
         differing, silent = await ledger.ask(lambda conn: agreement(conn, campaign_id))
         doubled = await ledger.ask(lambda conn: doubled_calls(conn, campaign_id))
@@ -108,6 +110,29 @@ def write_results(loaded: Loaded, name: str, form: Literal["jsonl", "csv"], out:
         return written
 
     return _for_each(loaded, name, write)[0]
+
+
+def rewrite_log(loaded: Loaded, name: str) -> tuple[Path, int]:
+    """Write a campaign's results log anew from the ledger; where it is, and the number of lines.
+
+    Raises `BadInput` if a process writes it or there is none to be written, `DialerError`, `LedgerError`.
+    """
+    folder = loaded.settings.results.folder
+    if folder is None:
+        raise BadInput("no results log is written: results.dir is empty. Name a directory with --results")
+    if (fault := campaign_fault(name)) is not None:
+        raise BadInput(f"no results log can have the campaign's name: {fault}")
+    path = folder / f"{name}.jsonl"
+
+    async def write(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> int:
+        written = 0
+        with rewriting(path) as take:
+            async for page in _pages(ledger, campaign_id):
+                take(page)
+                written += len(page)
+        return written
+
+    return path, _for_each(loaded, name, write)[0]
 
 
 def _for_each(
@@ -151,12 +176,15 @@ async def _variable_names(ledger: SqlLedger, campaign_id: CampaignId) -> list[st
 
 
 async def _compare_log(
-    path: Path, pages: AsyncIterator[Sequence[ResultLine]], last_seq: int
+    path: Path, pages: AsyncIterator[Sequence[ResultLine]], last_seq: int, remedy: str
 ) -> tuple[list[str], list[str]]:
     """Problems and notes: the log must be the ledger's lines, perhaps not all of them yet."""
     with path.open("rb") as log:
         begins = first_seq(path)
-        moved = f"{path} begins with line {begins}: the lines before it were moved away with an earlier file"
+        moved = (
+            f"{path} begins with line {begins}: the lines before it were moved away with an earlier file; if "
+            f"they were not, {remedy}"
+        )
         notes = [moved] if begins > 1 else []
         async for page in pages:
             for line in page:
@@ -165,10 +193,10 @@ async def _compare_log(
                 logged = log.readline()
                 if not logged.endswith(b"\n"):
                     behind = f"{path} ends before line {line.seq} of {last_seq}: the next run writes the rest"
-                    return [], [*notes, behind]
+                    return [], [*notes, f"{behind}, and {remedy}"]
                 if logged[:-1] != line.line:
                     wrong = f"{path}, line {line.seq}: is not what the ledger holds"
-                    return [f"{wrong}. `dialer results` writes what it should be"], notes
+                    return [f"{wrong}: {remedy}"], notes
         if log.read(1):
             return [f"{path}: holds more lines than the ledger's {last_seq}"], notes
     return [], notes

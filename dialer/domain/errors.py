@@ -93,6 +93,10 @@ class DialerError(Exception):
     exit_code = 1
 
 
+class LogShortened(DialerError):
+    """The results log lost lines while it was written. It is mended up to the last line that it has left."""
+
+
 class BadInput(DialerError):
     """The leads, a setting or the command line: names the file, line, column or setting."""
 

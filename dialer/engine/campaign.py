@@ -37,6 +37,7 @@ from dialer.engine.events import (
     CampaignHeld,
     CampaignPart,
     CampaignStopping,
+    LogWasShortened,
     Observe,
 )
 from dialer.engine.intake import Intake
@@ -115,7 +116,7 @@ class Campaign:
         )
         self.slots = capacity.slots(config, observe)
         self.tracker = capacity.tracker
-        self.reporter = Reporter(ledger, sink, self._on_log if served else None)
+        self.reporter = Reporter(ledger, sink, self._on_shortened, self._on_log if served else None)
         self.analyses = Analyses(ledger, clock, lambda _: self.reporter.tell())
         self.operators = Operators(
             ledger, on_cancel=self._cancel, on_pause=self._due.now, on_changes=self._take_changes
@@ -283,6 +284,9 @@ class Campaign:
 
     def _on_log(self, why: str | None) -> None:
         self._observe(CampaignFailing(CampaignPart.RESULTS_LOG, why))
+
+    def _on_shortened(self, why: str) -> None:
+        self._observe(LogWasShortened(why))
 
     async def _idle(self, campaign_id: CampaignId, next_due_at: float | None) -> bool:
         """Nothing is due: is the work finished?"""

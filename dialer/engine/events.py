@@ -150,6 +150,13 @@ class ServiceFailing:
 
 
 @dataclass(frozen=True, slots=True)
+class LogWasShortened:
+    """Somebody cut a campaign's results log while it was written: what it lost is written again."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueReached:
     """Messages are taken from a queue, for the first time or again. `where`: its URL without secrets."""
 
@@ -209,6 +216,7 @@ Event = (
     | CampaignHeld
     | CampaignChanged
     | CampaignFailing
+    | LogWasShortened
     | CampaignStopping
     | ServiceFailing
     | QueueReached

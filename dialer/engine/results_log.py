@@ -5,7 +5,7 @@ from collections.abc import Callable
 import anyio
 
 from dialer.domain.calls import CampaignId
-from dialer.domain.errors import DialerError, LedgerError
+from dialer.domain.errors import DialerError, LedgerError, LogShortened
 from dialer.ports.engine import Ledger, ResultSink
 
 LINES_MAX = 1000
@@ -21,9 +21,19 @@ Failing = Callable[[str | None], None]
 class Reporter:
     """Keeps one campaign's results log up to date."""
 
-    def __init__(self, ledger: Ledger, sink: ResultSink, failing: Failing | None = None) -> None:
-        """`failing`: then nothing ends for want of the log: the ledger has its lines, and it is tried again.
-        None: an error of the log is raised."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        sink: ResultSink,
+        shortened: Callable[[str], None],
+        failing: Failing | None = None,
+    ) -> None:
+        """`shortened`: told that somebody cut the log; what it lost is written again.
+
+        `failing`: then nothing ends for want of the log: the ledger has its lines, and it is tried again.
+        None: an error of the log is raised.
+        """
+        self._shortened = shortened
         self._failing = failing
         self._fails: str | None = None
         self._ledger = ledger
@@ -66,4 +76,7 @@ class Reporter:
             lines = await self._ledger.results_after(campaign_id, self._sink.last_seq(), LINES_MAX)
             if not lines:
                 return
-            await self._sink.append(lines)
+            try:
+                await self._sink.append(lines)
+            except LogShortened as error:
+                self._shortened(str(error))

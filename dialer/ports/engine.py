@@ -402,5 +402,6 @@ class ResultSink(Protocol):
         ...
 
     async def append(self, lines: Sequence[ResultLine]) -> None:
-        """Write them behind the last one."""
+        """Write them behind the last one. Raises `LogShortened`, with nothing written, if that is another one
+        by now."""
         ...

@@ -30,6 +30,7 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    LogWasShortened,
     MessageFailed,
     MessageRefused,
     QueueLost,
@@ -262,6 +263,8 @@ class LogObserver:
                 log.info("service.works_again", part=part.value)
             case ServiceFailing(part=part, why=why, remedy=remedy):
                 log.error("service.failing", part=part.value, why=why, remedy=remedy)
+            case LogWasShortened(why=why):
+                log.warning("results_log.shortened", why=why)
             case CampaignChanged(changes=changes):
                 log.info("campaign.changed", **{name.replace(".", "_"): to for name, to in changes.items()})
             case CampaignStopping(why=why, way_out=way_out, account=account):

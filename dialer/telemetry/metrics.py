@@ -31,6 +31,7 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    LogWasShortened,
     MessageFailed,
     MessageRefused,
     QueueLost,
@@ -147,7 +148,7 @@ class Metrics(Collector):
                 pass
             case CampaignFailing(part=part, why=why):
                 self._failing[part] = why is not None
-            case CampaignHeld() | CampaignStopping() | ServiceFailing():
+            case CampaignHeld() | CampaignStopping() | ServiceFailing() | LogWasShortened():
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
                 pass

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from dialer.engine.events import CampaignFailing, CampaignStopping, Event
+from dialer.engine.events import CampaignFailing, CampaignStopping, Event, LogWasShortened
 from dialer.telemetry import metric_names as names
 from dialer.telemetry.metrics import Metrics, families
 
@@ -41,7 +41,7 @@ class ServiceMetrics(Collector):
         """Take one event of a campaign."""
         self._of(campaign).observe(event)
         # the others go on
-        is_its_own = isinstance(event, CampaignFailing) or (
+        is_its_own = isinstance(event, CampaignFailing | LogWasShortened) or (
             isinstance(event, CampaignStopping) and not event.account
         )
         if not is_its_own:

@@ -21,6 +21,7 @@ from dialer.engine.events import (
     CampaignStopping,
     Event,
     IntakeProgressed,
+    LogWasShortened,
     MessageFailed,
     MessageRefused,
     QueueLost,
@@ -131,7 +132,7 @@ class Tally:
                 self.failing.pop(part, None)
             case ServiceFailing(part=part):
                 self.failing[part] = event
-            case WebhookRefused() | CampaignFailing():
+            case WebhookRefused() | CampaignFailing() | LogWasShortened():
                 pass
             case _:
                 assert_never(event)

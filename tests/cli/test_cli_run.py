@@ -120,7 +120,13 @@ def test_a_results_log_whose_beginning_was_cut_says_how_it_is_mended(tmp_path: P
     log.write_bytes(b"".join([lines[0], *lines[2:]]))
     ended = dialer("verify", "leads", *KEPT, "--json", cwd=tmp_path)
     assert ended.code == exits.NOT_BALANCED
-    assert "`dialer results` writes what it should be" in ended.out
+    assert "`dialer results leads --rewrite` writes all of it from the ledger" in ended.out
+    ended = dialer("results", "leads", *KEPT, "--rewrite", cwd=tmp_path)
+    assert (ended.code, log.read_bytes()) == (exits.DONE, b"".join(lines)), ended.err
+    (verdict,) = json.loads(dialer("verify", "leads", *KEPT, "--json", cwd=tmp_path).out)
+    assert (verdict["notes"], verdict["problems"]) == ([], [])
+    wrong = dialer("results", "leads", *KEPT, "--rewrite", "--format", "csv", cwd=tmp_path)
+    assert (wrong.code, "without --format csv" in wrong.err) == (exits.BAD_INPUT, True)
 
 
 def test_without_a_results_folder_neither_log_nor_rejects_are_written(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ its end in a crash, and must only be able to say truthfully which line is its la
   line that begins as ours and is broken. A clean line that is not ours is somebody else's: the file is
   refused, not cut.
 - A write that fails (disk full) is taken back as a whole.
+- Where a log is shorter than what was written, somebody cut it (logrotate's copytruncate): what it lost comes
+  again.
 - Where a log is gone or empty, somebody moved it away: a new one goes on behind the last line. `last_file`
   has that line; it is written after each sync, so that a power failure leaves nothing out either.
 """
@@ -26,7 +28,7 @@ from typing import Self
 import orjson
 
 from dialer.adapters.system.private_files import FILE_MODE, make_folder
-from dialer.domain.errors import BadInput, DialerError
+from dialer.domain.errors import BadInput, DialerError, LogShortened
 from dialer.domain.results import ResultLine
 
 SYNC_BYTES = 1024 * 1024
@@ -49,7 +51,7 @@ class JsonlLog:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
         except OSError as error:
             raise BadInput(f"{path}: the results log cannot be opened: {error.strerror or error}") from error
-        if not _locked(self._fd):
+        if not locked(self._fd):
             os.close(self._fd)
             raise LogInUse(f"{path}: another process writes this results log")
         try:
@@ -74,9 +76,10 @@ class JsonlLog:
         return self._seq
 
     async def append(self, lines: Sequence[ResultLine]) -> None:
-        """Write them behind the last one; all or nothing. Raises `DialerError`."""
+        """Write them behind the last one; all or nothing. Raises `LogShortened` and `DialerError`."""
         if not lines:
             return
+        self._check_whole()
         if [line.seq for line in lines] != list(range(self._seq + 1, self._seq + 1 + len(lines))):
             raise DialerError(
                 f"{self.path}: the log ends with line {self._seq}, and the ledger gave lines "
@@ -93,6 +96,20 @@ class JsonlLog:
         self._size += len(data)
         self._seq = lines[-1].seq
         self._last = lines[-1]
+
+    def _check_whole(self) -> None:
+        try:
+            if os.fstat(self._fd).st_size >= self._size:
+                return
+            was = self._seq
+            self._size, self._seq = self._mended()
+        except OSError as error:
+            raise DialerError(f"{self.path}: the results log cannot be read: {error.strerror}") from error
+        self._last = None
+        raise LogShortened(
+            f"{self.path}: somebody shortened it while it was written: lines {self._seq + 1} to {was} are "
+            "written again from the ledger. To rotate it move it away, without copytruncate"
+        )
 
     def close(self) -> None:
         """Sync and close. Raises `DialerError` if the sync fails."""
@@ -116,7 +133,7 @@ class JsonlLog:
 
     def _write(self, data: bytes) -> None:
         """All of it, or after an error nothing of it."""
-        rest = memoryview(data)
+        rest, before = memoryview(data), os.fstat(self._fd).st_size
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
@@ -124,7 +141,8 @@ class JsonlLog:
             if self._unsynced >= SYNC_BYTES:
                 self._sync()
         except OSError:
-            os.ftruncate(self._fd, self._size)
+            # never longer: somebody may have cut it meanwhile, and it would grow by NULs
+            os.ftruncate(self._fd, min(before, os.fstat(self._fd).st_size))
             raise
 
     def _sync(self) -> None:
@@ -151,6 +169,13 @@ class JsonlLog:
             os.ftruncate(self._fd, start + keep)
             os.fsync(self._fd)
         return start + keep, seq
+
+
+def check_ours(descriptor: int, path: Path) -> None:
+    """Raises `BadInput` if it begins as no results log does, whole or damaged."""
+    first = os.pread(descriptor, TAIL_BYTES, 0).partition(b"\n")[0]
+    if first and _seq_of(first) is None and not _is_damage(first):
+        raise BadInput(f"{path}: this file is no results log: move it away first")
 
 
 def last_file(path: Path) -> Path:
@@ -201,7 +226,7 @@ def last_line(path: Path) -> ResultLine | None:
 
 _OURS = b'{"seq":'
 _NEVER_IN_JSON = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
-_WAY_OUT = "move the file away: a new one is begun, and `dialer results` writes all of it from the ledger"
+_WAY_OUT = "move the file away: `dialer results --rewrite` writes all of it from the ledger"
 
 
 def _whole_lines(tail: bytes, where: str) -> tuple[int, int]:
@@ -257,7 +282,7 @@ def _not_ours(where: str) -> BadInput:
     return BadInput(f"{where}: this file is there already and is no results log: {_WAY_OUT}")
 
 
-def _locked(fd: int) -> bool:
+def locked(fd: int) -> bool:
     """Whether no other process writes the file from now on. The lock goes with the process, or its file."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dialer.adapters.sinks.jsonl import SYNC_BYTES, TAIL_BYTES, JsonlLog, last_file
 from dialer.app.clock_loop import run_virtual
-from dialer.domain.errors import BadInput, DialerError
+from dialer.domain.errors import BadInput, DialerError, LogShortened
 from dialer.domain.results import ResultLine
 
 
@@ -206,3 +206,30 @@ def test_what_was_not_synced_is_not_taken_for_written(tmp_path: Path) -> None:
     path.rename(tmp_path / "lost")
     assert goes_on(path, 8) == 5
     log.close()
+
+
+def test_cut_while_it_is_written_it_is_told_and_mended(tmp_path: Path) -> None:
+    """As logrotate's copytruncate does, or somebody with an editor."""
+    path, whole = tmp_path / "r.jsonl", written(1, 5)
+    with JsonlLog(path) as log:
+        append(log, lines(1, 5))
+        for size in range(len(whole)):
+            os.truncate(path, size)
+            left = whole[:size].count(b"\n")
+            with pytest.raises(LogShortened, match=f"lines {left + 1} to 5 are written again"):
+                append(log, lines(6, 6))
+            assert log.last_seq() == left
+            append(log, lines(left + 1, 5))
+            assert path.read_bytes() == whole
+        append(log, lines(6, 6))
+    assert goes_on(path, 7) == 6
+
+
+def test_cut_while_a_write_fails_it_does_not_grow(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with JsonlLog(path) as log:
+        append(log, lines(1, 5))
+        os.truncate(path, 0)
+        with files_no_larger_than(len(written(1, 5)) + 7), pytest.raises(OSError, match="too large"):
+            log._write(written(6, 6, "x" * 1000))
+        assert path.read_bytes() == b""
