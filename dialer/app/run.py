@@ -237,7 +237,8 @@ async def _open(
     else:
         ledger = await stack.enter_async_context(open_ledger(settings, simulate, clock, dispatches=True))
         connections = settings.retell.connections_max
-        api = await stack.enter_async_context(open_api(retell, connections_max=connections, clock=clock))
+        reached = open_api(retell, connections_max=connections, clock=clock, observe=observe)
+        api = await stack.enter_async_context(reached)
         campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=bool(simulate))
         capacity = LocalCapacity(ledger, api, clock, campaign_id, config, observe)
     sink: JsonlLog | RunLog | NoLog = NoLog()

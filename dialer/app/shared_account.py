@@ -52,7 +52,9 @@ async def shared_account(
             await crew.may_list()
 
     connections, retell = settings.retell.connections_max, retell_config(settings, base_url=None)
-    opened = open_api(retell, connections_max=connections, before_list=before_list, clock=clock)
+    opened = open_api(
+        retell, connections_max=connections, before_list=before_list, clock=clock, observe=observe
+    )
     async with _ledger(settings, clock, on_news, run) as ledger, opened as api:
         campaign_id = None
         if run is not None:

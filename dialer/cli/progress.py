@@ -15,6 +15,7 @@ from dialer.cli import formatting
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.domain.texts import printable
 from dialer.engine.events import (
+    ApiAnswered,
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
@@ -117,7 +118,7 @@ class ProgressView:
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed() | WebhookRefused():
                 pass
-            case CampaignFailing() | ServiceFailing() | LogWasShortened():
+            case CampaignFailing() | ServiceFailing() | LogWasShortened() | ApiAnswered():
                 pass
             case _:
                 assert_never(event)

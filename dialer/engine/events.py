@@ -179,6 +179,22 @@ class MessageRefused:
     reason: str
 
 
+@record
+class ApiAnswered:
+    """An endpoint of the voice API answered, whatever it said. `status` None: there was no answer."""
+
+    endpoint: str
+    """Its name in the API's documentation, as list-calls."""
+    status: int | None
+    at: float | None
+    """Unix seconds."""
+
+    @property
+    def is_good(self) -> bool:
+        """It did what it was asked for."""
+        return self.status is not None and 200 <= self.status < 300
+
+
 class WebhookFault(StrEnum):
     """Why a webhook was not taken."""
 
@@ -224,6 +240,7 @@ Event = (
     | MessageRefused
     | MessageFailed
     | WebhookRefused
+    | ApiAnswered
 )
 
 Observe = Callable[[Event], None]

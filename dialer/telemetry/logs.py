@@ -18,6 +18,7 @@ from dialer.domain.figures import believed_duration_s
 from dialer.domain.results import rfc3339
 from dialer.domain.texts import printable_lines
 from dialer.engine.events import (
+    ApiAnswered,
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
@@ -278,6 +279,8 @@ class LogObserver:
                 log.warning("message.refused", code=code, reason=reason)
             case MessageFailed():
                 self._failed(event)
+            case ApiAnswered():
+                pass  # as many as requests: they are counted
             case WebhookRefused(fault=fault):
                 self._webhook_refused(fault)
             case _:

@@ -95,6 +95,15 @@ COMMIT = _seconds("ledger_commit", "One group commit that wrote, waiting for its
 LOOP_LAG = _seconds("loop_lag", "How late the event loop woke up, looked at once a second.")
 WEBHOOKS = _counter("webhooks", "Webhooks received, by what came of them.", "result")
 WEBHOOK_LAG = _seconds("webhook_lag", "From the end of a call, as the API dates it, to its webhook.")
+API_REQUESTS = _counter(
+    "api_requests",
+    "Requests to the voice API by endpoint and status; none: no answer came.",
+    "endpoint",
+    "status",
+)
+API_ANSWERED = _gauge(
+    "api_answered_timestamp_seconds", "When the endpoint of the voice API last answered with 2xx.", "endpoint"
+)
 BUILD = _gauge("build_info", "The program; always 1.", "version")
 
 METRICS = tuple(each for each in globals().values() if isinstance(each, Metric))

@@ -18,6 +18,7 @@ from dialer import __version__
 from dialer.domain.service_parts import ServicePart
 from dialer.domain.standing import Standing
 from dialer.engine.events import (
+    ApiAnswered,
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
@@ -119,6 +120,8 @@ class Metrics(Collector):
     commit: Buckets = field(default_factory=lambda: Buckets(QUICK_S))
     loop_lag: Buckets = field(default_factory=lambda: Buckets(QUICK_S))
     webhook_lag: Buckets = field(default_factory=lambda: Buckets(SLOW_S))
+    _asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _answered_at: dict[str, float] = field(default_factory=dict)
     _closed: Counter[tuple[str, str]] = field(default_factory=Counter)
     _held: Counter[str] = field(default_factory=lambda: Counter({RATE_LIMITED: 0, UNREACHABLE: 0}))
     _lines: set[str] = field(default_factory=set)
@@ -152,6 +155,10 @@ class Metrics(Collector):
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed():
                 pass
+            case ApiAnswered(endpoint=endpoint, status=status, at=at):
+                self._asked[endpoint, "none" if status is None else str(status)] += 1
+                if event.is_good and at is not None:
+                    self._answered_at[endpoint] = at
             case WebhookRefused(fault=fault):
                 self.webhooks[fault] += 1
             case _:
@@ -208,6 +215,8 @@ class Metrics(Collector):
         known[names.SERVICE_FAILING] = {(part.value,): part in tally.failing for part in ServicePart}
         known[names.CAMPAIGN_FAILING] = {(part.value,): fails for part, fails in self._failing.items()}
         known[names.WEBHOOKS] = {(result,): count for result, count in self.webhooks.items()}
+        known[names.API_REQUESTS] = {(*of,): count for of, count in self._asked.items()}
+        known[names.API_ANSWERED] = {(endpoint,): at for endpoint, at in self._answered_at.items()}
         known[names.BUDGET] = _by_label(self.budget_usd)
         known[names.BUILD] = {(__version__,): 1}
         return known

@@ -23,6 +23,8 @@ SHARED = frozenset(
         names.LOOP_LAG,
         names.WEBHOOKS,
         names.WEBHOOK_LAG,
+        names.API_REQUESTS,
+        names.API_ANSWERED,
         names.BUILD,
     }
 )

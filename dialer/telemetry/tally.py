@@ -9,6 +9,7 @@ from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.service_parts import ServicePart
 from dialer.engine.events import (
+    ApiAnswered,
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
@@ -132,7 +133,7 @@ class Tally:
                 self.failing.pop(part, None)
             case ServiceFailing(part=part):
                 self.failing[part] = event
-            case WebhookRefused() | CampaignFailing() | LogWasShortened():
+            case WebhookRefused() | CampaignFailing() | LogWasShortened() | ApiAnswered():
                 pass
             case _:
                 assert_never(event)

@@ -137,6 +137,14 @@ def test_a_listing_that_is_gone_for_ever(tmp_path: Path) -> None:
             assert "calls cannot be followed: cannot hear how calls end" in get(port, "/readyz")[2]
             assert value(get(port, "/metrics")[2], "dialer_service_failing", part="list-calls") == 1
             wait_for(lambda: finished(place), "get-call says how they end", 60.0)
+            asked = get(port, "/metrics")[2]
+            failed = value(asked, "dialer_api_requests_total", endpoint="list-calls", status="404")
+            assert failed >= 3
+            assert value(asked, "dialer_api_requests_total", endpoint="get-call", status="200") > 0
+            created = "create-phone-call"
+            assert value(asked, "dialer_api_requests_total", endpoint=created) == len(PEOPLE)
+            assert value(asked, "dialer_api_answered_timestamp_seconds", endpoint=created) > 1e9
+            assert value(asked, "dialer_api_answered_timestamp_seconds", endpoint="list-calls") == 0
             assert [each["part"] for each in failing(place)] == ["list-calls"]
             account.always("list-calls", Twist())
             service.until("service.works_again")

@@ -42,6 +42,7 @@ from dialer.adapters.retell.requests import encode
 from dialer.adapters.retell.responses import Call, read_details
 from dialer.domain.calls import AttemptId, CallId, CallJob, CallUpdate, Capacity, JobKind
 from dialer.domain.errors import CallNotStarted, CallUncertain, Limit
+from dialer.engine.events import ApiAnswered, Observe
 from dialer.ports.engine import CallApi, Clock
 
 KEEPALIVE_S = 15.0
@@ -71,14 +72,17 @@ class RetellApi(CallApi):
         config: RetellConfig,
         before_list: Callable[[], Awaitable[None]] | None = None,
         clock: Clock | None = None,
+        observe: Observe = lambda event: None,
     ) -> None:
         """`before_list`: awaited before each list-calls, where others share the account's limit for it.
+        `observe`: told of each request's answer.
 
         `clock`: dates an answer that does not say when it was written. None: a `Retry-After` date in such an
         answer says nothing.
         """
         self._before_list = before_list
         self._clock = clock
+        self._observe = observe
         self._session = session
         self._config = config
         self._base_url = config.base_url.rstrip("/")
@@ -219,16 +223,22 @@ class RetellApi(CallApi):
                 allow_redirects=False,
             ) as response:
                 content = await _read(response, bytes_max or self._config.answer_bytes_max)
+                self._tell(path, response.status)
                 return _Answer(response.status, response.headers, content)
         except (aiohttp.ClientError, OSError, AnswerTooLong) as trouble:
             if payload is not None and payload.stayed is not None:
                 raise payload.stayed from None
+            self._tell(path, None)
             raise from_trouble(
                 trouble,
                 was_sent=payload is not None and payload.was_sent,
                 creates=creates,
                 secret=self._key,
             ) from trouble
+
+    def _tell(self, path: str, status: int | None) -> None:
+        at = None if self._clock is None else self._clock.now()
+        self._observe(ApiAnswered(endpoint_of(path), status, at))
 
     def _accepted(self, answer: "_Answer", *, created_by: bytes | None = None) -> bytes:
         """The body of a 2xx; any other status raises what `errors.from_status` says.
@@ -256,6 +266,7 @@ async def open_api(
     connections_max: int,
     before_list: Callable[[], Awaitable[None]] | None = None,
     clock: Clock | None = None,
+    observe: Observe = lambda event: None,
 ) -> AsyncIterator[RetellApi]:
     """The API on a session of its own: no cookies, nothing from the environment, no middleware.
 
@@ -267,7 +278,13 @@ async def open_api(
     async with aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, proxy=config.proxy
     ) as session:
-        yield RetellApi(session, config, before_list, clock)
+        yield RetellApi(session, config, before_list, clock, observe)
+
+
+def endpoint_of(path: str) -> str:
+    """`/v2/get-call/ID` → `get-call`: its name in the API's documentation, without versions and ids."""
+    parts = path.strip("/").split("/")
+    return parts[1] if parts[0].startswith("v") and len(parts) > 1 else parts[0]
 
 
 class _Answer(NamedTuple):
