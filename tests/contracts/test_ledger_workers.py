@@ -11,6 +11,7 @@ from ledger_contract import NOW, Desk, Store, a_job, together
 
 from dialer import __version__
 from dialer.adapters.ledger.operators import campaigns
+from dialer.adapters.ledger.reports.audit import agreement
 from dialer.adapters.ledger.reports.workers import GONE_SHOWN_S, WorkerState, workers
 from dialer.app import campaign_control
 from dialer.domain.calls import Attempt, CallId, CallUpdate
@@ -362,5 +363,24 @@ def test_what_a_rule_has_stopped_goes_on_when_an_operator_resumes_it(store: Stor
         await campaign_control.resume(a.ledger, a.campaign_id, ANN)
         done = await a.operate(lambda conn: campaigns.operations(conn, a.campaign_id))
         assert [command for command, _, _ in done] == ["pause", "resume"][not paused :]
+
+    crew(store, case)
+
+
+def test_workers_whose_clocks_differ_keep_one_record(store: Store) -> None:
+    """What the one with the clock behind claims later is older than the first decision, and was decided."""
+
+    async def case(a: CrewDesk) -> None:
+        await a.read([a_job(n) for n in range(6)])
+        await a.sql("UPDATE job SET due_at = 0")
+        b = a.as_worker("b")
+        for behind_s in (0.0, 5.0, 3600.0):
+            b.now = NOW - behind_s
+            await a.claim()
+            await b.claim()
+        assert await a.ledger.ask(lambda conn: agreement(conn, a.campaign_id)) == ([], [])
+        await a.sql("DELETE FROM decision WHERE seq = 1")
+        problems, notes = await a.ledger.ask(lambda conn: agreement(conn, a.campaign_id))
+        assert (len(problems), notes) == (1, [])
 
     crew(store, case)
