@@ -27,6 +27,7 @@ from dialer.app.shared_account import crew_config, shared_account, worker_name
 from dialer.app.webhooks import webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput, DialerError
+from dialer.domain.phone import load_plans
 from dialer.engine.campaign import Campaign
 from dialer.engine.events import CampaignFailing, CampaignPart, CampaignStopping, Event, Observe
 from dialer.engine.results_publisher import ResultsPublisher
@@ -91,6 +92,7 @@ class _Serving:
 
     async def run(self) -> None:
         settings = self._settings
+        load_plans()
         Rulebook(settings, settings.service.campaign, self._clock.now())  # its faults are those of all
         async with AsyncExitStack() as stack:
             if settings.results.folder is not None:

@@ -79,6 +79,15 @@ def is_region(region: str) -> bool:
     return region in phonenumbers.SUPPORTED_REGIONS
 
 
+def load_plans() -> None:
+    """Read every numbering plan now, in half a second, and not when its first number comes.
+
+    phonenumbers reads a plan under a lock that it does not give back when the file cannot be opened: after a
+    moment without a file descriptor the next number would wait for ever, and the whole process with it.
+    """
+    phonenumbers.PhoneMetadata.load_all()
+
+
 _PLAIN_NANP = re.compile(r"(\+?1[ .-]?)?\(?([2-9][0-9]{2})\)?[ .-]?([2-9][0-9]{2})[ .-]?([0-9]{4})")
 _NANP_CODE = 1
 """North America's country code."""

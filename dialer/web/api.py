@@ -3,6 +3,7 @@
 Nothing here keeps anything: what is asked goes to the front desk, and from there to the ledger.
 """
 
+import errno
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -27,6 +28,7 @@ from dialer.web.tokens import Token
 RETRY_S = 5
 """After this many seconds a ledger that cannot be used is worth another try."""
 NO_LEDGER = "the ledger cannot be read or written now: ask again, what was done already is not done twice"
+NO_FILES = "no file descriptor is left (the limit is too low, or somebody holds connections): ask again"
 SAFETY_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "dialer"}
 
 
@@ -133,6 +135,8 @@ def _problem(error: Exception, request: web.Request) -> Problem | web.StreamResp
             return Problem(HTTPStatus.CONFLICT, str(error))
         case NotNow(after_s=after_s):
             return _later(str(error), ceil(after_s))
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return _later(NO_FILES, RETRY_S)
         case LedgerError():
             return _later(NO_LEDGER, RETRY_S)
         case _:

@@ -1,5 +1,7 @@
 """The HTTP API on a ledger: what is asked is done, as the command line does it, and said as it is."""
 
+import errno
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +13,7 @@ from api_kit import BOUNDS, SECRETS, Office, app_on, at_office, number
 from dialer.adapters.ledger.operators.campaigns import operations
 from dialer.app.api_room import COUNT_EACH_S
 from dialer.app.clock_loop import run_virtual
-from dialer.domain.calls import CallJob
+from dialer.domain.calls import CallJob, Submitted
 from dialer.domain.errors import BadInput, LedgerError
 from dialer.ports.engine import Added, AddedAs
 from dialer.settings import Rules, Settings
@@ -400,3 +402,16 @@ def test_what_was_asked_is_told_to_the_observer_without_names_of_people() -> Non
         ]
 
     at_office(case, BOUNDS)
+
+
+def test_a_service_without_a_file_descriptor_asks_to_come_again() -> None:
+    async def case(at: Office) -> None:
+        at.desk._read = no_descriptor
+        answer = await at.ask("POST", "/v1/jobs", job(1))
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert "no file descriptor is left" in (await answer.json(content_type=None))["detail"]
+
+    def no_descriptor(item: object) -> Submitted:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    at_office(case)
