@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from dialer.adapters.sinks.shared_log import OPEN_MAX, ResultsFolder, SharedLog
+from dialer.adapters.sinks.shared_log import NOTHING_TO_WRITE, OPEN_MAX, ResultsFolder, RunLog, SharedLog
 from dialer.domain.errors import DialerError
 from dialer.domain.results import ResultLine
 
@@ -77,6 +77,30 @@ def test_a_file_that_lost_lines_while_it_was_closed_is_told_of_and_goes_on_from_
         assert log.last_seq() == 1
         await log.append([line(2), line(3)])
         log.close()
+        folder.close()
+
+    anyio.run(write)
+
+
+# --- beside a run ---------------------------------------------------------------------------------------
+
+
+def test_one_process_writes_a_log_whoever_opens_it(tmp_path: Path) -> None:
+    async def write() -> None:
+        run = RunLog(tmp_path / "spring.jsonl")
+        assert run.last_seq() == 0
+        folder = ResultsFolder(tmp_path)
+        service = SharedLog(folder, "spring")
+        assert service.last_seq() == NOTHING_TO_WRITE, "the run writes it"
+        await run.append([line(1)])
+        again = RunLog(tmp_path / "spring.jsonl")
+        assert again.last_seq() == NOTHING_TO_WRITE
+        run.close()
+        assert service.last_seq() == 1
+        assert again.last_seq() == NOTHING_TO_WRITE, "now the service does"
+        service.close()
+        assert again.last_seq() == 1
+        again.close()
         folder.close()
 
     anyio.run(write)
