@@ -10,6 +10,7 @@ from dialer.adapters.ledger.operators.campaign_faults import faults_of
 from dialer.adapters.ledger.reports.counts import counts_of, readings_in_part, speeds_of
 from dialer.adapters.ledger.reports.failing import failing_parts
 from dialer.adapters.ledger.reports.holds import Holds, first_outcomes, holds_of
+from dialer.adapters.ledger.reports.waiting import waiting_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.engine_config import hours_notice
@@ -22,6 +23,7 @@ from dialer.domain.lifecycle import JobState
 from dialer.domain.resting import Rest
 from dialer.domain.results import rfc3339
 from dialer.domain.service_parts import WorkerFailure
+from dialer.domain.waiting import Waiting
 from dialer.engine.events import CampaignPart
 from dialer.ports.engine import CampaignCounts, Operation, Speed
 from dialer.ports.sharing import CampaignFault
@@ -54,6 +56,12 @@ class CampaignStatus:
     faults: Sequence[CampaignFault] = ()
     in_part: Sequence[ReadInPart] = ()
     """Lists that were not read to their end."""
+    waiting: Sequence[Waiting] = ()
+    """Who is not called now, for what they wait and until when."""
+    now: float = 0.0
+    """Unix seconds: when the ledger was asked."""
+    zone: str = "UTC"
+    """The campaign's."""
     failing: Sequence[WorkerFailure] = ()
     """What fails now for all campaigns of the ledger, at which worker."""
 
@@ -67,7 +75,7 @@ async def statuses_of(
     def read(conn: sa.Connection) -> list[CampaignStatus]:
         ids = [*asked.values()]
         counts, speeds, held = counts_of(conn, ids), speeds_of(conn, ids, now), holds_of(conn, ids)
-        in_part = readings_in_part(conn, ids)
+        in_part, waiting = readings_in_part(conn, ids), waiting_of(conn, ids, now)
         failing = failing_parts(conn, now)
         found: list[CampaignStatus] = []
         faults = faults_of(conn, ids, now)
@@ -76,7 +84,8 @@ async def statuses_of(
             rule = canary_rule(own.canary)
             first = None if rule is None else rule.count(first_outcomes(conn, each, rule.calls))
             status = _status(name, own, counts[each], speeds[each], held[each], first)
-            found.append(replace(status, faults=faults[each], in_part=in_part[each], failing=failing))
+            status = replace(status, faults=faults[each], in_part=in_part[each], failing=failing)
+            found.append(replace(status, waiting=waiting[each], now=now, zone=own.campaign.timezone))
         return found
 
     return await ledger.ask(read)
@@ -143,6 +152,7 @@ def document_of(status: CampaignStatus) -> documents.Campaign:
             documents.ReadInPart(source=each.source, rows=each.rows, rows_not_read=each.unread)
             for each in status.in_part
         ),
+        waiting=tuple(map(_waiting, status.waiting)),
         paused=_act(held.paused_by),
         cancelled=_act(held.cancelled_by),
         stopped=None if stop is None else documents.Stop(why=stop.why, way_out=stop.way_out),
@@ -182,6 +192,16 @@ def _fault(fault: CampaignFault) -> documents.Fault:
         next_try_at=rfc3339(fault.next_try_at),
         remedy=remedy(fault.part),
         worker=fault.worker,
+    )
+
+
+def _waiting(each: Waiting) -> documents.Waiting:
+    return documents.Waiting(
+        rule=each.rule,
+        why=each.what,
+        zones=each.zones,
+        people=each.people,
+        first_due_at=rfc3339(each.first_at),
     )
 
 

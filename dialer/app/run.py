@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 
 from dialer.adapters.ledger.drivers.server import is_server
+from dialer.adapters.ledger.reports.waiting import waiting_of
 from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
@@ -33,6 +34,7 @@ from dialer.app.simulation import Simulation, fresh_places, simulated
 from dialer.app.webhooks import webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
+from dialer.domain.waiting import Waiting
 from dialer.engine.campaign import Campaign, CampaignConfig
 from dialer.engine.capacity.capacity import Capacity
 from dialer.engine.capacity.local import LocalCapacity
@@ -68,6 +70,8 @@ class Running:
     """Slots in use and allowed, now."""
     before: CampaignCounts
     """What the ledger held when this run began."""
+    waiting: Callable[[], Awaitable[Sequence[Waiting]]]
+    """Asks the ledger who is not due now, and for what they wait."""
 
 
 View = Callable[[Running], Coroutine[Any, Any, None]]
@@ -102,6 +106,12 @@ class Summary:
     """Columns of the leads that are not understood, and what each looks like."""
     hours_notice: str | None = None
     """What is to be said of calling hours that the settings take off."""
+    waiting: Sequence[Waiting] = ()
+    """Who is not due yet, and for what they wait."""
+    now: float = 0.0
+    """Unix seconds on the campaign's clock, at the end."""
+    zone: str = "UTC"
+    """The campaign's."""
 
 
 def run_campaign(
@@ -132,6 +142,11 @@ class _Parts:
     results: Path | None
     sink: ResultSink
     rejects: RejectsFile
+
+    async def waiting(self) -> Sequence[Waiting]:
+        """Who of the campaign is not due now, and for what they wait. Raises `LedgerError`."""
+        now, asked = self.clock.now(), self.campaign_id
+        return await self.ledger.ask(lambda conn: waiting_of(conn, [asked], now)[asked])
 
 
 async def _run(
@@ -181,7 +196,9 @@ async def _run(
         if view is not None:
             slots = campaign.slots
             used = lambda: (slots.in_use, slots.limit)  # noqa: E731
-            background.start_soon(view, Running(request.campaign, parts.clock, used, parts.before))
+            background.start_soon(
+                view, Running(request.campaign, parts.clock, used, parts.before, parts.waiting)
+            )
         with rare_collections():
             await run.work(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)
@@ -290,6 +307,9 @@ async def _summary(
         account_refused=stopping is not None and stopping.account,
         interrupted=stopping is not None and stopping.why == INTERRUPTED,
         hours_notice=hours_notice(settings),
+        waiting=await parts.waiting(),
+        now=parts.clock.now(),
+        zone=settings.campaign.timezone,
     )
 
 

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -12,8 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from dialer.cli import formatting
+from dialer.cli.waiting_text import waiting_text
 from dialer.domain.lifecycle import FINAL_JOBS, JobState
 from dialer.domain.texts import printable
+from dialer.domain.waiting import Waiting
 from dialer.engine.events import (
     ApiAnswered,
     AttemptClaimed,
@@ -99,6 +101,8 @@ class ProgressView:
         self._held_why = ""
         self._held_until = float("-inf")
         self._campaign_held: str | None = None
+        self.waiting: Sequence[Waiting] = ()
+        """Who is not due, as the ledger said when it was last asked."""
 
     def observe(self, event: Event) -> None:
         """Take one event, for what the tally does not keep."""
@@ -112,9 +116,9 @@ class ProgressView:
                 self._held_why, self._held_until = why, self._snapshot().now + wait_s
             case AttemptClaimed() | AttemptUncertain() | AttemptParked() | AttemptTakenOver() | CallPlaced():
                 pass
-            case (
-                IntakeProgressed() | SlotsChanged() | CampaignHeld() | CampaignChanged() | CampaignStopping()
-            ):
+            case CampaignHeld(why=held):
+                self._campaign_held = held
+            case IntakeProgressed() | SlotsChanged() | CampaignChanged() | CampaignStopping():
                 pass
             case QueueReached() | QueueLost() | MessageRefused() | MessageFailed() | WebhookRefused():
                 pass
@@ -162,6 +166,15 @@ class ProgressView:
         ]
         return printable("   ".join(part for part in parts if part))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is called although some are left: then the ledger can say why."""
+        at = self._snapshot()
+        return self._is_idle(at) and at.final < at.jobs and self._tally.stopping is None
+
+    def _is_idle(self, at: Snapshot) -> bool:
+        return at.slots_in_use == 0 and self._tally.intake_complete and not self._per_second(at)
+
     def _of_jobs(self, at: Snapshot) -> str:
         return formatting.count(at.jobs) + ("" if self._tally.intake_complete else ", reading")
 
@@ -190,6 +203,8 @@ class ProgressView:
             yield "held", self._campaign_held, "yellow"
         elif self._held_until > at.now:
             yield "held", f"{self._held_why}; again in {formatting.span(self._held_until - at.now)}", "yellow"
+        if self.is_idle and (text := waiting_text(self.waiting, at.now, self._zone)):
+            yield "waiting", f"{text}. Ctrl-C is safe.", ""
 
     def _ahead(self, at: Snapshot) -> str:
         """How long it still takes, or when the next call is due if nothing can be called until then."""
@@ -197,9 +212,8 @@ class ProgressView:
             return ""
         while self._due and self._due[0] <= at.now:
             heapq.heappop(self._due)
-        is_idle = at.slots_in_use == 0 and self._tally.intake_complete and not self._per_second(at)
-        if is_idle:  # the rate of before says nothing now
-            due_at = self._due[0] if self._due else None
+        if self._is_idle(at):  # the rate of before says nothing now
+            due_at = self._due[0] if self._due and not self.waiting else None
             return (
                 "" if due_at is None else f"next call due at {formatting.moment(due_at, at.now, self._zone)}"
             )

@@ -15,6 +15,7 @@ from dialer.adapters.system.clock import SystemClock
 from dialer.app.engine_config import hours_notice
 from dialer.app.run import INTERRUPTED, Running
 from dialer.cli.progress import ProgressView, snapshot_of
+from dialer.domain.errors import LedgerError
 from dialer.engine.events import Event, Observe
 from dialer.ports.engine import Clock
 from dialer.settings import Settings
@@ -25,6 +26,8 @@ REDRAWN_EVERY_S = 0.25
 ECHO_CHARS = 4
 """Kept free at the end of each line, so that a `^C` that the terminal echoes does not begin a new one."""
 LINE_EVERY_S = 5.0
+LOOKED_EVERY_S = 2.0
+"""How often the ledger is asked whom nobody calls, and why; for people, on the real clock."""
 VIRTUAL_REDRAWN_EVERY_S = 60.0
 VIRTUAL_LINE_EVERY_S = 3600.0
 VIRTUAL_COUNTERS_EVERY_S = 3600.0
@@ -82,6 +85,7 @@ class Watch:
         self._screen = _Console(stderr=True)
         self._clock = _CampaignClock(SystemClock())
         self._progress: ProgressView | None = None
+        self._look_at = 0.0
         self.log = logs.configure(
             settings.logs.format,
             settings.logs.level,
@@ -132,7 +136,7 @@ class Watch:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._count)
                 with contextlib.suppress(OSError):  # nobody reads any more: the campaign goes on
-                    await self._show(self._progress)
+                    await self._show(self._progress, running)
         finally:
             self._counted()
 
@@ -146,10 +150,20 @@ class Watch:
     def _counted(self) -> None:
         self.log.info("counters.counted", **logs.counters_line(self.tally))
 
-    async def _show(self, progress: ProgressView) -> None:
+    async def _look(self, progress: ProgressView, running: Running) -> None:
+        """Ask the ledger for whom nobody is called now: only then, and not at each redraw."""
+        if not progress.is_idle:
+            progress.waiting, self._look_at = (), 0.0
+        elif anyio.current_time() >= self._look_at:
+            self._look_at = anyio.current_time() + self._every(LOOKED_EVERY_S, VIRTUAL_REDRAWN_EVERY_S)
+            with contextlib.suppress(LedgerError):  # the campaign itself says so
+                progress.waiting = await running.waiting()
+
+    async def _show(self, progress: ProgressView, running: Running) -> None:
         if self._screen.is_terminal:
             with Live(console=self._screen, auto_refresh=False, transient=True) as live:
                 while True:
+                    await self._look(progress, running)
                     drawn = Constrain(progress.render(), self._screen.width - ECHO_CHARS)
                     live.update(drawn, refresh=True)
                     await anyio.sleep(self._redrawn_every_s)
@@ -157,4 +171,5 @@ class Watch:
             every_s = self._every(LINE_EVERY_S, VIRTUAL_LINE_EVERY_S)
             while True:
                 await anyio.sleep(every_s)
+                await self._look(progress, running)
                 self._lines_to.print(progress.line())

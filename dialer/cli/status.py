@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
 from dialer.cli import flags, formatting
+from dialer.cli.waiting_text import waiting_text
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import rfc3339
 
@@ -121,7 +123,9 @@ def _lines(status: "CampaignStatus") -> Lines:
         yield "changed", f"{changes} ({_by(holds.changed_by)})", ""
     if status.left_s is not None:
         yield "left", f"about {formatting.span(status.left_s)}, as fast as in the last ten minutes", ""
-    if counts.next_due_at is not None:
+    if status.waiting:
+        yield "waiting", waiting_text(status.waiting, status.now, ZoneInfo(status.zone)), ""
+    elif counts.next_due_at is not None:
         yield "next due", _time(counts.next_due_at), ""
     if counts.jobs.get(JobState.UNKNOWN, 0):
         yield (

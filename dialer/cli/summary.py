@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from dialer.cli import exits, formatting
+from dialer.cli.waiting_text import waiting_text
 from dialer.domain.lifecycle import JobState
+from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
     from dialer.app.run import Summary
@@ -44,6 +47,15 @@ def as_json(summary: "Summary", *, begins_anew: bool = False) -> bytes:
         "account_refused": summary.account_refused,
         "columns_not_understood": dict(summary.unclear),
         "hours_notice": summary.hours_notice,
+        "waiting": [
+            {
+                "rule": each.rule,
+                "zones": each.zones,
+                "people": each.people,
+                "first_due_at": rfc3339(each.first_at),
+            }
+            for each in summary.waiting
+        ],
         "next": list(next_steps(summary, begins_anew=begins_anew)),
         "exit_code": exit_code(summary),
     }
@@ -74,6 +86,8 @@ def lines(
         yield "rejected", str(summary.rejects), ""
     if summary.stopped and not summary.interrupted:
         yield "stopped", summary.stopped, "red"
+    if waits := waiting_text(summary.waiting, summary.now, ZoneInfo(summary.zone)):
+        yield "waiting", waits, ""
     for step in next_steps(summary, begins_anew=begins_anew):
         yield "next", step, "yellow"
 

@@ -118,6 +118,19 @@ class FailingPart(Document):
     since: str | None
 
 
+class Waiting(Document):
+    """Some people who are not called now, and for what they wait."""
+
+    rule: str
+    """The rule that put them off, as in the record of decisions; `redial`: they are called again later."""
+    why: str
+    zones: tuple[str, ...]
+    """Where they may be, for calling hours."""
+    people: int
+    first_due_at: str | None
+    """When the first of them is due."""
+
+
 class Campaign(Document):
     """Where a campaign stands, and what holds it."""
 
@@ -143,6 +156,8 @@ class Campaign(Document):
     """What is to be said of calling hours that are taken off."""
     read_in_part: tuple[ReadInPart, ...]
     """Lists that were not read to their end: run the same command again."""
+    waiting: tuple[Waiting, ...]
+    """Who is not due now, by what they wait for."""
     paused: Act | None
     cancelled: Act | None
     stopped: Stop | None

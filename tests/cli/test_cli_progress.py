@@ -10,11 +10,13 @@ from dialer.cli.progress import ProgressView, Snapshot, snapshot_of
 from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
+from dialer.domain.waiting import Waiting
 from dialer.engine.events import (
     AttemptClaimed,
     AttemptClosed,
     AttemptParked,
     AttemptUncertain,
+    CampaignHeld,
     CampaignStopping,
     Event,
     IntakeProgressed,
@@ -150,6 +152,23 @@ def test_while_the_api_holds_us() -> None:
     assert "held       429 too many requests; again in 3 s" in scene.drawn()
     scene.now += 3.0
     assert "held" not in scene.drawn()
+
+
+def test_what_holds_the_campaign_is_said_until_it_is_over() -> None:
+    scene = Scene()
+    scene.tell(CampaignHeld("paused by ann: lunch"))
+    assert "held       paused by ann: lunch" in scene.drawn()
+    scene.tell(CampaignHeld(None))
+    assert "held" not in scene.drawn()
+
+
+def test_while_nobody_is_called_it_is_said_who_waits_and_for_what() -> None:
+    scene = Scene(slots=(0, 20))
+    scene.view.waiting = [Waiting("hours", ("America/Denver",), 3, NOON_S + 7200)]
+    assert "waiting    outside calling hours: 3 from 12:00 Denver (in 2 h 00 min)." in scene.drawn()
+    assert "waiting: outside calling hours" in scene.view.line()
+    scene.slots = (1, 20)
+    assert "waiting" not in scene.drawn(), "somebody is called"
 
 
 def test_what_is_not_certain_is_said() -> None:

@@ -42,7 +42,7 @@ def test_many_campaigns_are_told_of_as_each_is_alone(store: Store) -> None:
         names = {"spring": desk.campaign_id, "winter": winter.campaign_id, "autumn": autumn.campaign_id}
         together = await asked(desk, names)
         alone = [(await asked(desk, {name: each}))[0] for name, each in names.items()]
-        pace = {"per_minute": 0.0, "left_s": None}  # of the clock's moment
+        pace = {"per_minute": 0.0, "left_s": None, "now": 0.0}  # of the clock's moment
         assert [replace(each, **pace) for each in together] == [replace(each, **pace) for each in alone]
         spring, of_winter, of_autumn = together
         assert (spring.counts.attempts, spring.counts.calls, spring.counts.uncertain) == (3, 2, 1)

@@ -20,6 +20,7 @@ from dialer.domain.gates import Hold, Stop
 from dialer.domain.lifecycle import AttemptState, JobState, check_job
 from dialer.domain.results import job_line
 from dialer.domain.screening import Dial, Drop, Wait
+from dialer.domain.waiting import kept
 from dialer.ports.engine import ClaimRequest, NothingDue
 
 CLAIM_ROWS_MAX = 500
@@ -78,7 +79,10 @@ _BUSY = Statement(
     listed="ids",
 )
 _LATER = Statement(
-    sa.update(job).where(job.c.id == sa.bindparam("j")).values(due_at=sa.bindparam("until")), "until", "j"
+    sa.update(job)
+    .where(job.c.id == sa.bindparam("j"))
+    .values(due_at=sa.bindparam("until"), waits=sa.bindparam("w")),
+    *("until", "w", "j"),
 )
 _DROP = Statement(
     sa.update(job)
@@ -214,9 +218,9 @@ class _Claim:
                         candidate = replace(candidate, rung_at=rung_at)
                     cents = self._desk.dialled(candidate, dial, request.attempt_id, passed)
                     made.append(_attempt(candidate, request, dial, cents, self._now, self._places))
-                case Wait(until):
+                case Wait(until) as wait:
                     later_at = until if until > self._now else self._now + WAIT_MIN_S
-                    later.append((later_at, candidate.id))
+                    later.append((later_at, kept(wait), candidate.id))
                 case Drop() as drop:
                     check_job(JobState.OPEN, drop.state)
                     dropped.append((candidate, drop))

@@ -25,6 +25,7 @@ from dialer.domain.lifecycle import (
     check_job,
 )
 from dialer.domain.results import ResultKind
+from dialer.domain.waiting import REDIAL
 from dialer.ports.engine import AttemptUpdate, Finish
 
 _STATES = Statement(
@@ -80,8 +81,9 @@ _JOB_AFTER = Statement(
         history=sa.bindparam("h"),
         outcome=sa.bindparam("o"),
         closed_at=sa.bindparam("at"),
+        waits=sa.bindparam("w"),
     ),
-    *("s", "due", "h", "o", "at", "j"),
+    *("s", "due", "h", "o", "at", "w", "j"),
 )
 
 _ANALYSED = Statement(
@@ -244,5 +246,6 @@ def _job_after(each: Finish) -> Values:
         pack_history(each.history),
         each.outcome.value if final else None,
         each.at if final else None,
+        REDIAL if each.due_at is not None and not final else None,
         each.attempt.job.id,
     )

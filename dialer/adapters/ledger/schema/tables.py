@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import ResultKind
 
-SCHEMA_VERSION = "0012"
+SCHEMA_VERSION = "0013"
 """The newest migration this program knows."""
 
 metadata = sa.MetaData()
@@ -74,6 +74,7 @@ job = sa.Table(
     sa.Column("history", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text),
     sa.Column("closed_at", sa.Float),
+    sa.Column("waits", sa.Text),  # see domain/waiting.py
     sa.UniqueConstraint("campaign_id", "key", name="job_key"),
 )
 
