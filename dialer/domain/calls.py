@@ -225,6 +225,13 @@ class CallUpdate:
     """Only in the answer to a web call's creation."""
     analysis: Mapping[str, Any] | None = None
     """`call_analysis`, when it is there."""
+    details: Mapping[str, Any] | None = None
+    """What only the results want, by their names there; None: nothing of it was said."""
+
+    @property
+    def found_voicemail(self) -> bool:
+        """The analysis says that a mailbox answered, whatever the reason of the end."""
+        return self.analysis is not None and self.analysis.get("in_voicemail") is True
 
     @property
     def is_over(self) -> bool:

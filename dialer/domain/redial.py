@@ -120,6 +120,8 @@ class RedialPolicy:
     """
     ends_at: float | None = None
     """The campaign's end: as every job's `expires_at`."""
+    analysis_wait_s: float = 5.0
+    """So long the end of a call that reached somebody waits for its analysis, which may tell of a mailbox."""
 
     @property
     def is_local(self) -> bool:

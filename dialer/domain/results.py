@@ -96,7 +96,16 @@ def attempt_line(
     }
     if news is not None and news.web_access is not None:
         line |= _web_access(news.web_access)
-    return line
+    return line | _details(news)
+
+
+def _details(news: CallUpdate | None) -> dict[str, Any]:
+    if news is None or news.details is None:
+        return {}
+    details = dict(news.details)
+    if "transfer_ended_at" in details:
+        details["transfer_ended_at"] = rfc3339(believed_time(details["transfer_ended_at"]))
+    return details
 
 
 def _web_access(access: WebAccess) -> dict[str, Any]:
@@ -121,6 +130,7 @@ def analysis_line(attempt: Attempt, news: CallUpdate, at: float) -> dict[str, An
         "duration_s": news.duration_s,
         "cost_cents": news.cost_cents,
         "analysis": news.analysis,
+        **_details(news),
     }
 
 

@@ -108,6 +108,8 @@ class Redial(Section):
     """What a job becomes when its redials are used up, by the same names; unset: failed."""
     spread: bool = False
     """Move redials to parts of the day in which nobody has tried yet."""
+    analysis_wait_s: Annotated[float, Field(ge=0, le=300)] = 5.0
+    """Seconds that the end of a call with a person waits for its analysis, which may tell of a mailbox."""
 
     @field_validator("delays")
     @classmethod
@@ -212,4 +214,5 @@ def redial_policy(redial: Redial, put_back_s: float, ends_at: float | None) -> R
         give_up_as={redial_key(name): give_up_state(state) for name, state in redial.give_up_as.items()},
         spread=redial.spread,
         ends_at=ends_at,
+        analysis_wait_s=redial.analysis_wait_s,
     )

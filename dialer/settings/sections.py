@@ -163,8 +163,7 @@ class Tracking(Section):
     poll_with_webhooks_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
     """Seconds between looks while webhooks arrive."""
     call_max_s: Annotated[float, Field(ge=60, le=86_400)] = 7500.0
-    """Seconds of the longest possible call, ringing included; a call unheard of for so long is over,
-    for every campaign of the ledger."""
+    """Seconds of the longest possible call, ringing included; then it is over for all campaigns."""
 
 
 class Intake(Section):

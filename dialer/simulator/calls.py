@@ -179,8 +179,10 @@ def as_item(call: Call, wall: Wall) -> Json:
             "latency": {"e2e": {"p50": 800, "p90": 1200, "p95": 1500, "p99": 2500, "min": 500, "num": 4}},
             "llm_token_usage": {"values": [123, 145], "average": 134, "num_requests": 2},
         }
-    if call.reason == "call_transfer":
+    if call.reason in TRANSFERS:
         shown["transfer_destination"] = "+12025550199"
+        if call.ended_at is not None:
+            shown["transfer_end_timestamp"] = wall(call.ended_at)
     if call.analysed:
         shown["call_analysis"] = analysis(call)
     if call.odd is not None:
@@ -223,6 +225,10 @@ def as_call(call: Call, wall: Wall) -> Json:
     return shown
 
 
+TRANSFERS: Final = frozenset({"call_transfer", "transfer_bridged"})
+"""Reasons of calls that somebody else went on with."""
+
+
 def access_token(call: Call) -> str:
     return f"sim-token-{call.call_id[-32:]}"
 
@@ -252,7 +258,7 @@ def analysis(call: Call) -> Json:
     person = _was_person(call)
     return {
         "call_summary": "The user was reached." if person else "The user was not reached.",
-        "in_voicemail": call.reason == "voicemail_reached",
+        "in_voicemail": not person and call.reason != "ivr_reached",
         "user_sentiment": "Neutral" if person else "Unknown",
         "call_successful": person,
         "custom_analysis_data": {},
@@ -269,4 +275,5 @@ _MACHINE: Final = (("user", "Please leave a message after the tone."), ("agent",
 
 
 def _was_person(call: Call) -> bool:
-    return call.reason not in ("voicemail_reached", "ivr_reached")
+    is_mailbox = call.script is not None and call.script.mailbox
+    return not is_mailbox and call.reason not in ("voicemail_reached", "ivr_reached")

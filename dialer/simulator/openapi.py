@@ -59,6 +59,7 @@ _LATER: Final[Schema] = {
     "duration_ms": _INTEGER,
     "disconnection_reason": {"type": ["string", "null"]},
     "transfer_destination": _TEXT,
+    "transfer_end_timestamp": _INTEGER,
     "collected_dynamic_variables": _OBJECT,
     "recording_url": _TEXT,
     "public_log_url": _TEXT,

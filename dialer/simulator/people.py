@@ -1,7 +1,8 @@
 """How a number behaves when it is called: its last two digits say it.
 
 So an input file decides what a simulated campaign meets. 00 to 59 hold everything a normal day brings,
-60 to 68 what is rare: blocked from-numbers, platform faults, words that no client knows yet;
+60 to 68 what is rare: blocked from-numbers, platform faults, words that no client knows yet; some more has no
+digits, and is played for the numbers that a test names;
 what stops a whole account stands at 93 to 98.
 """
 
@@ -43,6 +44,18 @@ class Behaviour(StrEnum):
     NEVER_DIALLED = "registered but never dialled"
     FUTURE_REASON = "answers, ends with a reason nobody knows yet"
     FUTURE_STATUS = "ends in a status nobody knows yet"
+    MAILBOX = "a mailbox that hangs up as a person does; only the analysis says so"
+    TAKEN_OVER = "an operator takes the call over"
+    STOPPED_BY_HAND = "an operator ends the call"
+    TRANSFER_BRIDGED = "is transferred, and both are brought together"
+    TRANSFER_CANCELLED = "is to be transferred, and nobody is there"
+    ASR_FAILS = "the speech recognition fails"
+    NO_AUDIO = "no audio is received"
+    NOT_JOINED = "nobody joins"
+    AGENT_LOST = "the connection to the agent's server is lost"
+    AGENT_FAILS = "the agent's server fails"
+    AGENT_GARBLED = "the agent's server sends what cannot be read"
+    NO_FALLBACK = "no room, and nobody who takes the call instead"
     SCAM = "the account is taken for a scam"
     BUDGET = "the account's budget is reached"
     NO_PERMISSION = "the telephony provider does not permit the call"
@@ -106,6 +119,8 @@ class Script:
     talk: float | None = None
     rung: bool = True
     takes_slot: bool = True
+    mailbox: bool = False
+    """A machine, and only the analysis says so."""
 
 
 _ANSWERED = Script("ended", "user_hangup", talk=1.0)
@@ -142,6 +157,20 @@ SCRIPTS: Final[dict[Behaviour, tuple[Script, ...]]] = {
     Behaviour.NEVER_DIALLED: (Script("error", "registered_call_timeout", ring=math.inf, rung=False),),
     Behaviour.FUTURE_REASON: (Script("ended", "reason_from_the_future", talk=1.0),),
     Behaviour.FUTURE_STATUS: (Script("status_from_the_future", "user_hangup"),),
+    Behaviour.MAILBOX: (Script("ended", "user_hangup", ring=1.8, talk=0.4, mailbox=True),),
+    Behaviour.TAKEN_OVER: (Script("ended", "call_take_over", talk=1.3),),
+    Behaviour.STOPPED_BY_HAND: (Script("ended", "manual_stopped", talk=0.5),),
+    Behaviour.TRANSFER_BRIDGED: (Script("ended", "transfer_bridged", talk=1.5),),
+    Behaviour.TRANSFER_CANCELLED: (Script("ended", "transfer_cancelled", talk=1.2),),
+    Behaviour.ASR_FAILS: (Script("error", "error_asr", talk=0.2),),
+    Behaviour.NO_AUDIO: (Script("error", "error_no_audio_received", talk=0.1),),
+    Behaviour.NOT_JOINED: (Script("error", "error_user_not_joined"),),
+    Behaviour.AGENT_LOST: (Script("error", "error_llm_websocket_lost_connection", talk=0.4),),
+    Behaviour.AGENT_FAILS: (Script("error", "error_llm_websocket_runtime", talk=0.3),),
+    Behaviour.AGENT_GARBLED: (Script("error", "error_llm_websocket_corrupt_payload", talk=0.2),),
+    Behaviour.NO_FALLBACK: (
+        Script("error", "no_concurrency_fallback", ring=0.02, rung=False, takes_slot=False),
+    ),
     Behaviour.SCAM: (Script("error", "scam_detected", ring=0.1, rung=False),),
     Behaviour.BUDGET: (Script("error", "budget_reached", ring=0.1, rung=False),),
     Behaviour.NO_PERMISSION: (

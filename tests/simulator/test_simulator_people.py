@@ -7,6 +7,7 @@ import anyio
 import pytest
 from simulator_kit import FROM, STEADY, bench, in_virtual_time, number
 
+from dialer.domain.outcomes import REASONS
 from dialer.simulator.account import Account
 from dialer.simulator.chance import dice
 from dialer.simulator.people import BY_LAST_TWO_DIGITS, SCRIPTS, Behaviour, Script, behaviour_of, times_of
@@ -21,10 +22,36 @@ STOPS_THE_ACCOUNT = {
 }
 
 
+RARER = {
+    "call_take_over",
+    "error_asr",
+    "error_llm_websocket_corrupt_payload",
+    "error_llm_websocket_lost_connection",
+    "error_llm_websocket_runtime",
+    "error_no_audio_received",
+    "error_user_not_joined",
+    "manual_stopped",
+    "no_concurrency_fallback",
+    "transfer_bridged",
+    "transfer_cancelled",
+    "user_hangup",
+}
+"""Of behaviours without digits."""
+
+
 def test_the_table_names_every_pair_of_digits_and_every_behaviour_once() -> None:
     covered = [digits for span, _ in BY_LAST_TWO_DIGITS for digits in span]
     assert covered == list(range(100))
-    assert {who for _, who in BY_LAST_TWO_DIGITS} == set(Behaviour) == set(SCRIPTS)
+    assert set(Behaviour) == set(SCRIPTS)
+    by_digits = {who for _, who in BY_LAST_TWO_DIGITS}
+    named = {script.reason for who in set(Behaviour) - by_digits for script in SCRIPTS[who]}
+    assert named == RARER
+
+
+def test_every_reason_that_the_api_has_is_played_but_for_those_it_no_longer_gives() -> None:
+    played = {script.reason for scripts in SCRIPTS.values() for script in scripts}
+    old = {"machine_detected", "error_twilio", "error_frontend_corrupted_payload", "error_inbound_webhook"}
+    assert set(REASONS) - played == old
 
 
 def test_00_to_59_stop_no_account_and_touch_no_from_number() -> None:

@@ -78,7 +78,7 @@ def config(**overrides: Any) -> CampaignConfig:
         grace_s=12.0,
         placing=placing,
         tracking=tracking,
-        redial=part(RedialPolicy),
+        redial=part(RedialPolicy, analysis_wait_s=0.0),
         screen=CampaignPolicy((CALLER,)),
         control_s=600.0,
     )

@@ -6,6 +6,7 @@ milliseconds, ours in seconds. Written by hand and not with a schema because eve
 times; `responses.Call` is the typed view of everything.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -46,6 +47,7 @@ def read_call(raw: Any) -> CallUpdate | None:
         cost_cents=_number(_part(raw, "call_cost").get("combined_cost")),
         web_access=_web_access(raw),
         analysis=_analysis(raw),
+        details=_details(raw),
     )
 
 
@@ -140,6 +142,27 @@ def _analysis(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
     except orjson.JSONEncodeError:
         return None  # nested more deeply than it could be written down again
     return part
+
+
+def _details(raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Named as in the results. A signed address of a recording holds for a day."""
+    collected = raw.get("collected_dynamic_variables")
+    p50 = _number(_part(_part(raw, "latency"), "e2e").get("p50"))
+    known = {
+        "agent_version": _count(raw.get("agent_version")),
+        "agent_tag": _text(raw.get("agent_tag")),
+        "collected_dynamic_variables": _texts(collected) if isinstance(collected, dict) else None,
+        "transfer_destination": _text(raw.get("transfer_destination")),
+        "transfer_ended_at": _seconds(raw.get("transfer_end_timestamp")),
+        "recording_url": _text(raw.get("recording_url")),
+        "public_log_url": _text(raw.get("public_log_url")),
+        "latency_p50_ms": p50 if p50 is None or 0 <= p50 < math.inf else None,
+    }
+    return {name: value for name, value in known.items() if value not in (None, {})} or None
+
+
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: text for name, value in values.items() if (text := _text(value)) is not None}
 
 
 _NUMBERS = (int, float)

@@ -27,7 +27,8 @@ FIXED_COLUMNS = (
     *("seq", "kind", "job_id", "line", "to_number", "call_kind", "attempt", "attempt_id", "from_number"),
     *("agent_id", "state", "outcome", "call_id", "status", "disconnection_reason", "claimed_at", "placed_at"),
     *("started_at", "ended_at", "closed_at", "duration_s", "cost_cents", "error", "access_token", "analysis"),
-    *("expires_at", "ice_servers", "transport"),
+    *("expires_at", "ice_servers", "transport", "agent_version", "agent_tag", "collected_dynamic_variables"),
+    *("transfer_destination", "transfer_ended_at", "recording_url", "public_log_url", "latency_p50_ms"),
 )
 """In the words of config/results.schema.json. Behind them comes `variables.<name>` for each variable."""
 REJECTS_COLUMNS = ("line", "code", "reason", "row")

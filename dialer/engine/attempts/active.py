@@ -94,13 +94,15 @@ class ActiveAttempts:
         self._lifetimes.begin(self._live_beside(attempt))
 
     async def _live_fresh(self, attempt: Attempt, slot: Slot, sent: Callable[[], None]) -> None:
-        self._ended(await self._theirs(self._lives.begin(attempt, sent), attempt), slot)
+        held = _Held(self._slots, slot)
+        self._ended(await self._theirs(self._lives.begin(attempt, sent, held.release), attempt), held)
 
     async def _live_resumed(self, attempt: Attempt, slot: Slot) -> None:
-        self._ended(await self._theirs(self._lives.resume(attempt), attempt), slot)
+        held = _Held(self._slots, slot)
+        self._ended(await self._theirs(self._lives.resume(attempt, held.release), attempt), held)
 
     async def _live_beside(self, attempt: Attempt) -> None:
-        parked = await self._theirs(self._lives.resume(attempt), attempt)
+        parked = await self._theirs(self._lives.resume(attempt, _no_slot), attempt)
         self._on_end()
         if parked is not None:
             self._watch(parked, self._slots.take())
@@ -117,12 +119,12 @@ class ActiveAttempts:
                 self._known.discard(attempt.id)
         return parked
 
-    def _ended(self, parked: Attempt | None, slot: Slot) -> None:
+    def _ended(self, parked: Attempt | None, held: "_Held") -> None:
         self._on_end()
         if parked is None:
-            self._slots.release(slot)
+            held.release()
         else:
-            self._watch(parked, slot)
+            self._watch(parked, held.slot)
         self._counts(-1)
 
     def _counts(self, by: int) -> None:
@@ -157,3 +159,24 @@ class ActiveAttempts:
 
         self._beside(watch)
         self._beside(hold)
+
+
+class _Held:
+    """A slot that is given back once."""
+
+    __slots__ = ("_released", "_slots", "slot")
+
+    def __init__(self, slots: Slots, slot: Slot) -> None:
+        self._slots = slots
+        self._released = False
+        self.slot = slot
+
+    def release(self) -> None:
+        """The call is over, whatever may still come of it."""
+        if not self._released:
+            self._released = True
+            self._slots.release(self.slot)
+
+
+def _no_slot() -> None:
+    """It was another process that took one."""

@@ -127,12 +127,17 @@ class AttemptRunner:
         for scope in self._resting:
             scope.cancel()
 
-    async def begin(self, attempt: Attempt, sent: Callable[[], None]) -> Attempt | None:
+    async def begin(
+        self, attempt: Attempt, sent: Callable[[], None], free_slot: Callable[[], None]
+    ) -> Attempt | None:
         """Live a fresh attempt. `sent` is called once its request no longer is under way.
+
+        `free_slot`: called if the call is over and only its analysis is waited for.
 
         The attempt comes back if it was parked; else it is closed, or a stop left it open.
         """
         with self._follow(attempt) as followed:
+            followed.free_slot = free_slot
             try:
                 placement = await self._send(attempt, followed)
             finally:
@@ -141,9 +146,10 @@ class AttemptRunner:
                 return await self._uncertain(attempt, followed, str(placement))
             return await self._take_fresh(attempt, followed, placement)
 
-    async def resume(self, attempt: Attempt) -> Attempt | None:
+    async def resume(self, attempt: Attempt, free_slot: Callable[[], None]) -> Attempt | None:
         """Live an attempt that was found open: whether its request left is not known. As `begin`."""
         with self._follow(attempt) as followed:
+            followed.free_slot = free_slot
             if attempt.state is AttemptState.PLACED:
                 return await self._track(attempt, followed)
             return await self._uncertain(attempt, followed, "it was under way when the last process ended")
@@ -359,8 +365,10 @@ class AttemptRunner:
             after: Again | Final = self._redial.put_back(job.claims, job.history, now)
             close = _Close(_Unspent(proof), meaning.outcome, after, counts=False, news=news)
         elif meaning.effect in RUNG:
-            after = self._decide(meaning.outcome, attempt, news, now)
-            close = _Close(_Ended(), meaning.outcome, after, counts=True, news=news)
+            outcome = await self._reached_whom(meaning.outcome, followed)
+            now = self._clock.now()
+            after = self._decide(outcome, attempt, news, now)
+            close = _Close(_Ended(), outcome, after, counts=True, news=news)
         else:
             outcome = Outcome.PLATFORM_FAULT
             after = self._decide(outcome, attempt, news, now)
@@ -369,6 +377,22 @@ class AttemptRunner:
         await self._close(attempt, replace(close, analysed=followed.analysed))
         if meaning.effect is not Effect.NONE:
             await self._on_effect(meaning.effect, news.reason or news.status)
+
+    async def _reached_whom(self, outcome: Outcome, followed: Followed) -> Outcome:
+        """A mailbox may end as a person does: its analysis, which comes after the end, says so.
+
+        Waits for that without a slot, at most as long as the policy says.
+        """
+        if outcome is not Outcome.REACHED:
+            return outcome
+        if followed.analysed is None and self._redial.analysis_wait_s:
+            followed.free_slot()
+            with self._rest(), anyio.move_on_after(self._redial.analysis_wait_s):
+                await followed.until_analysed()
+            if followed.analysed is None and followed.call_id is not None and not self._stopped:
+                await self._tracker.ask(followed, followed.call_id)
+        analysed = followed.analysed
+        return Outcome.VOICEMAIL if analysed is not None and analysed.found_voicemail else outcome
 
     async def _doubt(self, followed: Followed) -> None:
         """An end that says that nobody was rung is believed once get-call says that the call is over."""
@@ -382,12 +406,14 @@ class AttemptRunner:
         job, zone = attempt.job, None
         if outcome not in SUCCESSES and self._redial.is_local:
             zone = self._screen().zone_of(job.job)
+        # the row of a reason that says something else does not fit
+        fits = outcome is classify(news.status, news.reason).outcome
         return self._redial.decide(
             outcome,
             job.history,
             now,
             job.job.expires_at,
-            reason=news.reason,
+            reason=news.reason if fits or outcome is not Outcome.VOICEMAIL else None,
             zone=zone,
             rung_at=(*job.rung_at, attempt.claimed_at),
         )

@@ -76,7 +76,10 @@ class Followed:
     looking: anyio.Event | None = None
     """Set by the sweep that has looked for the attempt."""
     look_error: CallError | None = None
+    free_slot: Callable[[], None] = lambda: None
+    """Gives back the place that its call had; any number of times."""
     _found: anyio.Event | None = None
+    _analysed: anyio.Event | None = None
     _over: asyncio.Future[None] | None = None
 
     async def until_over(self) -> None:
@@ -96,6 +99,18 @@ class Followed:
         """Nothing that was heard was of its call."""
         self.call_id = self.news = self.analysed = None
         self.evidence = Evidence()
+
+    def analyse(self, news: CallUpdate) -> None:
+        """The call's analysis has come."""
+        self.analysed = news
+        if self._analysed is not None:
+            self._analysed.set()
+
+    async def until_analysed(self) -> None:
+        """Wait for the call's analysis."""
+        if self.analysed is None:
+            self._analysed = self._analysed or anyio.Event()
+            await self._analysed.wait()
 
     async def until_found(self) -> None:
         """Wait for the first news: the call exists."""
@@ -210,7 +225,7 @@ class Tracker:
         if followed.call_id is None:
             self.placed(followed, news.call_id)
         if news.analysis is not None and followed.analysed is None:
-            followed.analysed = news
+            followed.analyse(news)
         followed.tell(news)
         return True
 
@@ -235,7 +250,7 @@ class Tracker:
         """
         until, goes_on = loop_time() + self._config.call_max_s, False
         while loop_time() < until:
-            said = await self._ask(followed, call_id)
+            said = await self.ask(followed, call_id)
             if followed.has_anothers_call:
                 return
             if said is not None:
@@ -246,7 +261,7 @@ class Tracker:
                 return
             await anyio.sleep(self._config.poll_s)
 
-    async def _ask(self, followed: Followed, call_id: CallId) -> CallUpdate | None:
+    async def ask(self, followed: Followed, call_id: CallId) -> CallUpdate | None:
         """Ask once, and take in what is said of this call."""
         try:
             news = await self._api.get(call_id)
@@ -259,6 +274,8 @@ class Tracker:
             followed.has_anothers_call = True
             return None
         followed.evidence.add(news)
+        if news.analysis is not None and followed.analysed is None:
+            followed.analyse(news)
         return news
 
     async def run(self, on_blocked: Callable[[AccountBlocked], None]) -> None:

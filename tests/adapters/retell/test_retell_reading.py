@@ -259,3 +259,33 @@ def test_a_call_that_cannot_be_read_is_an_error_and_not_a_missing_call(body: byt
                 await api.details(CallId("call_1"))
 
     run_virtual(ask)
+
+
+def test_what_only_the_results_want_is_read_and_odd_values_are_left_out() -> None:
+    said = {
+        "call_id": "call_1",
+        "agent_version": 3,
+        "agent_tag": "prod",
+        "collected_dynamic_variables": {"wants": "mail", "odd": 1},
+        "transfer_destination": "+12125550142",
+        "transfer_end_timestamp": 1_790_000_000_500,
+        "recording_url": "https://recordings.invalid/1.wav",
+        "public_log_url": "https://recordings.invalid/1.txt",
+        "latency": {"e2e": {"p50": 800.5}},
+    }
+    news = read_call(said)
+    assert news is not None
+    assert news.details == {
+        "agent_version": 3,
+        "agent_tag": "prod",
+        "collected_dynamic_variables": {"wants": "mail"},
+        "transfer_destination": "+12125550142",
+        "transfer_ended_at": 1_790_000_000.5,
+        "recording_url": "https://recordings.invalid/1.wav",
+        "public_log_url": "https://recordings.invalid/1.txt",
+        "latency_p50_ms": 800.5,
+    }
+    odd = {name: [value] for name, value in said.items() if name != "call_id"}
+    news = read_call({"call_id": "call_1", **odd, "latency": {"e2e": {"p50": -1}}})
+    assert news is not None
+    assert news.details is None

@@ -40,6 +40,16 @@ NEWS = CallUpdate(
     duration_s=60.5,
     cost_cents=12.5,
     web_access=WebAccess("token", 1_796_133_630.0, [{"urls": "stun:stun.invalid:3478"}], "gateway"),
+    details={
+        "agent_version": 3,
+        "agent_tag": "prod",
+        "collected_dynamic_variables": {"wants": "mail"},
+        "transfer_destination": "+12125550142",
+        "transfer_ended_at": 1_796_133_661.0,
+        "recording_url": "https://recordings.invalid/1.wav",
+        "public_log_url": "https://recordings.invalid/1.txt",
+        "latency_p50_ms": 800.5,
+    },
 )
 
 
@@ -84,6 +94,8 @@ def test_analysis_lines_are_as_the_schema_says(job: CallJob, news: CallUpdate) -
     analysed = replace(news, analysis={"user_sentiment": "Positive", "aura": ["blue", None]})
     line = check(analysis_line(attempt(job, AttemptState.ENDED), analysed, 1_796_133_700.0))
     assert line["analysis"] == analysed.analysis
+    assert news.details is None or line["transfer_ended_at"] == "2026-12-01T14:01:01.000Z"
+    assert news.details is None or set(news.details) <= set(line)
     assert set(line) <= set(SCHEMA["properties"])
     assert set(line) - {"variables"} <= set(FIXED_COLUMNS)
 
