@@ -3,13 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SEEDS ?= 2000
+SIEGE_MINUTES ?= 20
 MUTMUT := 3.8.1
 KUSTOMIZE := 4.5.4
 KUSTOMIZE_SHA256 := cb0449d245f0a48b654c61b7c57f40281c6ce3b9e52e2dae4bf9bca9d0dfb437
 RUN_ARGS ?= --speed max --log-level warning
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools check lint format simulate week day kill crew mutants bench lock clean
+.PHONY: help run test tools check lint format simulate week day kill crew siege mutants bench lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -52,6 +53,9 @@ kill: .venv/developed ## kill -9 the real program at random, again and again
 
 crew: .venv/developed ## four workers on one PostgreSQL, killed at random: CREW_ARGS=--troubles
 	$(BIN)/python -m tests.processes.crews $(CREW_ARGS)
+
+siege: .venv/developed ## three workers under every event there is, on each broker: SIEGE_MINUTES=5
+	$(BIN)/python -m tests.siege --minutes $(SIEGE_MINUTES) $(SIEGE_ARGS)
 
 mutants: .venv/mutating ## change the rules in thousands of ways and see which the tests notice: ROUNDS=claims
 	$(BIN)/python -m tests.mutants $(ROUNDS)
