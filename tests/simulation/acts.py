@@ -62,9 +62,16 @@ def draw_acts(chance: Random, numbers: Sequence[str], horizon_s: float, slots: i
             case What.SET:
                 cps, fewer = chance.choice((0.5, 2.0, 10.0)), max(1, slots // 2)
                 acts.append(Act(at, what, changes=(("cps", cps), ("slots", chance.choice((slots, fewer))))))
+            case What.DENY:
+                acts += denials(at)
             case _:
                 acts.append(Act(at, what))
     return tuple(sorted(acts, key=lambda act: act.at))
+
+
+def denials(at: float) -> tuple[Act, ...]:
+    """Again and again: each is a word only on attempts that are unknown just then."""
+    return tuple(Act(at + after_s, What.DENY) for after_s in range(0, 600, 10))
 
 
 def carry_out(conn: sa.Connection, name: str, act: Act, now: float, at: float, calls: Sequence[Call]) -> bool:

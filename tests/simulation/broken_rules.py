@@ -172,6 +172,6 @@ BROKEN: Mapping[str, Broken] = {
     "another-ones-call": Broken(
         Parts(alter=evidence.takes_any_call_for_its_own, during=evidence.gives_a_call_to_any_attempt), 14
     ),
-    "operator-believed": Broken(Parts(during=evidence.believes_an_operator_without_a_look), None),
+    "operator-believed": Broken(Parts(during=evidence.believes_an_operator_without_a_look), 399),
     "figures-believed": Broken(Parts(during=evidence.believes_every_figure), 16),
 }

@@ -103,6 +103,9 @@ def draw(seed: int) -> Plan:
         )
     elif swarm < 0.45:
         acts, config = draw_acts(chance, numbers, horizon_s, slots), replace(config, control_s=2.0)
+    elif honoured and swarm < 0.55:
+        faults, acts = troubles.draw_denied(Random(f"denied/{seed}"))
+        config = replace(config, placing=replace(config.placing, looks_max=1))
     account, others = troubles.share(Random(f"shared/{seed}"), account, horizon_s)
     changes = tuple(sorted((*changes, *others), key=lambda change: change.at))
     key_life_s = config.placing.key_lifetime_s + troubles.held_s(changes, faults) + KEY_SLACK_S

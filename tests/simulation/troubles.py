@@ -7,7 +7,7 @@ from typing import Any
 
 from dialer.simulator.account import Account
 from dialer.simulator.faults import CreateFault, Faults, WebhookFault
-from tests.simulation.acts import Act, What
+from tests.simulation.acts import Act, What, denials
 from tests.simulation.wire import Ways, Weather
 
 STEPS_S = (3600.0, -3600.0, 900.0, 40.0, -40.0, 3.0, -3.0)
@@ -96,6 +96,13 @@ def draw_held(chance: Random, numbers: Sequence[str]) -> tuple[Faults, tuple[Cha
     said = at + chance.uniform(1.0, 60.0)
     acts = tuple(Act(said, What.SUPPRESS, number) for number in numbers if chance.random() < 0.4)
     return before, (Change(at, faults=holds), Change(at + 300.0, faults=before)), acts
+
+
+def draw_denied(chance: Random) -> tuple[Faults, tuple[Act, ...]]:
+    """Answers are lost, the listing comes late, and operators say of what is unknown that it made no call."""
+    late_s = chance.choice((40.0, 100.0))
+    faults = Faults(drop_after=chance.choice((0.3, 0.6)), listing_late=0.6, listing_late_s=late_s)
+    return faults, denials(chance.uniform(0.0, 100.0))
 
 
 def draw_steps_back(chance: Random, held_at: float) -> tuple[tuple[float, float], ...]:
