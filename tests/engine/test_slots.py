@@ -1,5 +1,7 @@
 """Calls at once: who gets a slot, and how many there are."""
 
+from dataclasses import replace
+
 import anyio
 import pytest
 
@@ -252,6 +254,16 @@ async def test_calls_that_ended_unheard_do_not_hide_the_calls_of_others(webhooks
         await w.run(answering(150), slots=20, cps=10, poll_s=30.0, poll_with_webhooks_s=30.0, refresh_s=5.0)
         assert w.report.peak_concurrency <= 20
         assert w.report.refusals == {}
+
+
+@in_virtual_time
+async def test_calls_that_ended_before_the_listing_shows_them_do_not_hide_the_calls_of_others() -> None:
+    account = Account(
+        concurrency_limit=20, used_by_others=10, ring_s=1, talk_s=8, talk_sigma=0, listing_lag_s=30.0
+    )
+    async with world(replace(account, burst_enabled=True)) as w:
+        await w.run(answering(150), slots=20, cps=10, poll_s=5.0, refresh_s=5.0)
+        assert w.report.peak_concurrency <= 20
 
 
 @in_virtual_time

@@ -208,7 +208,7 @@ async def _live(world: World, life: Life, rows: Rows, store: _Store, nth: int) -
         lived.ended = anyio.current_time()
     if lived.crashed and world.plan.torn_bytes and world.log.exists():
         with world.log.open("r+b") as log:
-            log.truncate(max(0, world.log.stat().st_size - world.plan.torn_bytes))
+            log.truncate(max(1, world.log.stat().st_size - world.plan.torn_bytes))
 
 
 def _said(error: BaseException) -> str:

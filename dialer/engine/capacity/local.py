@@ -28,6 +28,8 @@ AGAIN_S = 10.0
 """Between two looks while get-concurrency gives no good answer."""
 RUN = "run"
 """The name in the ledger of a process that has the account to itself."""
+GETS_PER_LOOK_MAX = 15
+"""Calls that one look asks for one by one, because the listing does not show them."""
 
 Answered = Callable[[], Awaitable[Sequence[CallId]]]
 """Gives the calls of all campaigns on the ledger that were placed, and whose end nobody has heard."""
@@ -36,19 +38,27 @@ Answered = Callable[[], Awaitable[Sequence[CallId]]]
 async def look_at(api: CallApi, answered: Answered) -> tuple[Capacity, int]:
     """What the account says, and how many of its calls are surely ours.
 
-    Ours are those that had answered before it was asked, less those that the listing shows as over since.
-    What is doubtful is another's for a look: a request under way, or a call that ended in between. So others
-    never have fewer calls than they have. Raises `CallError`, and `LedgerError`.
+    Ours are those that had answered before it was asked and that the API shows as going on since: in the
+    listing or, where that leaves them out, one by one. What is doubtful is another's for a look: a request
+    under way, a call that ended in between, or one that the API does not show yet. So others never have
+    fewer calls than they have. Raises `CallError`, and `LedgerError`.
     """
     ours = await answered()
     capacity = await api.capacity()
-    over = 0
-    if ours and capacity.in_use:
-        try:
-            over = sum(news.is_over for news in await api.list(ours))
-        except CallError:  # of others' calls what was known holds
-            return replace(capacity, in_use=None), 0
-    return capacity, len(ours) - over
+    if not ours or not capacity.in_use:
+        return capacity, 0
+    try:
+        return capacity, await _going_on(api, ours)
+    except CallError:  # of others' calls what was known holds
+        return replace(capacity, in_use=None), 0
+
+
+async def _going_on(api: CallApi, ours: Sequence[CallId]) -> int:
+    shown = {news.call_id: news for news in await api.list(ours)}
+    for call_id in [call_id for call_id in ours if call_id not in shown][:GETS_PER_LOOK_MAX]:
+        if (news := await api.get(call_id)) is not None:
+            shown[call_id] = news
+    return sum(not news.is_over for news in shown.values())
 
 
 def watched_room(failures: Failures) -> Endpoint:
