@@ -10,7 +10,7 @@ KUSTOMIZE_SHA256 := cb0449d245f0a48b654c61b7c57f40281c6ce3b9e52e2dae4bf9bca9d0df
 RUN_ARGS ?= --speed max --log-level warning
 
 .DEFAULT_GOAL := help
-.PHONY: help run test tools check lint format simulate week day kill crew siege mutants bench lock clean
+.PHONY: help run test tools check lint format simulate week day kill crew siege fuzz mutants bench lock audit clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -51,6 +51,9 @@ day: .venv/developed ## 24 hours of service in virtual time: no memory, task or 
 kill: .venv/developed ## kill -9 the real program at random, again and again
 	$(BIN)/python -m tests.processes.killing --rounds 50 --leads 500
 
+fuzz: .venv/developed ## schemathesis asks a real service over HTTP for five minutes: FUZZ_ARGS="--seconds 60"
+	$(BIN)/python -m tests.processes.fuzzing $(FUZZ_ARGS)
+
 crew: .venv/developed ## four workers on one PostgreSQL, killed at random: CREW_ARGS=--troubles
 	$(BIN)/python -m tests.processes.crews $(CREW_ARGS)
 
@@ -63,14 +66,18 @@ mutants: .venv/mutating ## change the rules in thousands of ways and see which t
 bench: .venv/developed ## measure, side by side with a bare loop and the official SDK
 	$(BIN)/python -m tests.bench
 
-lock: .venv/locking ## renew the hashed requirement files from pyproject.toml
+lock: .venv/locking ## renew the hashed requirement files, what is outdated too: LOCK= after a change of dependencies alone
 	$(BIN)/uv pip compile pyproject.toml $(LOCK_ARGS) -o requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK_ARGS) -o requirements-dev.txt
 	$(BIN)/uv pip compile pyproject.toml --extra postgres --extra queue --extra traces \
 		--constraint requirements-dev.txt $(LOCK_ARGS) -o requirements-service.txt
 
-LOCK_ARGS := --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK ?= --upgrade
+LOCK_ARGS = $(LOCK) --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+audit: .venv/auditing ## look the pinned versions up among known vulnerabilities; needs the network
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements-service.txt
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -87,6 +94,10 @@ LOCK_ARGS := --quiet --universal --python-version 3.11 --generate-hashes \
 
 .venv/locking: .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/auditing: .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check pip-audit
 	@touch $@
 
 .venv/mutating: .venv/developed

@@ -69,3 +69,23 @@ def test_what_is_copied_runs(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_installed_is_pinned_with_hashes_and_the_same_in_every_file() -> None:
+    names = ("requirements.txt", "requirements-service.txt", "requirements-dev.txt")
+    for name in names:
+        text = (ROOT / name).read_text().replace("\\\n", " ")
+        entries = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
+        assert entries
+        assert [line for line in entries if "==" not in line or "--hash=sha256:" not in line] == []
+    service = locked("requirements-service.txt")
+    for other in (locked(name) for name in names):
+        assert {each: other[each] for each in other.keys() & service} == {
+            each: service[each] for each in other.keys() & service
+        }
+
+
+def test_the_base_image_is_named_once_so_that_a_digest_can_be_given() -> None:
+    text = DOCKERFILE.read_text()
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}", "${BASE}"]
+    assert len(re.findall(r"^ARG BASE=", text, re.MULTILINE)) == 1
