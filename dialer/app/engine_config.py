@@ -1,5 +1,6 @@
 """What each part has to know, out of the settings."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from dialer.adapters.queues.broker import QueueConfig
 from dialer.adapters.queues.publisher import PublisherConfig
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.proxies import proxy_for
-from dialer.adapters.retell.requests import ContentCheck, check_content
+from dialer.adapters.retell.requests import ContentCheck, check_content, look_at_content
 from dialer.adapters.rules.data_in_use import DataInUse, data_in_use, in_words
 from dialer.adapters.rules.public_holidays import every_region, public_holidays
 from dialer.adapters.rules.rules_file import SHIPPED, load_rules, shipped_rules
@@ -67,6 +68,7 @@ def _requests(settings: Settings) -> RetellConfig:
         agent_id=call.agent_id,
         agent_version=call.agent_version,
         agent_override=call.agent_override,
+        refuses_unknown=settings.retell.overrides == "refuse",
         metadata=call.metadata,
         ignore_e164_validation=call.ignore_e164_validation,
         honor_internal_dnc=call.honor_internal_dnc,
@@ -94,6 +96,11 @@ def csv_options(settings: Settings, screen: CampaignPolicy | None = None) -> Csv
         ignored=frozenset(map(fold, settings.intake.ignore_columns)),
         place_of=screen.place_of if screen is not None and screen.hours.is_on else None,
     )
+
+
+def override_doubts(settings: Settings) -> Sequence[str]:
+    """What every call is sent with and the API may not know, or know no more: a line for each."""
+    return look_at_content(JobKind.PHONE_CALL, CallContent(), _requests(settings))[1]
 
 
 def job_options(settings: Settings, now: float) -> JobOptions:

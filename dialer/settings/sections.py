@@ -62,6 +62,8 @@ class Retell(Section):
 
     web_call_version: Annotated[int, Field(ge=2, le=3)] = 3
     """The version of the endpoint that makes web calls; Retell has deprecated 2."""
+    overrides: Literal["warn", "refuse"] = "warn"
+    """A field or word of `agent_override` that dialer does not know: send it with a warning, or refuse it."""
 
     @field_validator("proxy")
     @classmethod

@@ -34,6 +34,8 @@ class RetellConfig:
     """The version of `agent_id`; a job that names its own agent does not get it."""
     agent_override: Mapping[str, Any] = field(default_factory=dict)
     """For jobs that bring none of their own."""
+    refuses_unknown: bool = True
+    """Fields and words of `agent_override` that are not known are refused; else they are doubts."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Sent with every call; a job's own values go before these."""
     ignore_e164_validation: bool = False

@@ -3,7 +3,8 @@
 For example: `agent_override.agent.voice_speed: must be at most 2, is 3`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,6 +38,25 @@ _BOUNDS: Mapping[str, tuple[str, str]] = {
 def problems_of(error: ValidationError, request: Mapping[str, Any]) -> Sequence[str]:
     """One line for each problem, with the path of the field in `request`."""
     return [f"{_path(details, request)}: {_reason(details)}" for details in error.errors(include_url=False)]
+
+
+def is_unknown(details: ErrorDetails) -> bool:
+    """Not known here, which is all that is wrong with it: the API may know it by now."""
+    in_override = details["loc"][:1] == ("agent_override",)
+    return in_override and details["type"] in ("extra_forbidden", "literal_error")
+
+
+def doubt_of(details: ErrorDetails, request: Mapping[str, Any], fields: Collection[str]) -> str:
+    """One line for what is not known, with what comes nearest to it. `fields`: all that are known."""
+    path = _path(details, request)
+    if details["type"] == "extra_forbidden":
+        said, word, known = "is a field", str(details["loc"][-1]), fields
+    else:
+        said, word = f"{_shown(details['input'])} is a word", str(details["input"])
+        known = str(details["ctx"]["expected"]).replace(" or ", ", ").replace("'", "").split(", ")
+    nearest = get_close_matches(word, known, n=1)
+    hint = f"; the nearest that it knows is {nearest[0]!r}" if nearest else ""
+    return f"{path}: {said} that dialer does not know{hint}. It is sent as it is"
 
 
 def _reason(details: ErrorDetails) -> str:

@@ -7,15 +7,18 @@ The models hold every field of the API's pages and, where the official SDK (6.2.
 too. What stays out: `current_node_id` and `current_state` of the newest web call, which a job cannot say.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias, assert_never
 
 import orjson
 from pydantic import AfterValidator, Field, ValidationError
 
+from dialer.adapters.retell.agent import AgentRequest
 from dialer.adapters.retell.config import RetellConfig
-from dialer.adapters.retell.overrides import AgentOverride
-from dialer.adapters.retell.problems import problems_of
+from dialer.adapters.retell.overrides import AgentOverride, ConversationFlowOverride, RetellLlmOverride
+from dialer.adapters.retell.problems import doubt_of, is_unknown, problems_of
+from dialer.adapters.retell.removed import removed_in
 from dialer.adapters.retell.strictness import Given, Part, Version
 from dialer.domain.calls import AttemptId, CallContent, CallJob, JobKind
 from dialer.domain.errors import BadInput
@@ -77,6 +80,15 @@ class WebCallRequest(_Create):
     agent_version: Given[Version] = None
 
 
+DOUBTS_MAX = 50
+"""Different ones of one list that are told."""
+_LOG = logging.getLogger("dialer.retell")
+_OVERRIDE_FIELDS = frozenset(
+    field.alias or name
+    for part in (AgentOverride, AgentRequest, RetellLlmOverride, ConversationFlowOverride)
+    for name, field in part.model_fields.items()
+)
+
 REQUESTS: Mapping[JobKind, type[_Create]] = {
     JobKind.PHONE_CALL: PhoneCallRequest,
     JobKind.REGISTER_PHONE_CALL: RegisterPhoneCallRequest,
@@ -95,22 +107,37 @@ def encode(job: CallJob, attempt_id: AttemptId, from_number: str | None, config:
 
 def check_content(kind: JobKind, content: CallContent, config: RetellConfig) -> Sequence[str]:
     """What the API would refuse in this row, a line for each problem, naming the field; empty if nothing."""
+    return look_at_content(kind, content, config)[0]
+
+
+def look_at_content(
+    kind: JobKind, content: CallContent, config: RetellConfig
+) -> tuple[Sequence[str], Sequence[str]]:
+    """As `check_content`; and, where what is unknown is not refused, a line for each doubt."""
     example = CallJob(key="", to_number=_EXAMPLE_NUMBER, kind=kind, content=content)
     try:
         request = _request(example, _EXAMPLE_ATTEMPT, _EXAMPLE_NUMBER, config)
     except BadInput as problem:
-        return [str(problem)]
+        return [str(problem)], []
     problems = _unwritable(request)
     if problems:
-        return problems
+        return problems, []
+    doubts = [] if config.refuses_unknown else removed_in(content.agent_override or config.agent_override)
     metadata_bytes = len(orjson.dumps(request["metadata"]))
     if metadata_bytes > METADATA_BYTES_MAX:
         problems.append(f"metadata: must be at most {METADATA_BYTES_MAX} bytes as JSON, is {metadata_bytes}")
     try:
         REQUESTS[kind].model_validate(request)
     except ValidationError as error:
-        problems += problems_of(error, request)
-    return problems
+        if config.refuses_unknown:
+            return [*problems, *problems_of(error, request)], []
+        said = zip(error.errors(include_url=False), problems_of(error, request), strict=True)
+        for details, refusal in said:
+            if is_unknown(details):
+                doubts.append(doubt_of(details, request, _OVERRIDE_FIELDS))
+            else:
+                problems.append(refusal)
+    return problems, doubts
 
 
 class ContentCheck:
@@ -118,13 +145,23 @@ class ContentCheck:
 
     def __init__(self, config: RetellConfig) -> None:
         self._config = config
+        self._doubted: set[str] = set()
         self._plain = {kind: check_content(kind, CallContent(), config) for kind in JobKind}
 
     def __call__(self, kind: JobKind, content: CallContent) -> Sequence[str]:
         """As `check_content`. `variables` hold texts only."""
         if self._plain[kind] or _says_more_than_texts(content):
-            return check_content(kind, content, self._config)
+            problems, doubts = look_at_content(kind, content, self._config)
+            for doubt in doubts:
+                self._tell(doubt)
+            return problems
         return _unwritable({"retell_llm_dynamic_variables": content.variables})
+
+    def _tell(self, doubt: str) -> None:
+        """Once each, and not without end."""
+        if doubt not in self._doubted and len(self._doubted) < DOUBTS_MAX:
+            self._doubted.add(doubt)
+            _LOG.warning("%s", doubt)
 
 
 def _says_more_than_texts(content: CallContent) -> bool:

@@ -13,7 +13,7 @@ import anyio.to_thread
 from dialer.adapters.retell.proxies import is_loopback
 from dialer.adapters.rules.data_in_use import DataInUse
 from dialer.adapters.system.clock import SystemClock
-from dialer.app.engine_config import csv_options
+from dialer.app.engine_config import csv_options, override_doubts
 from dialer.app.rulebook import Rulebook
 from dialer.commands.doctor.findings import Finding, Mark
 from dialer.domain.calls import JobKind
@@ -53,7 +53,13 @@ async def calls(settings: Settings) -> Sequence[Finding]:
         csv_options(settings)
     except BadInput as error:
         return [Finding("calls", Mark.BAD, line) for line in str(error).splitlines()]
-    return [_numbers(settings), _agents(settings)]
+    return [_numbers(settings), _agents(settings), *_overrides(settings)]
+
+
+def _overrides(settings: Settings) -> Sequence[Finding]:
+    """What every call is sent with and the API may not know, or know no more."""
+    doubts = override_doubts(settings)
+    return [Finding("override", Mark.DOUBTFUL, f"call.{doubt}") for doubt in doubts]
 
 
 def _numbers(settings: Settings) -> Finding:
