@@ -244,6 +244,7 @@ def campaign_config(
             poll_with_webhooks_s=tracking.poll_with_webhooks_s,
             call_max_s=tracking.call_max_s,
             missing_s=placing.settle_s,
+            expects_webhooks=settings.webhooks.listen is not None,
         ),
         redial=redial_policy(settings.redial, placing.put_back_s, settings.campaign.ends),
         screen=CampaignPolicy(settings.from_numbers) if screen is None else screen,

@@ -31,7 +31,7 @@ from dialer.app.results_log import check_log
 from dialer.app.rulebook import Rulebook
 from dialer.app.shared_account import shared_account, worker_name
 from dialer.app.simulation import Simulation, fresh_places, simulated
-from dialer.app.webhooks import webhooks_served
+from dialer.app.webhooks import WebhookUse, webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.domain.waiting import Waiting
@@ -188,8 +188,8 @@ async def _run(
         background = await stack.enter_async_context(anyio.create_task_group())
         background.start_soon(_stop_on_signals, campaign)
         background.start_soon(rulebook.watch, campaign.change)
-        key = parts.retell.api_key
-        receiver = webhooks_served(settings.webhooks, key, parts.clock, monitor, run.heard, observe)
+        use = WebhookUse(run.heard, run.webhook_refused, parts.api.get, lambda: parts.retell.api_key)
+        receiver = webhooks_served(settings.webhooks, use, parts.clock, monitor, observe)
         webhook_url = await stack.enter_async_context(receiver)
         if parts.simulator is not None and webhook_url is not None:
             parts.simulator.set_account(webhook_url=webhook_url)

@@ -24,7 +24,7 @@ from dialer.app.results_log import check_log
 from dialer.app.rulebook import Rulebook
 from dialer.app.run import open_ledger
 from dialer.app.shared_account import crew_config, shared_account, worker_name
-from dialer.app.webhooks import webhooks_served
+from dialer.app.webhooks import WebhookUse, webhooks_served
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput, DialerError
 from dialer.domain.phone import load_plans
@@ -196,10 +196,11 @@ class _Serving:
         return {campaign.name: campaign_id for campaign_id, campaign in self._service.at_work.items()}
 
     def _webhooks(self) -> AbstractAsyncContextManager[str | None]:
-        settings = self._settings
-        key = retell_config(settings, base_url=None).api_key
-        hear, observe = self._service.heard, self._tell_account
-        return webhooks_served(settings.webhooks, key, self._clock, self._monitor, hear, observe)
+        service = self._service
+        key = lambda: retell_config(self._settings, base_url=None).api_key  # noqa: E731
+        use = WebhookUse(service.heard, service.webhook_refused, self._api.get, key)
+        webhooks = self._settings.webhooks
+        return webhooks_served(webhooks, use, self._clock, self._monitor, self._tell_account)
 
     def _queue(self) -> AbstractAsyncContextManager[None]:
         """Jobs from the queue, where the settings name one."""

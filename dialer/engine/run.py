@@ -10,6 +10,7 @@ from dialer.domain.errors import AccountBlocked
 from dialer.engine.attempts.untracked import Strangers
 from dialer.engine.campaign import Campaign, contradiction
 from dialer.engine.capacity.capacity import Capacity
+from dialer.engine.events import WebhookFault
 from dialer.engine.intake import Intake
 from dialer.ports.engine import Clock, Ledger
 
@@ -48,6 +49,10 @@ class Run:
         if not self._capacity.tracker.heard(news, by_webhook=True):
             self._strangers.heard(news)
         self.campaign.analyses.heard(news)
+
+    def webhook_refused(self, fault: WebhookFault) -> None:
+        """A webhook was not taken."""
+        self._capacity.tracker.webhook_refused(fault)
 
     async def take_over(self, attempts: list[Attempt]) -> None:
         """See `capacity.Campaigns`."""

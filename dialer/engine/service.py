@@ -14,6 +14,7 @@ from dialer.engine.attempts.analyses import Analyses
 from dialer.engine.attempts.untracked import Strangers
 from dialer.engine.campaign import Campaign, contradiction
 from dialer.engine.capacity.shared import Crew
+from dialer.engine.events import WebhookFault
 from dialer.ports.engine import Clock, Ledger
 from dialer.ports.sharing import Sharing
 
@@ -140,6 +141,10 @@ class Service:
         is_ours = self._crew.tracker.heard(news, by_webhook=True)
         if not is_ours:
             self._strangers.heard(news)
+
+    def webhook_refused(self, fault: WebhookFault) -> None:
+        """A webhook was not taken."""
+        self._crew.tracker.webhook_refused(fault)
 
     def news(self, of: Collection[CampaignId] | None) -> None:
         """The ledger may hold work of these campaigns, or lines for their results logs; None: of any."""

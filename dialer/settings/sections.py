@@ -163,7 +163,7 @@ class Tracking(Section):
     poll_s: Annotated[float, Field(ge=0.1, le=600)] = 2.0
     """Seconds between looks at the live calls."""
     poll_with_webhooks_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
-    """Seconds between looks while webhooks arrive."""
+    """Seconds between looks while webhooks arrive; `poll_s` again after one end that none told of."""
     call_max_s: Annotated[float, Field(ge=60, le=86_400)] = 7500.0
     """Seconds of the longest possible call, ringing included; then it is over for all campaigns."""
 

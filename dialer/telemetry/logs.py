@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger, Processor
 from dialer.domain.figures import believed_duration_s
 from dialer.domain.results import rfc3339
 from dialer.domain.texts import printable_lines
+from dialer.engine.attempts.webhook_watch import REMEDIES
 from dialer.engine.events import (
     ApiAnswered,
     AttemptClaimed,
@@ -49,13 +50,6 @@ from dialer.telemetry.tally import Tally
 INTAKE_ROWS_EACH = 10_000
 HELD_EACH_S = 1.0
 WEBHOOK_REFUSED_EACH_S = 60.0
-WEBHOOK_REMEDIES: Mapping[WebhookFault, str] = {
-    WebhookFault.BAD_SIGNATURE: "Retell signs with the key that has the webhook badge in its dashboard: give "
-    "that key as DIALER_WEBHOOKS__KEYS; and check this machine's clock",
-    WebhookFault.TOO_LARGE: "raise webhooks.body_bytes_max; how the call ended is asked for instead",
-    WebhookFault.MALFORMED: "it is no HTTP that can be read: somebody else than Retell tries this port",
-    WebhookFault.TOO_SLOW: "check the proxy in front of this port; how the call ended is asked for instead",
-}
 SECRET_CHARS_MIN = 4
 DIGITS_HIDDEN = 4
 
@@ -325,7 +319,7 @@ class LogObserver:
         seldom = self._webhook_faults.setdefault(fault, _Seldom(WEBHOOK_REFUSED_EACH_S))
         unlogged = seldom.count(self._clock.now())
         if unlogged is not None:
-            remedy = WEBHOOK_REMEDIES[fault]
+            remedy = REMEDIES[fault]
             self._log.warning("webhook.refused", fault=fault, unlogged=unlogged, way_out=remedy)
 
 

@@ -11,6 +11,9 @@ from aiohttp.http_exceptions import HttpProcessingError
 from dialer.domain.errors import BadInput
 
 SHUTDOWN_S = 1.0
+HEAD_S_MAX = 75.0
+"""For a request's head to arrive, and for a connection to be idle: longer than proxies keep one for the next
+request, and no longer than a stranger may hold one with a byte now and then."""
 FAULT_EACH_S = 1.0
 """Seconds between two traces of faults of ours in the log: a stranger may know how to repeat one."""
 
@@ -55,7 +58,9 @@ async def serve(
     """
     host, _, port = listen.rpartition(":")
     log = _ServerLog(malformed)
-    runner = web.AppRunner(app, access_log=None, logger=log, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        app, access_log=None, logger=log, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=HEAD_S_MAX
+    )
     await runner.setup()
     try:
         try:

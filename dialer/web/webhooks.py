@@ -41,7 +41,7 @@ def webhook_app(
     signatures: Signatures,
     parse: Parse,
     hear: Callable[[str, CallUpdate], None],
-    refuse: Callable[[WebhookFault], None] = lambda fault: None,
+    refuse: Callable[[WebhookFault, bytes], None] = lambda fault, part: None,
     *,
     body_bytes_max: int,
 ) -> web.Application:
@@ -49,27 +49,30 @@ def webhook_app(
 
     204: taken (also an event that is not of our calls, or not known). 400: the body cannot be read.
     401: the signature is wrong. 408: the body took longer than `BODY_S_MAX`. 413: it has more than
-    `body_bytes_max` bytes. `refuse` is called for each that was not taken.
+    `body_bytes_max` bytes. `refuse` is called for each that was not taken, with what was read of one that is
+    plausible and was too large or too slow.
     """
 
-    def refused(fault: WebhookFault) -> web.Response:
-        refuse(fault)
+    def refused(fault: WebhookFault, part: bytes = b"") -> web.Response:
+        refuse(fault, part)
         return REFUSALS[fault]()
 
     async def receive(request: web.Request) -> web.Response:
         header = request.headers.get("X-Retell-Signature")
         if not signatures.is_plausible(header):
             return refused(WebhookFault.BAD_SIGNATURE)
-        body: bytes | None = None
+        pieces = bytearray()
         try:
-            with anyio.move_on_after(BODY_S_MAX):
-                body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return refused(WebhookFault.TOO_LARGE)
+            with anyio.move_on_after(BODY_S_MAX) as in_time:
+                async for piece in request.content.iter_any():
+                    pieces += piece
+                    if len(pieces) > body_bytes_max:
+                        return refused(WebhookFault.TOO_LARGE, bytes(pieces))
         except (web.RequestPayloadError, OSError):  # half a body, or not packed as its header says
             return refused(WebhookFault.MALFORMED)
-        if body is None:
-            return refused(WebhookFault.TOO_SLOW)
+        if in_time.cancelled_caught:
+            return refused(WebhookFault.TOO_SLOW, bytes(pieces))
+        body = bytes(pieces)
         if not signatures.is_good(header, body):
             return refused(WebhookFault.BAD_SIGNATURE)
         parsed = parse(body)

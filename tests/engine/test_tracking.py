@@ -44,8 +44,8 @@ def failures() -> Failures:
     return Failures(SystemClock(), lambda event: None)
 
 
-def attempt(call_id: CallId | None = None) -> Attempt:
-    return Attempt(ATTEMPT, JOB, 1, AttemptState.CLAIMED, None, b"{}", 0.0, 0.0, call_id=call_id)
+def attempt(call_id: CallId | None = None, of: AttemptId = ATTEMPT) -> Attempt:
+    return Attempt(of, JOB, 1, AttemptState.CLAIMED, None, b"{}", 0.0, 0.0, call_id=call_id)
 
 
 def lists(w: World) -> int:

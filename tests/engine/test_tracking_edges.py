@@ -12,11 +12,13 @@ from dialer.adapters.retell.config import RetellConfig
 from dialer.domain.calls import AttemptId, CallId, CallUpdate
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.engine.attempts.tracking import GATHER_S, Tracker, TrackingConfig
+from dialer.engine.events import WebhookFault
 from tests.engine.test_placing_limits import relay_of, says
 from tests.engine.test_tracking import CALL, STAGES, attempt, failures
 from tests.support.campaigns import KEY, World, in_virtual_time, world
 from tests.support.relay import Twist
 
+ENDED = b'{"items": [{"call_id": "call_1", "call_status": "ended"}], "has_more": false}'
 CONFIG = TrackingConfig(2.0, 15.0, 7500.0, 20.0)
 NOT_KNOWN = says(422, b'{"message":"Cannot find requested asset"}')
 
@@ -63,6 +65,39 @@ async def test_after_four_silent_sweeps_webhooks_are_not_relied_on() -> None:
             assert tracker.heard(STAGES[0], by_webhook=True)
             await anyio.sleep(65)
     assert asked_at(w, "list-calls") == [15, 30, 45, 60, 62, 64]
+
+
+@in_virtual_time
+async def test_after_one_end_that_no_webhook_told_of_they_are_not_relied_on() -> None:
+    async with world(relayed=True) as w, sweeping(w, []) as tracker:
+        relay_of(w).on("list-calls", says(200, ENDED))
+        other = attempt(CallId("another"), AttemptId("attempt_2"))
+        with tracker.follow(attempt(CALL)) as followed, tracker.follow(other):
+            assert tracker.heard(STAGES[0], by_webhook=True)
+            await anyio.sleep(20)
+            assert followed.is_over
+    assert asked_at(w, "list-calls") == [15, 17, 19]
+
+
+@in_virtual_time
+async def test_a_webhook_that_is_refused_has_the_listing_asked_at_once() -> None:
+    async with world(relayed=True) as w, sweeping(w, []) as tracker:
+        with tracker.follow(attempt(CALL)):
+            assert tracker.heard(STAGES[0], by_webhook=True)
+            await anyio.sleep(5)
+            tracker.webhook_refused(WebhookFault.BAD_SIGNATURE)
+            await anyio.sleep(5)
+    assert asked_at(w, "list-calls") == [5 + GATHER_S, 7 + GATHER_S, 9 + GATHER_S]
+
+
+@in_virtual_time
+async def test_while_webhooks_come_the_listing_is_asked_seldom() -> None:
+    async with world(relayed=True) as w, sweeping(w, []) as tracker:
+        with tracker.follow(attempt(CALL)):
+            for _ in range(8):
+                assert tracker.heard(STAGES[0], by_webhook=True)
+                await anyio.sleep(5)
+    assert asked_at(w, "list-calls") == [15, 30]
 
 
 @in_virtual_time

@@ -30,7 +30,7 @@ class Port:
             self,
             lambda body: (body.decode(), NEWS),
             lambda event, _: self.taken.append(event),
-            self.refused.append,
+            lambda fault, part: self.refused.append(fault),
             body_bytes_max=BYTES_MAX,
         )
 

@@ -8,6 +8,7 @@ nobody was rung, get-call has to agree that the call is over.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from math import inf
 
 import anyio
 
@@ -15,7 +16,9 @@ from dialer.domain.calls import Attempt, AttemptId, CallId, CallUpdate
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, CallRefused, CallUncertain
 from dialer.domain.evidence import Evidence, shows_ring
 from dialer.domain.service_parts import ServicePart
+from dialer.engine.attempts.webhook_watch import LOST, WebhookWatch
 from dialer.engine.clock import loop_time
+from dialer.engine.events import WebhookFault
 from dialer.engine.failures import Failures
 from dialer.ports.engine import CallApi
 
@@ -23,6 +26,8 @@ GETS_PER_SWEEP_MAX = 15
 """Calls that one sweep asks for one by one, because the listing does not show them."""
 
 
+SILENT_SWEEPS_MAX = 4
+"""After so many slow sweeps without a webhook they are quick again."""
 FALLBACK_GETS_MAX = 60
 """The same while the listing fails: about as many as get-call answers in ten seconds."""
 FALLBACK_FAILURES_MAX = 3
@@ -48,6 +53,8 @@ class TrackingConfig:
     """The longest possible call; later a call id that the API does not know is given up."""
     missing_s: float
     """A call that the listing has not shown for so long is asked for by its id."""
+    expects_webhooks: bool = False
+    """The process listens for them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -149,7 +156,12 @@ class Tracker:
         self._by_attempt: dict[AttemptId, Followed] = {}
         self._by_call: dict[CallId, Followed] = {}
         self._wake = anyio.Event()
-        self._webhook_at: float | None = None
+        self._webhooks = WebhookWatch(
+            failures,
+            fresh_s=SILENT_SWEEPS_MAX * config.poll_with_webhooks_s,
+            expected=config.expects_webhooks,
+        )
+        self._swept_at = -inf
         self._was_listed = False
 
     @property
@@ -211,7 +223,7 @@ class Tracker:
     def heard(self, news: CallUpdate, *, by_webhook: bool = False) -> bool:
         """Take news in; False if it is of no call we follow."""
         if by_webhook:
-            self._webhook_at = loop_time()
+            self._webhooks.heard()
         followed = self._by_call.get(news.call_id)
         if followed is not None and news.attempt_id not in (None, followed.attempt_id):
             self._let_go_of_call(followed)  # an answer that named no attempt gave it another one's call
@@ -226,7 +238,10 @@ class Tracker:
             self.placed(followed, news.call_id)
         if news.analysis is not None and followed.analysed is None:
             followed.analyse(news)
+        was_over = followed.is_over
         followed.tell(news)
+        if followed.is_over and not was_over and not by_webhook:
+            self._webhooks.ended()
         return True
 
     async def look(self, followed: Followed) -> CallUpdate | None:
@@ -281,16 +296,24 @@ class Tracker:
     async def run(self, on_blocked: Callable[[AccountBlocked], None]) -> None:
         """Sweep for ever."""
         while True:
-            with anyio.move_on_after(self._pause_s()):
-                await self._wake.wait()
-                await anyio.sleep(GATHER_S)
+            self._swept_at = loop_time()
+            while (left_s := self._sweep_at() - loop_time()) > 0.0 and not self._wake.is_set():
+                with anyio.move_on_after(left_s):
+                    await self._wake.wait()
+                    await anyio.sleep(GATHER_S)
             self._wake = anyio.Event()
             await self._sweep(on_blocked)
 
-    def _pause_s(self) -> float:
-        at = self._webhook_at
-        fresh = at is not None and loop_time() - at < 4 * self._config.poll_with_webhooks_s
-        return self._config.poll_with_webhooks_s if fresh else self._config.poll_s
+    def _sweep_at(self) -> float:
+        """When the next sweep is due, as far as is known now: sooner once webhooks stop."""
+        late = self._swept_at + self._config.poll_with_webhooks_s
+        return max(self._swept_at + self._config.poll_s, min(late, self._webhooks.fresh_until))
+
+    def webhook_refused(self, fault: WebhookFault) -> None:
+        """A webhook was not taken: what it told is asked for."""
+        self._webhooks.refused(fault, awaited=bool(self._by_call))
+        if (fault in LOST or self._by_call) and loop_time() - self._swept_at >= self._config.poll_s:
+            self._wake.set()
 
     async def _sweep(self, on_blocked: Callable[[AccountBlocked], None]) -> None:
         """Look for attempts, then follow calls: neither waits for what the other runs into."""
