@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialer.app.engine_config import campaign_config, hours_in_force, hours_notice, screen_of
+from dialer.app.engine_config import campaign_config, hours_in_force, screen_of
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.canary import CanaryRule
@@ -15,6 +15,7 @@ from dialer.domain.errors import BadInput
 from dialer.domain.places import Place
 from dialer.domain.screening import CampaignPolicy, Dial, Drop, Wait
 from dialer.settings import Rules, Settings, load
+from dialer.settings.contact import hours_notice
 
 LINE = "+12125550190"
 DENVER = Place(("America/Denver",), ("US-CO",))
@@ -50,14 +51,14 @@ def test_the_federal_hours_hold_unless_told() -> None:
     unknown = rules.judge(a_job("+18005550199"), MORNING)
     assert isinstance(unknown, Drop)
     assert "it is not known where this number is" in unknown.reason
-    assert hours_notice(Settings()) is None
+    assert hours_notice(Settings().rules) is None
 
 
 def test_always_takes_them_off_and_says_so() -> None:
     settings = Settings(from_numbers=(LINE,), rules=Rules(hours="always"))
     assert not screen(settings).hours.is_on
     assert isinstance(screen(settings).judge(a_job("+18005550199"), MORNING), Dial)
-    assert hours_notice(settings) == (
+    assert hours_notice(settings.rules) == (
         'rules.hours is "always": no law\'s calling hours are kept, and people may be called at any hour'
     )
 

@@ -13,7 +13,6 @@ from dialer.adapters.ledger.reports.holds import Holds, first_outcomes, holds_of
 from dialer.adapters.ledger.reports.waiting import waiting_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
-from dialer.app.engine_config import hours_notice
 from dialer.domain.balance import ReadInPart
 from dialer.domain.calls import CampaignId
 from dialer.domain.canary import CanaryFacts, CanaryRule
@@ -28,6 +27,7 @@ from dialer.engine.events import CampaignPart
 from dialer.ports.engine import CampaignCounts, Operation, Speed
 from dialer.ports.sharing import CampaignFault
 from dialer.settings import Settings
+from dialer.settings.contact import hours_notice
 from dialer.settings.live import with_changes
 from dialer.settings.rules import canary_rule
 from dialer.web import documents
@@ -113,7 +113,7 @@ def _status(
         settings.canary.calls,
         canary,
         held.canary_passed or (canary is not None and _has_passed(canary_rule(settings.canary), canary)),
-        hours_notice(settings),
+        hours_notice(settings.rules),
     )
 
 

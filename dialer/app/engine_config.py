@@ -16,7 +16,6 @@ from dialer.adapters.rules.data_in_use import DataInUse, data_in_use, in_words
 from dialer.adapters.rules.public_holidays import every_region, public_holidays
 from dialer.adapters.rules.rules_file import SHIPPED, load_rules, shipped_rules
 from dialer.adapters.sources.options import CsvOptions, JobOptions
-from dialer.app.simulation import SIMULATED_KEY
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.gates import Hold
@@ -33,12 +32,12 @@ from dialer.engine.campaign import CampaignConfig
 from dialer.settings import Rules, Settings
 from dialer.settings.contact import ALWAYS, caps_rule, own_hours, redial_policy
 from dialer.settings.rules import agents_of, breaker_rules, budget_rule, canary_rule, lines_of
+from dialer.simulator.account import SIMULATED_KEY
 
 SLOT_RECOVERS_S = 5.0
 """After the account said it is full, one slot comes back each so many seconds."""
 HOLIDAY_YEARS = 3
 """Years whose public holidays are known, this one the first."""
-ANY_HOUR = 'rules.hours is "always": no law\'s calling hours are kept, and people may be called at any hour'
 
 
 def retell_config(settings: Settings, *, base_url: str | None) -> RetellConfig:
@@ -207,11 +206,6 @@ def screen_of(
         hold=hold,
         version=version,
     )
-
-
-def hours_notice(settings: Settings) -> str | None:
-    """What is to be said each time where the law's calling hours were taken off."""
-    return ANY_HOUR if settings.rules.hours == ALWAYS else None
 
 
 def campaign_config(

@@ -6,7 +6,7 @@ from typing import Final
 
 from dialer.adapters.ledger.reports.counts import real_outcomes
 from dialer.app.event_loop import run_on_loop
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.domain.errors import BadInput
 from dialer.domain.outcomes import Outcome
 from dialer.settings import Settings

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import anyio
 
 from dialer.adapters.ledger.drivers.server import is_server
 from dialer.adapters.ledger.reports.waiting import waiting_of
-from dialer.adapters.ledger.store import SqlLedger, open_sqlite
+from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.retell.client import RetellApi, open_api
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.sinks.csv_file import RejectsFile
@@ -23,9 +23,9 @@ from dialer.adapters.sinks.jsonl import JsonlLog
 from dialer.adapters.sinks.shared_log import NoLog, RunLog
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.system.clock import LoopClock, SystemClock
-from dialer.adapters.system.installed import needs_extra
-from dialer.app.engine_config import csv_options, hours_notice, retell_config
+from dialer.app.engine_config import csv_options, retell_config
 from dialer.app.event_loop import rare_collections, run_on_loop
+from dialer.app.ledger import open_ledger
 from dialer.app.monitoring import Monitor, tracing
 from dialer.app.results_log import check_log
 from dialer.app.rulebook import Rulebook
@@ -33,7 +33,6 @@ from dialer.app.shared_account import shared_account, worker_name
 from dialer.app.simulation import Simulation, fresh_places, simulated
 from dialer.app.webhooks import WebhookUse, webhooks_served
 from dialer.domain.calls import CampaignId
-from dialer.domain.errors import BadInput
 from dialer.domain.waiting import Waiting
 from dialer.engine.campaign import Campaign, CampaignConfig
 from dialer.engine.capacity.capacity import Capacity
@@ -43,6 +42,7 @@ from dialer.engine.intake import Intake
 from dialer.engine.run import Run
 from dialer.ports.engine import CampaignCounts, Clock, IntakeCounts, ResultSink
 from dialer.settings import Loaded, Settings
+from dialer.settings.contact import hours_notice
 from dialer.settings.problems import without_password
 from dialer.simulator.server import Simulator
 
@@ -123,7 +123,7 @@ def run_campaign(
     """
     simulate = request.simulate
     settings = loaded.settings if simulate is None else fresh_places(loaded)
-    speed = 1.0 if simulate is None else simulate.speed
+    speed = _speed(simulate)
     return run_on_loop(partial(_run, settings, request, observers, view), speed=speed)
 
 
@@ -153,7 +153,7 @@ async def _run(
     settings: Settings, request: RunRequest, observers: Sequence[Observe], view: View | None
 ) -> Summary:
     simulate = request.simulate
-    monitor = Monitor(settings, request.campaign, speed=1.0 if simulate is None else simulate.speed)
+    monitor = Monitor(settings, request.campaign, speed=_speed(simulate))
     observers = (*observers, *monitor.observers)
 
     def observe(event: Event) -> None:
@@ -180,7 +180,7 @@ async def _run(
             refuse=parts.rejects.write,
             observe=observe,
         )
-        questions = open_ledger(settings, simulate, dispatches=False)
+        questions = open_ledger(settings, dispatches=False, speed=_speed(simulate))
         watching = monitor.watching(
             parts.ledger, questions, lambda: {request.campaign: parts.campaign_id}, parts.clock
         )
@@ -219,7 +219,7 @@ def _rulebook(settings: Settings, request: RunRequest) -> Rulebook:
         request.campaign,
         SystemClock().now() if simulate is None else simulate.epoch(settings),
         limit=request.limit,
-        speed=1.0 if simulate is None else simulate.speed,
+        speed=_speed(simulate),
     )
 
 
@@ -252,7 +252,9 @@ async def _open(
         ledger, api, capacity = account.ledger, account.api, account.crew
         campaign_id = await ledger.open_campaign(request.campaign, clock.now(), simulated=False)
     else:
-        ledger = await stack.enter_async_context(open_ledger(settings, simulate, clock, dispatches=True))
+        ledger = await stack.enter_async_context(
+            open_ledger(settings, dispatches=True, speed=_speed(simulate), clock=clock)
+        )
         connections = settings.retell.connections_max
         reached = open_api(retell, connections_max=connections, clock=clock, observe=observe)
         api = await stack.enter_async_context(reached)
@@ -306,35 +308,15 @@ async def _summary(
         way_out=stopping.way_out if stopping else "",
         account_refused=stopping is not None and stopping.account,
         interrupted=stopping is not None and stopping.why == INTERRUPTED,
-        hours_notice=hours_notice(settings),
+        hours_notice=hours_notice(settings.rules),
         waiting=await parts.waiting(),
         now=parts.clock.now(),
         zone=settings.campaign.timezone,
     )
 
 
-@asynccontextmanager
-async def open_ledger(
-    settings: Settings, simulate: Simulation | None = None, clock: Clock | None = None, *, dispatches: bool
-) -> AsyncIterator[SqlLedger]:
-    """The ledger that the settings name. `dispatches`: to dial from it. `clock`: None: the machine's.
-
-    Raises `LedgerError`, `BadInput`.
-    """
-    speed = 1.0 if simulate is None else simulate.speed
-    path, on_thread = settings.ledger.url, speed is not None
-    if not is_server(path):
-        async with open_sqlite(Path(path), dispatches=dispatches, on_thread=on_thread, clock=clock) as ledger:
-            yield ledger
-        return
-    if speed is None:
-        raise BadInput("--speed max does not wait for a server: give a number, or a file as --ledger")
-    try:
-        from dialer.adapters.ledger.postgres import open_postgres  # what it needs is an extra
-    except ImportError as error:
-        raise needs_extra("a ledger in PostgreSQL", "postgres", error) from error
-    async with open_postgres(path, dispatches=dispatches, speed=speed) as ledger:
-        yield ledger
+def _speed(simulate: Simulation | None) -> float | None:
+    return 1.0 if simulate is None else simulate.speed
 
 
 async def _stop_on_signals(campaign: Campaign) -> None:

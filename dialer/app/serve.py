@@ -18,11 +18,11 @@ from dialer.app.campaign_faults import CampaignFaults
 from dialer.app.engine_config import publisher_config, retell_config
 from dialer.app.event_loop import rare_collections, run_on_loop
 from dialer.app.http_api import api_served
+from dialer.app.ledger import open_ledger
 from dialer.app.monitoring import Monitor, WorkerState, tracing
 from dialer.app.queue_intake import queue_taken
 from dialer.app.results_log import check_log
 from dialer.app.rulebook import Rulebook
-from dialer.app.run import open_ledger
 from dialer.app.shared_account import crew_config, shared_account, worker_name
 from dialer.app.webhooks import WebhookUse, webhooks_served
 from dialer.domain.calls import CampaignId

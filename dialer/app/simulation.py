@@ -11,12 +11,11 @@ from dialer.adapters.system.clock import SystemClock
 from dialer.domain.errors import BadInput
 from dialer.ports.engine import Clock
 from dialer.settings import Loaded, Settings
-from dialer.simulator.account import Account
+from dialer.simulator.account import SIMULATED_KEY, Account
 from dialer.simulator.faults import Faults
 from dialer.simulator.population import Population
 from dialer.simulator.server import Simulator
 
-SIMULATED_KEY = "sim-key"
 SIMULATED_DIR = Path("simulated")
 """A simulation's ledger and results, unless told otherwise: never among the real ones, new each time."""
 SIMULATED_FROM = "+12125550199"

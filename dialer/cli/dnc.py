@@ -191,12 +191,12 @@ def sync(
       dialer dnc sync --push --config campaign.toml
     """
     from dialer.cli.progress_counter import Counting
-    from dialer.commands import dnc as suppressing
+    from dialer.commands.dnc_sync import sync as sync_lists
 
     if not (pull or push):
         raise typer.BadParameter("give --push with it, or there is nothing to do", param_hint="--no-pull")
     loaded, progress = _loaded(ledger, config, region, secrets_dir), Counting("numbers")
-    done = suppressing.sync(loaded, operator(by), progress.tell, pull=pull, push=push)
+    done = sync_lists(loaded, operator(by), progress.tell, pull=pull, push=push)
     progress.end()
     _say_made(loaded, made=done.made_ledger)
     formatting.echo(f"{formatting.count(done.marked_there)} contacts are marked do-not-call in Retell.")

@@ -12,13 +12,13 @@ from rich.constrain import Constrain
 from rich.live import Live
 
 from dialer.adapters.system.clock import SystemClock
-from dialer.app.engine_config import hours_notice
 from dialer.app.run import INTERRUPTED, Running
 from dialer.cli.progress import ProgressView, snapshot_of
 from dialer.domain.errors import LedgerError
 from dialer.engine.events import Event, Observe
 from dialer.ports.engine import Clock
 from dialer.settings import Settings
+from dialer.settings.contact import hours_notice
 from dialer.telemetry import logs
 from dialer.telemetry.tally import PACE_WINDOW_S, Tally
 
@@ -118,7 +118,7 @@ class Watch:
     async def view(self, running: Running) -> None:
         """Write counters and show progress until cancelled."""
         self._clock.source = running.clock
-        if notice := hours_notice(self._settings):
+        if notice := hours_notice(self._settings.rules):
             self.log.warning("rules.hours_off", why=notice)
         snapshot = lambda: snapshot_of(  # noqa: E731
             self.tally, running.before, running.clock.now(), running.slots()

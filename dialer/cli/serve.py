@@ -124,10 +124,10 @@ def _examine(settings: "Settings", log: "Log") -> None:
 
 def _told(log: "Log") -> "Told":
     from dialer.adapters.system.clock import SystemClock
-    from dialer.app.engine_config import hours_notice
     from dialer.app.serve import INTERRUPTED, Told
     from dialer.engine.events import Observe
     from dialer.engine.service import NOTHING_TO_DO
+    from dialer.settings.contact import hours_notice
     from dialer.telemetry.logs import LogObserver
     from dialer.telemetry.request_log import RequestLog
     from dialer.telemetry.self_watch import REMEDIES
@@ -138,7 +138,7 @@ def _told(log: "Log") -> "Told":
 
     def started(worker: str, settings: "Settings") -> None:
         log.info("service.started", worker=worker)
-        notice = hours_notice(settings)
+        notice = hours_notice(settings.rules)
         if notice is not None:
             log.warning("service.hours_off", why=notice)
 

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import typer
 
 from dialer.cli import flags, formatting
-from dialer.cli.waiting_text import waiting_text
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import rfc3339
 
@@ -124,6 +123,8 @@ def _lines(status: "CampaignStatus") -> Lines:
     if status.left_s is not None:
         yield "left", f"about {formatting.span(status.left_s)}, as fast as in the last ten minutes", ""
     if status.waiting:
+        from dialer.cli.waiting_text import waiting_text
+
         yield "waiting", waiting_text(status.waiting, status.now, ZoneInfo(status.zone)), ""
     elif counts.next_due_at is not None:
         yield "next due", _time(counts.next_due_at), ""

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from dialer.cli import exits, formatting
-from dialer.cli.waiting_text import waiting_text
 from dialer.domain.lifecycle import JobState
 from dialer.domain.results import rfc3339
 
@@ -86,6 +85,8 @@ def lines(
         yield "rejected", str(summary.rejects), ""
     if summary.stopped and not summary.interrupted:
         yield "stopped", summary.stopped, "red"
+    from dialer.cli.waiting_text import waiting_text
+
     if waits := waiting_text(summary.waiting, summary.now, ZoneInfo(summary.zone)):
         yield "waiting", waits, ""
     for step in next_steps(summary, begins_anew=begins_anew):

@@ -13,10 +13,10 @@ from dialer.adapters.ledger.store import SqlLedger, open_sqlite
 from dialer.adapters.rules.data_in_use import DataInUse
 from dialer.adapters.sources.csv_file import CsvFile
 from dialer.adapters.system.clock import SystemClock
-from dialer.app.engine_config import csv_options, hours_notice
+from dialer.app.engine_config import csv_options
 from dialer.app.event_loop import run_on_loop
+from dialer.app.ledger import open_ledger
 from dialer.app.rulebook import Rulebook
-from dialer.app.run import open_ledger
 from dialer.app.simulation import SIMULATED_FROM
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.domain.forecast import Forecast
@@ -26,6 +26,7 @@ from dialer.engine.events import IntakeProgressed, Observe
 from dialer.engine.intake import add_up, duplicate
 from dialer.ports.engine import Added, AddedAs, IntakeCounts
 from dialer.settings import Loaded
+from dialer.settings.contact import hours_notice
 
 REJECTS_SHOWN_MAX = 20
 CHECK_ROWS_MAX = 1000
@@ -114,7 +115,7 @@ def check_leads(
         cps=settings.pace.cps,
         slots=settings.pace.slots,
         hours=settings.rules.hours,
-        hours_notice=hours_notice(settings),
+        hours_notice=hours_notice(settings.rules),
         data=rulebook.data,
         ledger=settings.ledger.url if knows else None,
     )

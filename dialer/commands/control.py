@@ -12,7 +12,7 @@ from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
 from dialer.app import campaign_control
 from dialer.app.event_loop import run_on_loop
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.domain.calls import CampaignId
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState

@@ -17,16 +17,13 @@ from dialer.adapters.ledger.operators.do_not_call import (
     suppressed_count,
 )
 from dialer.adapters.ledger.store import SqlLedger
-from dialer.adapters.retell.client import open_api
-from dialer.adapters.retell.contacts import Contacts
 from dialer.adapters.sources.suppression_file import SuppressionFile
 from dialer.adapters.system.clock import SystemClock
-from dialer.app.engine_config import retell_config
 from dialer.app.event_loop import run_on_loop
-from dialer.app.run import open_ledger
-from dialer.domain.errors import BadInput, CallError, DialerError, LedgerError
+from dialer.app.ledger import open_ledger
+from dialer.domain.errors import BadInput, LedgerError
 from dialer.domain.phone import NotANumber
-from dialer.domain.suppression import NumberSet, Suppressed, parse_suppressed_number
+from dialer.domain.suppression import Suppressed, parse_suppressed_number
 from dialer.ports.engine import Operation
 from dialer.settings import Loaded, Settings
 
@@ -34,9 +31,6 @@ IMPORT_ROWS = 5000
 """Numbers that are written in one transaction."""
 LIST_ROWS = 5000
 TELL_ROWS = 1000
-RETELL = "retell"
-"""The source of a number that Retell's contacts have."""
-MARKED = "is marked do-not-call in Retell's contacts"
 OPERATOR = "operator"
 """The source of a number that was added by hand."""
 
@@ -64,19 +58,6 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Synced:
-    """What `sync` did. None: that way was not asked for."""
-
-    marked_there: int
-    """Contacts that Retell has marked do-not-call."""
-    new_here: int | None
-    unreadable: int
-    """Of those, numbers that are none."""
-    new_there: int | None
-    made_ledger: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Checked:
     number: str
     listed: Suppressed | None
@@ -99,8 +80,8 @@ def add(loaded: Loaded, number: str, reason: str, who: str) -> Added:
         await ledger.operate(lambda conn: campaigns.suppress(conn, said, by))
         return before, await ledger.ask(lambda conn: live_calls(conn, wanted))
 
-    made = _make_ledger(loaded.settings)
-    before, live = _with_ledger(loaded.settings, act)
+    made = make_ledger(loaded.settings)
+    before, live = with_ledger(loaded.settings, act)
     return Added(wanted, before, live, made)
 
 
@@ -121,7 +102,7 @@ def remove(loaded: Loaded, number: str, reason: str, who: str) -> tuple[Suppress
         await ledger.operate(lambda conn: campaigns.unsuppress(conn, wanted, by))
         return before
 
-    before = _with_ledger(loaded.settings, act)
+    before = with_ledger(loaded.settings, act)
     if before is None:
         raise BadInput(f"{wanted} is not on the ledger's do-not-call list: `dialer dnc list` shows it")
     return before, in_files
@@ -137,7 +118,7 @@ def check(loaded: Loaded, number: str) -> Checked:
             await ledger.ask(suppressed_count),
         )
 
-    listed, count = _with_ledger(loaded.settings, ask)
+    listed, count = with_ledger(loaded.settings, ask)
     files = find_in_files(loaded.settings, wanted)
     return Checked(wanted, listed, files, loaded.settings.rules.do_not_call, count)
 
@@ -152,7 +133,7 @@ def each(loaded: Loaded, show: Callable[[Sequence[Suppressed]], None]) -> int:
             after, shown = page[-1].number, shown + len(page)
         return shown
 
-    return _with_ledger(loaded.settings, ask)
+    return with_ledger(loaded.settings, ask)
 
 
 def bring_in(loaded: Loaded, file: Path, source: str, reason: str, who: str, tell: Tell) -> Imported:
@@ -176,72 +157,8 @@ def bring_in(loaded: Loaded, file: Path, source: str, reason: str, who: str, tel
             await anyio.sleep(anyio.current_time() - began)  # whoever dials writes in between
         return new
 
-    made = _make_ledger(loaded.settings)
-    return Imported(len(numbers), _with_ledger(loaded.settings, act), made)
-
-
-def sync(loaded: Loaded, who: str, tell: Tell, *, pull: bool, push: bool) -> Synced:
-    """Take over the contacts that Retell has marked do-not-call, and mark there whom our list has.
-
-    Eight bytes a number are kept meanwhile. Raises `BadInput`, `LedgerError`; then the same command goes on.
-    """
-    settings = loaded.settings
-    if settings.retell_api_key is None:
-        raise BadInput("RETELL_API_KEY is not set: without it nobody's contacts can be read")
-    config = retell_config(settings, base_url=None)
-    by = Operation(who, SystemClock().now(), "")
-
-    async def act(ledger: SqlLedger) -> tuple[int, int, int, int]:
-        try:
-            async with open_api(config, connections_max=1, clock=SystemClock()) as api:
-                return await _sync(ledger, Contacts(api), settings, by, tell, pull=pull, push=push)
-        except CallError as error:
-            said = f"the API gave no good answer: {error}. What was taken over stays; run it again"
-            raise DialerError(said) from None
-
-    made = _make_ledger(settings)
-    there, new, bad, sent = _with_ledger(settings, act)
-    return Synced(there, new if pull else None, bad, sent if push else None, made)
-
-
-async def _sync(
-    ledger: SqlLedger,
-    contacts: Contacts,
-    settings: Settings,
-    by: Operation,
-    tell: Tell,
-    *,
-    pull: bool,
-    push: bool,
-) -> tuple[int, int, int, int]:
-    there, new, bad = array("Q"), 0, 0
-    async for page in contacts.marked():
-        read = [parse_suppressed_number(each, settings.intake.region) for each in page]
-        numbers = [each for each in read if not isinstance(each, NotANumber)]
-        bad += len(read) - len(numbers)
-        there.extend(int(each[1:]) for each in numbers)
-        if pull:
-            said = partial(suppress_many, numbers=numbers, source=RETELL, reason=MARKED, at=by.at)
-            new += await ledger.operate(said)
-        tell("read", len(there))
-    known = NumberSet(f"+{each}" for each in there)
-    sent = await _mark(ledger, contacts, known, tell) if push else 0
-    detail = f"{len(there)} there, {new} new here, {sent} marked there"
-    await ledger.operate(lambda conn: record_import(conn, by, detail, "dnc sync"))
-    return len(there) + bad, new, bad, sent
-
-
-async def _mark(ledger: SqlLedger, contacts: Contacts, known: NumberSet, tell: Tell) -> int:
-    """Mark there whom our list has and theirs has not; how many."""
-    after, sent = "", 0
-    while page := await ledger.ask(partial(campaigns.suppressed_after, number=after, rows_max=LIST_ROWS)):
-        for said in page:
-            if not known.covers(said.number):
-                await contacts.mark(said.number)
-                sent += 1
-                tell("marked", sent)
-        after = page[-1].number
-    return sent
+    made = make_ledger(loaded.settings)
+    return Imported(len(numbers), with_ledger(loaded.settings, act), made)
 
 
 def parse_number(settings: Settings, text: str) -> str:
@@ -275,7 +192,7 @@ def find_in_files(settings: Settings, number: str) -> list[Suppressed]:
     return found
 
 
-def _make_ledger(settings: Settings) -> bool:
+def make_ledger(settings: Settings) -> bool:
     """Whether there was none: who must not be called is known before the first run.
 
     Only a process that holds the dispatcher's lock makes one.
@@ -297,7 +214,7 @@ def _make_ledger(settings: Settings) -> bool:
     return True
 
 
-def _with_ledger(settings: Settings, ask: Callable[[SqlLedger], Awaitable[T]]) -> T:
+def with_ledger(settings: Settings, ask: Callable[[SqlLedger], Awaitable[T]]) -> T:
     async def main() -> T:
         async with open_ledger(settings, dispatches=False) as ledger:
             return await ask(ledger)

@@ -14,7 +14,7 @@ from dialer.adapters.sinks.jsonl import first_seq
 from dialer.adapters.sinks.log_rewriting import rewriting
 from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.app.event_loop import run_on_loop
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.app.worker_status import workers_of
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId

@@ -9,7 +9,7 @@ from dialer.adapters.retell.client import open_api
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.engine_config import retell_config
 from dialer.app.event_loop import run_on_loop
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.domain.calls import Attempt, AttemptId, CallId
 from dialer.domain.errors import BadInput, CallError
 from dialer.ports.engine import CallApi

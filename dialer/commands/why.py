@@ -13,7 +13,7 @@ from dialer.adapters.ledger.reports.number_history import (
 )
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.event_loop import run_on_loop
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.commands.dnc import find_in_files, parse_number
 from dialer.domain.calls import CampaignId
 from dialer.domain.decisions import Decision, Ruling

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from dialer.domain.screening import Wait
+if TYPE_CHECKING:
+    from dialer.domain.screening import Wait
 
 REDIAL: Final = "redial"
 """What a job waits for after a call that was not the last."""
@@ -43,7 +44,7 @@ class Waiting:
         return _WORDS.get(self.rule, self.rule.replace("_", " "))
 
 
-def kept(wait: Wait) -> str:
+def kept(wait: "Wait") -> str:
     """What the ledger keeps of a wait: its rule, and for calling hours the zones of the place."""
     if wait.rule != HOURS:
         return wait.rule

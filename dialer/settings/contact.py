@@ -21,6 +21,7 @@ from dialer.settings.sections import Section, as_text
 
 ALWAYS = "always"
 """The name of no calling hours at all."""
+_ANY_HOUR = 'rules.hours is "always": no law\'s calling hours are kept, and people may be called at any hour'
 ANY_TIME = parse_week({"mon-sun": "00:00-24:00"})
 
 
@@ -216,3 +217,8 @@ def redial_policy(redial: Redial, put_back_s: float, ends_at: float | None) -> R
         ends_at=ends_at,
         analysis_wait_s=redial.analysis_wait_s,
     )
+
+
+def hours_notice(rules: Rules) -> str | None:
+    """What is to be said each time where the law's calling hours were taken off."""
+    return _ANY_HOUR if rules.hours == ALWAYS else None

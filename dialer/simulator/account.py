@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+SIMULATED_KEY = "sim-key"
+"""The key of an account that was given none."""
+
 
 class ConcurrencyRefusal(StrEnum):
     """What a call above the concurrency limit gets; the sources tell both forms."""
@@ -34,7 +37,7 @@ class Account:
     reserved for inbound calls are not open to ours. Burst slots are used only when `burst_enabled`.
     """
 
-    api_key: str = "sim-key"
+    api_key: str = SIMULATED_KEY
 
     concurrency_limit: int = 20
     """Calls at once; the sum of base and purchased concurrency."""

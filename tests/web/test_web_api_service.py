@@ -28,7 +28,7 @@ from dialer.adapters.sources.options import JobOptions
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.api_backend import LedgerDesk
 from dialer.app.http_api import api_served
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.domain.calls import Submitted
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState

@@ -13,7 +13,7 @@ from api_kit import number, submit_to
 from dialer.adapters.ledger.shared import open_shared_sqlite
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.http_api import api_served
-from dialer.app.run import open_ledger
+from dialer.app.ledger import open_ledger
 from dialer.domain.rights import REDIRECTING, Right
 from dialer.settings import Settings, load
 from dialer.settings.live import live_names
