@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.siege.causes import CAUSES
 from tests.siege.siege import Siege
 from tests.support.services import KINDS
 
@@ -21,13 +22,15 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=20.0, help="for all brokers together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--brokers", default=",".join(KINDS))
+    parser.add_argument("--event", action="append", choices=[*CAUSES], help="this one; else all")
     options = parser.parse_args()
+    events = options.event or [*CAUSES]
     kinds = options.brokers.split(",")
     for number, kind in enumerate(kinds):
         seed = options.seed + number
         with TemporaryDirectory(prefix="dialer-siege-") as folder:
             try:
-                say(Siege(Path(folder), kind, 60 * options.minutes / len(kinds), seed, say).run())
+                say(Siege(Path(folder), kind, 60 * options.minutes / len(kinds), seed, events, say).run())
             except AssertionError:
                 traceback.print_exc()
                 say(f"{kind}, seed {seed}: a promise was broken")

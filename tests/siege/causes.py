@@ -5,7 +5,7 @@ import http.client
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -237,9 +237,9 @@ CAUSES: Mapping[str, Callable[["Siege"], None]] = {
 }
 
 
-def in_turn(dice: Random) -> Iterator[str]:
+def in_turn(events: Sequence[str], dice: Random) -> Iterator[str]:
     """Each event in a random order, again and again."""
     while True:
-        names = [*CAUSES]
+        names = [*events]
         dice.shuffle(names)
         yield from names

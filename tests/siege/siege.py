@@ -8,7 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from dialer.adapters.system.clock import SystemClock
+from dialer.app.worker_status import worker_document
+from dialer.commands.inspect import worker_status
+from dialer.settings import load
 from dialer.web.tokens import fingerprint, new_token
 from tests.cli.cli_process import dialer
 from tests.processes.crews import CPS, SLOTS, _environ, fictitious, free_ports
@@ -35,7 +38,7 @@ WORKERS = 3
 PEOPLE_MAX = 9000
 FEED = 60
 """Jobs at a time."""
-SLEEPERS, SLEEPERS_MAX = 250, 1000
+SLEEPERS, SLEEPERS_MAX = 100, 1000
 """Campaigns whose one job is due in years: so many at a time, and in all."""
 LAST_S_MAX = 300.0
 TOMORROW = "2036-01-01T10:00:00Z"
@@ -52,6 +55,8 @@ class Siege:
     kind: str
     seconds: float
     seed: int
+    events: Sequence[str]
+    """What happens, each at least once."""
     say: Callable[[str], None]
     dice: Random = field(init=False)
     seen: Counter[str] = field(default_factory=Counter)
@@ -78,8 +83,8 @@ class Siege:
                 self.workers.start(number)
             self.workers.wait()
             self.feed()
-            for event in in_turn(self.dice):
-                if perf_counter() - began > self.seconds and len(self.seen) == len(CAUSES):
+            for event in in_turn(self.events, self.dice):
+                if perf_counter() - began > self.seconds and len(self.seen) == len(self.events):
                     break
                 self._cause(event)
             self._wait_for_the_end(ledger)
@@ -196,9 +201,9 @@ class Siege:
 
     def status(self) -> list[dict[str, Any]]:
         """The workers, as `dialer status` shows them."""
-        done = dialer("status", "--workers", "--json", cwd=self.place, env=self._environ)
-        found: list[dict[str, Any]] = json.loads(done.out) if done.code == 0 else []
-        return found
+        url = {"ledger": {"url": self._environ["DIALER_LEDGER__URL"]}}
+        found = worker_status(load(None, url, {}, None))
+        return [worker_document(each).model_dump(mode="json") for each in found]
 
     def now_ms(self) -> int:
         return int(SystemClock().now() * 1000)
