@@ -108,6 +108,8 @@ class Workspace:
 
     async def _list_numbers(self, _: bytes, __: str) -> Answer:
         account = self._world.account
+        if account.from_numbers is None:
+            raise Refusal(403, "Every number is this account's: they are not listed.")
         owned = [self._number(each) for each in sorted(account.from_numbers or ())]
         return _ok({"items": owned, "has_more": False})
 

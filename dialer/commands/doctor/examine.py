@@ -13,6 +13,7 @@ from dialer.commands.doctor.findings import Finding, Mark
 from dialer.commands.doctor.ledger import ledger
 from dialer.commands.doctor.places import addresses, results
 from dialer.commands.doctor.queues import publish, queue
+from dialer.commands.doctor.workspace import workspace
 from dialer.settings import Settings
 
 CHECK_S_MAX = 15.0
@@ -21,6 +22,7 @@ CHECKS: Mapping[str, Callable[[Settings], Awaitable[Sequence[Finding]]]] = {
     "rules": rules,
     "calls": calls,
     "key": account,
+    "account": workspace,
     "ledger": ledger,
     "queue": queue,
     "publish": publish,
