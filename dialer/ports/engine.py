@@ -362,6 +362,10 @@ class Ledger(Protocol):
         """The attempts in these states, oldest first."""
         ...
 
+    async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
+        """Those of them that are closed."""
+        ...
+
     async def left_beside(self, campaign_id: CampaignId, call_max_s: float, now: float) -> Sequence[Attempt]:
         """Attempts of the account's other campaigns that nobody closed and that may be live calls.
 

@@ -16,6 +16,7 @@ from dialer.engine.events import AttemptClosed, AttemptParked, AttemptUncertain
 from dialer.ports.engine import Operation
 from dialer.simulator.calls import Call
 from tests.engine.test_placing_limits import relay_of
+from tests.engine.test_placing_uncertain import NOT_MADE
 from tests.support.campaigns import NAME, in_virtual_time, world
 from tests.support.people import STEADY, job, number
 from tests.support.relay import Twist
@@ -25,6 +26,7 @@ LONG = replace(STEADY, listing_lag_s=10_000.0, talk_s=2_000.0, talk_sigma=0.0)
 UNHEARD: dict[str, Any] = {"api_honours_key": False, "settle_s": 5.0, "looks_max": 1, "control_s": 0.5}
 """A dropped answer is parked after six seconds."""
 PARKED_S = 30.0
+SOON_S = 8.0
 
 
 def news_of(call: Call) -> CallUpdate:
@@ -131,3 +133,21 @@ async def test_what_is_heard_when_the_job_has_gone_on_is_on_record() -> None:
         assert (shown.attempt_id, shown.is_followed) == (unknown.id, False)
         assert "an operator had resolved" in shown.why
         assert (await p.counts()).calls == 3
+
+
+@in_virtual_time
+async def test_a_job_that_an_operator_puts_back_during_a_run_is_called_soon() -> None:
+    """Also while nothing else ends. Its attempt is looked for on: the operator may be wrong."""
+    async with world(LONG, relayed=True) as w:
+        ledger = w.memory
+        assert ledger is not None
+        relay_of(w).on("create", NOT_MADE)
+        async with w.running([job(0), job(1)], slots=3, cps=1.0, **UNHEARD) as p:
+            await anyio.sleep(PARKED_S)
+            assert p.of(AttemptParked)
+            assert (w.report.calls_per_number, p.campaign.slots.in_use) == ({number(1): 1}, 2)
+            (unknown,) = await ledger.unknown_attempts()
+            await ledger.resolve_not_called([unknown.id], "ann", w.clock.now())
+            await anyio.sleep(SOON_S)
+            assert w.report.calls_per_number == {number(1): 1, number(0): 1}
+            p.crash()

@@ -76,9 +76,6 @@ class SharedLedger(SqlLedger):
         at = anyio.current_time()
         return await self._read(lambda conn: account_limits.placed_call(conn, call_id, at))
 
-    async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
-        return await self._read(lambda conn: account_limits.closed_of(conn, attempt_ids))
-
     async def campaign_name(self, campaign_id: CampaignId) -> str:
         return await self._read(lambda conn: account_limits.campaign_name(conn, campaign_id))
 

@@ -131,6 +131,9 @@ class SqlLedger:
     ) -> Sequence[Attempt]:
         return await self._read(lambda conn: attempts.attempts_in(conn, campaign_id, states))
 
+    async def closed_of(self, attempt_ids: Collection[AttemptId]) -> Collection[AttemptId]:
+        return await self._read(lambda conn: attempts.closed_of(conn, attempt_ids))
+
     async def control(self, campaign_id: CampaignId) -> Control:
         return await self._read(lambda conn: campaigns.control(conn, campaign_id))
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import anyio
 
-from dialer.domain.calls import Attempt, CallId, CampaignId, Capacity
+from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId, Capacity
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState
 from dialer.domain.service_parts import ServicePart
@@ -23,6 +23,9 @@ from dialer.ports.engine import CallApi, Clock, Ledger
 
 OTHERS_LOOK_S = 2.0
 """Between two looks at the account while it is doubtful whether others have fewer calls by now."""
+
+CLOSED_LOOK_S = 5.0
+"""Between two looks which attempts an operator has resolved."""
 
 AGAIN_S = 10.0
 """Between two looks while get-concurrency gives no good answer."""
@@ -187,15 +190,27 @@ class LocalCapacity:
 
     async def run(self, campaigns: Campaigns) -> None:
         """See `Capacity`."""
-        del campaigns
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.gate.run)
             tasks.start_soon(self._failures.keep, partial(self._ledger.keep_failing, RUN))
             tasks.start_soon(self.tracker.run, lambda error: self.gate.refused(error, Asked.CALLS))
             tasks.start_soon(self._keep_slots)
             tasks.start_soon(self._give_back_slots)
+            tasks.start_soon(self._follow_closed, campaigns)
             for work in self._left_beside:
                 tasks.start_soon(work)
+
+    async def _follow_closed(self, campaigns: Campaigns) -> None:
+        """The job of an attempt that an operator resolved may be due. The call is looked for on."""
+        told: set[AttemptId] = set()
+        while True:
+            await anyio.sleep(CLOSED_LOOK_S)
+            told.intersection_update(self.tracker.known())
+            followed = [each for each in self.tracker.known() if each not in told]
+            closed = await self._ledger.closed_of(followed) if followed else ()
+            told.update(closed)
+            if closed:
+                campaigns.news(None)
 
     async def sign_off(self) -> None:
         """There is nobody to tell, but what failed fails no more."""

@@ -108,7 +108,6 @@ _IS_DUE = sa.text(
 )
 """A campaign has an open job that is due: it steps from one priority to the next lower one, as `claims` does,
 so that a campaign that sleeps costs a few look-ups, however many jobs it has."""
-_CLOSED = sa.select(attempt.c.id).where(attempt.c.id.in_(_IDS), attempt.c.closed_at.is_not(None))
 
 
 def clock(conn: sa.Connection, at: float) -> float:
@@ -349,13 +348,6 @@ def placed_call(conn: sa.Connection, call_id: CallId, at: float) -> Attempt | No
     wanted = _PLACED.where(attempt.c.call_id == call_id, attempt.c.campaign_id.in_(_LEFT_TO_ALL))
     ids = [row[0] for row in conn.execute(wanted, {"at": clock(conn, at)})]
     return next(iter(stored_attempts(conn, attempt.c.id.in_(ids))), None) if ids else None
-
-
-def closed_of(conn: sa.Connection, attempt_ids: Collection[AttemptId]) -> set[AttemptId]:
-    """See `sharing.Sharing`."""
-    if not attempt_ids:
-        return set()
-    return {AttemptId(row[0]) for row in conn.execute(_CLOSED, {"ids": list(attempt_ids)})}
 
 
 def campaigns_at_work(conn: sa.Connection, due_by: float, at: float) -> dict[str, CampaignId]:

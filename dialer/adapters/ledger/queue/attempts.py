@@ -1,6 +1,6 @@
 """Attempts as they were claimed, read back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -10,12 +10,16 @@ from dialer.adapters.ledger.queue.facts import LEFT_LIVE, moment, numbers_facts
 from dialer.adapters.ledger.schema.moved import IS_HERE
 from dialer.adapters.ledger.schema.rows import ATTEMPT_COLUMNS, JOB_COLUMNS, stored_attempt
 from dialer.adapters.ledger.schema.tables import NOT_CLOSED, attempt, campaign, job
-from dialer.domain.calls import Attempt, CallId, CampaignId
+from dialer.domain.calls import Attempt, AttemptId, CallId, CampaignId
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.screening import UNHEARD_OF
 
 NUMBERS_MAX = 500
 """Numbers that are looked up at a time."""
+
+_CLOSED = sa.select(attempt.c.id).where(
+    attempt.c.id.in_(sa.bindparam("ids", expanding=True)), attempt.c.closed_at.is_not(None)
+)
 
 
 def attempts_in(
@@ -52,6 +56,13 @@ def answered_calls(conn: sa.Connection, like: CampaignId | None) -> list[CallId]
         attempt.c.campaign_id.in_(_on_the_account_of(like)),
     )
     return [CallId(row[0]) for row in conn.execute(wanted)]
+
+
+def closed_of(conn: sa.Connection, attempt_ids: Collection[AttemptId]) -> set[AttemptId]:
+    """See `ports.engine.Ledger`."""
+    if not attempt_ids:
+        return set()
+    return {AttemptId(row[0]) for row in conn.execute(_CLOSED, {"ids": list(attempt_ids)})}
 
 
 def has_dialled(conn: sa.Connection) -> bool:
