@@ -26,6 +26,8 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, help="this one run only")
+    parser.add_argument("--services", type=int, help="how many runs of services; else a tenth as many")
+    parser.add_argument("--service", type=int, help="this one run of services only")
     parser.add_argument("--trace", action="store_true", help="with --seed: everything that happened")
     parser.add_argument("--hash", action="store_true", help="a hash of each run's trace")
     parser.add_argument(
@@ -37,7 +39,12 @@ def main() -> int:
     seeds = range(options.first, options.first + options.seeds)
     if options.broken is not None and options.seed is None:
         return _find(options.broken, seeds, options.jobs)
-    return _many(range(options.seed, options.seed + 1) if options.seed is not None else seeds, options)
+    services = range(options.seeds // 10 if options.services is None else options.services)
+    if options.seed is not None:
+        seeds, services = range(options.seed, options.seed + 1), range(0)
+    if options.service is not None:
+        seeds, services = range(0), range(options.service, options.service + 1)
+    return _many(seeds, services, options)
 
 
 def _find(broken: str, seeds: range, jobs: int) -> int:
@@ -50,12 +57,13 @@ def _find(broken: str, seeds: range, jobs: int) -> int:
     return 1
 
 
-def _many(seeds: range, options: argparse.Namespace) -> int:
+def _many(seeds: range, services: range, options: argparse.Namespace) -> int:
     totals: Counter[str] = Counter()
     hours, broken = 0.0, 0
     times: Counter[str] = Counter()
     began = told = time.perf_counter()
-    for nth, one in enumerate(summaries(seeds, min(options.jobs, len(seeds))), start=1):
+    many = len(seeds) + len(services)
+    for nth, one in enumerate(summaries(seeds, min(options.jobs, many), services=services), start=1):
         totals += one.totals
         hours += one.hours
         times.update(one.reached)
@@ -67,7 +75,7 @@ def _many(seeds: range, options: argparse.Namespace) -> int:
                 _show(one)
         if time.perf_counter() - told > PROGRESS_EVERY_S:
             told = time.perf_counter()
-            say(f"{nth} of {len(seeds)} runs, {totals['crashes']} crashes, {broken} broken")
+            say(f"{nth} of {many} runs, {totals['crashes']} crashes, {broken} broken")
     numbers = ", ".join(f"{totals[name]} {name}" for name in COUNTED)
     say(f"{numbers}, {hours:.0f} virtual hours in {time.perf_counter() - began:.0f} s")
     say(", ".join(f"{totals[name]} {name}" for name in PROMISED))
@@ -79,10 +87,10 @@ def _many(seeds: range, options: argparse.Namespace) -> int:
 
 
 def _show(one: Summary) -> None:
-    say(f"seed {one.seed}:")
+    say(f"{one.kind} {one.seed}:")
     for check, problem in one.broken[:5]:
         say(f"  {check}: {problem}")
-    say(f"  {reproduce(one.seed)}")
+    say(f"  {reproduce(one)}")
 
 
 def _trace(seed: int, broken: str | None) -> int:

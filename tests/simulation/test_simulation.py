@@ -24,8 +24,8 @@ once = cache(summarize)
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_drawn_campaign_keeps_every_promise(seed: int) -> None:
-    broken = once(seed).broken
-    assert not broken, f"{broken[:5]}: {reproduce(seed)}"
+    one = once(seed)
+    assert not one.broken, f"{one.broken[:5]}: {reproduce(one)}"
 
 
 def test_the_runs_are_stormy_enough_to_prove_something() -> None:
