@@ -155,23 +155,23 @@ class WritesNoRepeat(CrashingLedger):
 
 BROKEN: Mapping[str, Broken] = {
     "webhook-without-id": Broken(Parts(alter=ignores_webhooks_without_a_known_id), 19),
-    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 9),
+    "dnc-at-the-claim-only": Broken(Parts(alter=asks_for_do_not_call_at_the_claim_only), 34),
     "429-of-a-repeat": Broken(
-        Parts(alter=takes_a_repeats_429_for_no_call, during=may_put_back_what_is_uncertain), 431
+        Parts(alter=takes_a_repeats_429_for_no_call, during=may_put_back_what_is_uncertain), 83
     ),
     "key-age-once": Broken(Parts(alter=asks_for_a_keys_age_once), 9),
     "number-free-again": Broken(Parts(during=gives_a_claimed_number_to_another_row), 63),
     "pace-before-the-connection": Broken(Parts(alter=counts_before_there_is_a_connection), 9),
-    "others-undercounted": Broken(Parts(alter=takes_what_has_not_left_for_its_own), 20),
+    "others-undercounted": Broken(Parts(alter=takes_what_has_not_left_for_its_own), 36),
     "first-byte": Broken(Parts(alter=asks_nothing_at_the_first_byte), 9),
     "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 1),
-    "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), 9),
-    "reason-alone": Broken(Parts(alter=evidence.believes_a_reason_alone), 8),
+    "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), 27),
+    "reason-alone": Broken(Parts(alter=evidence.believes_a_reason_alone), 50),
     "answer-before-webhook": Broken(Parts(alter=evidence.believes_an_answer_before_a_webhook), None),
     "concurrent-is-no-room": Broken(Parts(during=evidence.takes_any_concurrent_for_no_room), 30),
     "another-ones-call": Broken(
         Parts(alter=evidence.takes_any_call_for_its_own, during=evidence.gives_a_call_to_any_attempt), 14
     ),
     "operator-believed": Broken(Parts(during=evidence.believes_an_operator_without_a_look), 399),
-    "figures-believed": Broken(Parts(during=evidence.believes_every_figure), 16),
+    "figures-believed": Broken(Parts(during=evidence.believes_every_figure), 63),
 }

@@ -37,7 +37,10 @@ def _looked_at(seen: Evidence, life: Lived, claimed_at: float) -> float | None:
 
 def _live_at(seen: Evidence, at: float) -> int:
     return sum(
-        call.takes_slot and call.created_at <= at and (call.ended_at is None or call.ended_at > at)
+        call.takes_slot
+        and call.attempt_id not in seen.misled
+        and call.created_at <= at
+        and (call.ended_at is None or call.ended_at > at)
         for call in seen.calls
     )
 
