@@ -9,7 +9,7 @@ from crew_kit import CrewDesk, claimed, crew
 from ledger_contract import NOW, Desk, Store, a_job, together
 
 from dialer.adapters.ledger.operators import campaigns
-from dialer.adapters.ledger.queue.account_limits import CREATES, FULL_LOOK_S, HOLD_S_MAX
+from dialer.adapters.ledger.queue.account_limits import CREATES, FULL_LOOK_S, HOLD_S_MAX, WAITS_S
 from dialer.domain.calls import Attempt
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState, JobState, TakenOver
@@ -305,6 +305,40 @@ def test_few_places_go_to_the_campaign_with_the_fewest_calls(store: Store) -> No
         assert (made.count(a.campaign_id), made.count(other.campaign_id)) == (1, 7)
 
     crew(store, case, slots=14)
+
+
+def test_a_slot_is_left_to_a_campaign_of_another_process_that_waits_and_has_fewer_calls(store: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        b = (await a.beside()).as_worker("b")
+        await a.read([a_job(n) for n in range(9)])
+        await b.read([a_job(n) for n in range(50, 59)])
+        mine = claimed(await a.claims(4))
+        assert len(mine) == 4
+        assert await is_busy_for(b) == FULL_LOOK_S
+        for a_left, b_has in ((3, 1), (2, 2)):
+            await a.end(mine.pop())
+            assert await is_busy_for(a) == FULL_LOOK_S, "it is b's, who has fewer"
+            assert len(claimed(await b.claims(2))) == 1, f"{a_left} and {b_has}"
+        await a.end(mine.pop())
+        assert len(claimed(await b.claims(1))) == 0, "a has fewer by now, and has been waiting"
+        assert len(claimed(await a.claims(1))) == 1
+
+    crew(store, case, slots=4)
+
+
+def test_nothing_is_left_to_who_does_not_come(sqlite: Store) -> None:
+    async def case(a: CrewDesk) -> None:
+        b = (await a.beside()).as_worker("b")
+        await a.read([a_job(n) for n in range(9)])
+        await b.read([a_job(50)])
+        mine = claimed(await a.claims(4))
+        assert await is_busy_for(b) == FULL_LOOK_S
+        await a.end(mine.pop())
+        assert await is_busy_for(a) == FULL_LOOK_S
+        a.bounds["at"] = anyio.current_time() + WAITS_S + 0.1
+        assert len(claimed(await a.claims(1))) == 1
+
+    crew(sqlite, case, slots=4)
 
 
 def test_what_one_campaign_has_no_use_for_the_other_gets_when_it_asks_again(store: Store) -> None:

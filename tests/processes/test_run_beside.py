@@ -168,3 +168,24 @@ def test_a_run_goes_on_when_the_service_is_killed(tmp_path: Path) -> None:
                 again.signal(signal.SIGTERM)
                 assert again.ended().code == 0
         kept(account, place, PEOPLE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_run_has_its_share_of_the_slots_beside_a_busy_service(tmp_path: Path) -> None:
+    people = numbers(150)
+    with shared(tmp_path) as (account, place, url):
+        place.leads(people[:SLOTS])
+        with serve(place, "a") as service:
+            service.until("service.started")
+            fill(url, people[SLOTS:])
+            service.until("call.placed", SLOTS)
+            done = place.run_to_end()
+            assert (done.code, done.summary["jobs"]["done"]) == (0, SLOTS), done.said
+            assert states(url, "spring").get("open", 0) > 0, "it did not wait until all others were called"
+            wait_for(
+                lambda: states(url, "spring") == {"done": len(people) - SLOTS}, "all are done", DONE_S_MAX
+            )
+            service.signal(signal.SIGTERM)
+            assert service.ended().code == 0
+        kept(account, place, people)

@@ -35,6 +35,8 @@ from dialer.ports.sharing import Limits, SendPermit
 CREATES, REFUSED = "creates", "refused"
 FULL_LOOK_S = 1.0
 """All slots are taken: somebody tells when one is free, and who misses it looks again after this."""
+WAITS, WAITS_S = "waits:", 2 * FULL_LOOK_S
+"""A campaign that found no slot free is left one by those that have more, for so long after it asked."""
 HOLD_S_MAX = 600.0
 """Longer than the API asks anybody to wait. Who is held for longer is not: the clock was set back."""
 REFUSED_KEPT = 60
@@ -62,6 +64,11 @@ _AT_WORK = (
 _OF: sa.BindParameter[str] = sa.bindparam("of")
 _ALLOWANCE = sa.select(allowance.c.taken, allowance.c.held_until, allowance.c.holder).where(
     allowance.c.name == _OF
+)
+_WAITING = sa.select(allowance.c.name).where(
+    allowance.c.name.like(f"{WAITS}%"),
+    allowance.c.held_until > sa.bindparam("now"),
+    allowance.c.held_until <= sa.bindparam("until"),
 )
 _ADD = sa.insert(allowance)
 _KEEP = sa.update(allowance).where(allowance.c.name == _OF).values(taken=sa.bindparam("t"))
@@ -131,6 +138,8 @@ class Places:
         self._creates = _seen(conn, CREATES, _creates(limits, row.taken), self._clock)
         self.live = _moment(conn, now, self._clock, limits.call_max_s)
         self._free = limits.slots - _count_live(conn, self.live)
+        self._kept = 0
+        """Left to campaigns that wait and ask in another transaction."""
         self._refusals_wait_s = 0.0
         if limits.refused_max:
             self._look_at_refusals(now)
@@ -138,14 +147,14 @@ class Places:
     @property
     def left(self) -> int:
         """Calls that may begin now."""
-        return 0 if self._held_s > 0.0 else max(0, min(self._free, self._creates.room))
+        return 0 if self._held_s > 0.0 else max(0, min(self._free - self._kept, self._creates.room))
 
     @property
     def wait_s(self) -> float:
         """Seconds until it is worth asking again, where none is left."""
         pace_s: float = max(self._held_s, self._creates.next_at(self._clock) - self._clock)
         pace_s = max(pace_s, self._refusals_wait_s)
-        return pace_s if self._free > 0 else max(pace_s, FULL_LOOK_S)
+        return pace_s if self._free > self._kept else max(pace_s, FULL_LOOK_S)
 
     def elsewhere(self, run_by: str | None) -> Hold | None:
         """Whether a campaign is another process's alone. `run_by`: the worker of the run that has it."""
@@ -175,19 +184,39 @@ class Places:
         """How many each campaign gets of what it wants.
 
         Where they are too few, each goes to the campaign with the fewest attempts under way, so that none
-        waits until another has called everybody.
+        waits until another has called everybody. One that waits in another process is left one, too.
         """
-        left = self.left
-        if len(wanted) == 1 or left >= sum(wanted.values()):
+        left, all_wanted = self.left, sum(wanted.values())
+        waiting = self._waiting(wanted) if 0 < left <= all_wanted else []
+        if not waiting and (len(wanted) == 1 or left >= all_wanted):
             return {campaign_id: min(number, left) for campaign_id, number in wanted.items()}
-        under_way = dict.fromkeys(wanted, 0)
-        for campaign_id, number in self._conn.execute(_AT_WORK, {"ids": [*wanted]}):
+        asked = {**wanted, **dict.fromkeys(waiting, 1)}
+        under_way = dict.fromkeys(asked, 0)
+        for campaign_id, number in self._conn.execute(_AT_WORK, {"ids": [*asked]}):
             under_way[campaign_id] = number
-        shares = dict.fromkeys(wanted, 0)
+        shares = dict.fromkeys(asked, 0)
         for _ in range(left):
-            unserved = [campaign_id for campaign_id in wanted if shares[campaign_id] < wanted[campaign_id]]
+            unserved = [campaign_id for campaign_id in asked if shares[campaign_id] < asked[campaign_id]]
             shares[min(unserved, key=lambda each: under_way[each] + shares[each])] += 1
-        return shares
+        self._kept = sum(shares[campaign_id] for campaign_id in waiting)
+        return {campaign_id: shares[campaign_id] for campaign_id in wanted}
+
+    def _waiting(self, wanted: Mapping[CampaignId, int]) -> list[CampaignId]:
+        """Campaigns that found no slot free a moment ago. What waits for the pace comes by itself."""
+        if self._free > self._creates.room:
+            return []
+        times = {"now": self._clock, "until": self._clock + WAITS_S}
+        found = [CampaignId(int(row[0].removeprefix(WAITS))) for row in self._conn.execute(_WAITING, times)]
+        return [campaign_id for campaign_id in found if campaign_id not in wanted]
+
+    def waits(self, campaign_id: CampaignId) -> None:
+        """It was left none. If that is for want of slots, others are to know."""
+        if self._free > self._kept:
+            return
+        name = f"{WAITS}{campaign_id}"
+        until = _row(self._conn, name).held_until
+        if not self._clock + FULL_LOOK_S < until <= self._clock + WAITS_S:
+            self._conn.execute(_HOLD, {"of": name, "until": self._clock + WAITS_S})
 
     def take(self, number: int) -> None:
         """So many of them are used."""

@@ -190,6 +190,7 @@ class _Claim:
                 busy = self._desk.is_busy
                 return NothingDue(max(due_at, until), held=None if busy else why, busy=busy)
         if self._places is not None and not self._places.left and due_at <= self._now:
+            self._places.waits(self._id)
             look_at, no_place = self._now + max(PLACE_WAIT_MIN_S, self._places.wait_s), self._places.why
             return NothingDue(look_at, held=no_place, busy=no_place is None)
         return NothingDue(self._now if self._seen >= CLAIM_ROWS_MAX else due_at)
