@@ -167,7 +167,7 @@ BROKEN: Mapping[str, Broken] = {
     "repeat-unwritten": Broken(Parts(ledger=WritesNoRepeat), 1),
     "key-age-by-the-wall": Broken(Parts(alter=asks_the_wall_clock_for_a_keys_age), 27),
     "reason-alone": Broken(Parts(alter=evidence.believes_a_reason_alone), 50),
-    "answer-before-webhook": Broken(Parts(alter=evidence.believes_an_answer_before_a_webhook), None),
+    "answer-before-webhook": Broken(Parts(alter=evidence.believes_an_answer_before_a_webhook), 249),
     "concurrent-is-no-room": Broken(Parts(during=evidence.takes_any_concurrent_for_no_room), 30),
     "another-ones-call": Broken(
         Parts(alter=evidence.takes_any_call_for_its_own, during=evidence.gives_a_call_to_any_attempt), 14
