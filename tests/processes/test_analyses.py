@@ -12,7 +12,12 @@ from tests.processes.test_webhooks import free_port, post
 
 PEOPLE = numbers(4)
 SAID = {"call_summary": "=HYPERLINK(1)", "custom_analysis_data": {"wants": 'ä, "b"\n'}}
-ONE_BY_ONE = {"DIALER_PACE__SLOTS": "1", "DIALER_TRACKING__POLL_WITH_WEBHOOKS_S": "0.2"}
+ONE_BY_ONE = {
+    "DIALER_PACE__SLOTS": "1",
+    "DIALER_TRACKING__POLL_WITH_WEBHOOKS_S": "0.2",
+    "DIALER_REDIAL__ANALYSIS_WAIT_S": "0",
+}
+"""No end waits for its analysis, so that one may come after it."""
 
 
 def analyzed(attempt_id: str, call_id: str, status: str = "ended") -> bytes:
