@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dialer.app.engine_config import campaign_config, hours_in_force, screen_of
+from dialer.app.calling_hours import hours_in_force
+from dialer.app.engine_config import campaign_config, screen_of
 from dialer.domain.budget import BudgetRule
 from dialer.domain.calls import CallJob, CampaignId, JobId, OpenJob
 from dialer.domain.canary import CanaryRule

@@ -1,6 +1,6 @@
 """What operators do to campaigns, on an open ledger: each act is one transaction, with who, when and why."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from math import inf
 from typing import Any
@@ -11,9 +11,9 @@ from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
 from dialer.domain.calls import CampaignId
+from dialer.domain.errors import BadInput
 from dialer.ports.engine import Operation
 from dialer.settings import Settings
-from dialer.settings.live import with_changes
 
 
 async def pause(ledger: SqlLedger, campaign_id: CampaignId, by: Operation) -> None:
@@ -54,9 +54,29 @@ async def cancel(
 
 
 async def change(
-    ledger: SqlLedger, settings: Settings, campaign_id: CampaignId, changes: Mapping[str, Any], by: Operation
+    ledger: SqlLedger,
+    settings: Settings,
+    campaign_id: CampaignId,
+    changes: Mapping[str, Any],
+    by: Operation,
+    *,
+    unset: Collection[str] = (),
 ) -> None:
-    """Let these settings hold from now on. Raises `BadInput`, also if they do not fit the other settings."""
+    """Let these settings hold from now on, and those of `unset` as they are configured.
+
+    Raises `BadInput` if the campaign would be held by it, if they do not fit the other settings, or if
+    one of `unset` was not changed.
+    """
+    from dialer.app.change_check import (
+        check_applies,
+        from_anywhere,
+    )  # the calendars, which no other act needs
+
     control = await ledger.control(campaign_id)
-    with_changes(settings, {**control.changes, **changes})
-    await ledger.operate(lambda conn: campaigns.change(conn, campaign_id, changes, by))
+    if unknown := [name for name in unset if name not in control.changes]:
+        there = ", ".join(control.changes) or "nothing"
+        raise BadInput(f"{unknown[0]} was not changed with `dialer set`; what was: {there}")
+    fixed = {name: from_anywhere(settings, name, value) for name, value in changes.items()}
+    kept = {name: value for name, value in control.changes.items() if name not in unset}
+    check_applies(settings, {**kept, **fixed}, by.at)
+    await ledger.operate(lambda conn: campaigns.change(conn, campaign_id, fixed, by, unset=unset))

@@ -1,9 +1,7 @@
 """What each part has to know, out of the settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import replace
 from socket import gethostname
 from zoneinfo import ZoneInfo
 
@@ -12,32 +10,25 @@ from dialer.adapters.queues.publisher import PublisherConfig
 from dialer.adapters.retell.config import RetellConfig
 from dialer.adapters.retell.proxies import proxy_for
 from dialer.adapters.retell.requests import ContentCheck, check_content, look_at_content
-from dialer.adapters.rules.data_in_use import DataInUse, data_in_use, in_words
-from dialer.adapters.rules.public_holidays import every_region, public_holidays
-from dialer.adapters.rules.rules_file import SHIPPED, load_rules, shipped_rules
 from dialer.adapters.sources.options import CsvOptions, JobOptions
+from dialer.app.calling_hours import HoursInForce, hours_in_force
 from dialer.domain.calls import CallContent, JobKind
 from dialer.domain.errors import BadInput
 from dialer.domain.gates import Hold
 from dialer.domain.headers import fold
-from dialer.domain.hours import HoursRule
 from dialer.domain.lines import area_code
 from dialer.domain.north_america import area_code_regions
-from dialer.domain.places import AreaOverrides
 from dialer.domain.screening import CampaignPolicy, DoNotCallFile
-from dialer.domain.wall_clock import DAY_S
 from dialer.engine.attempts.placing import PlacingConfig
 from dialer.engine.attempts.tracking import TrackingConfig
 from dialer.engine.campaign import CampaignConfig
-from dialer.settings import Rules, Settings
-from dialer.settings.contact import ALWAYS, caps_rule, own_hours, redial_policy
+from dialer.settings import Settings
+from dialer.settings.contact import caps_rule, redial_policy
 from dialer.settings.rules import agents_of, breaker_rules, budget_rule, canary_rule, lines_of
 from dialer.simulator.account import SIMULATED_KEY
 
 SLOT_RECOVERS_S = 5.0
 """After the account said it is full, one slot comes back each so many seconds."""
-HOLIDAY_YEARS = 3
-"""Years whose public holidays are known, this one the first."""
 
 
 def retell_config(settings: Settings, *, base_url: str | None) -> RetellConfig:
@@ -137,41 +128,6 @@ def publisher_config(settings: Settings) -> PublisherConfig | None:
     ):
         raise BadInput(f"publish.name: {publish.name} is the queue of jobs or of dead letters: name another")
     return None if publish.url is None else PublisherConfig(publish.url, publish.name)
-
-
-@dataclass(frozen=True, slots=True)
-class HoursInForce:
-    """The calling hours of a campaign; kept as long as the settings stay, since they remember verdicts."""
-
-    rule: HoursRule
-    overrides: AreaOverrides
-    data: tuple[DataInUse, ...]
-    """What decides where and when people may be called."""
-
-
-def hours_in_force(rules: Rules, now: float) -> HoursInForce:
-    """The law's hours and the campaign's own, with the public holidays of the years from `now` (Unix) on.
-
-    Raises `BadInput` if the rules file cannot be read.
-    """
-    first = datetime.fromtimestamp(now - DAY_S, UTC).year  # somewhere it is still yesterday
-    years = range(first, first + HOLIDAY_YEARS)
-    is_shipped = rules.hours in (SHIPPED, ALWAYS)
-    # where the law's hours are off nobody asks for its holidays
-    law_years = () if rules.hours == ALWAYS else years
-    file = shipped_rules() if is_shipped else Path(rules.hours)
-    law = load_rules(file, law_years)
-    data = data_in_use(file, law.checked)
-    own = own_hours(rules)
-    holidays = law.holidays if rules.holidays == "open" else public_holidays(every_region(), years)
-    rule = HoursRule(
-        everywhere=() if own is None else (own,),
-        regional=None if rules.hours == ALWAYS else law.regional,
-        holidays=holidays,
-        ring_s=rules.ring_s,
-        data=in_words(data),
-    )
-    return HoursInForce(rule, law.overrides, data)
 
 
 def screen_of(

@@ -13,7 +13,8 @@ import anyio.to_thread
 
 from dialer.adapters.rules.data_in_use import DataInUse
 from dialer.adapters.sources.suppression_file import SuppressionFile
-from dialer.app.engine_config import HoursInForce, campaign_config, hours_in_force, screen_of
+from dialer.app.calling_hours import HoursInForce, hours_in_force
+from dialer.app.engine_config import campaign_config, screen_of
 from dialer.domain.errors import BadInput
 from dialer.domain.gates import Hold
 from dialer.domain.screening import DoNotCallFile

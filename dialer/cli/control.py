@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 One = Annotated[str, typer.Argument(metavar="CAMPAIGN", show_default=False, help="The campaign's name.")]
 Changes = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(metavar="KEY=VALUE", show_default=False, help="As in the settings: pace.cps=10."),
+]
+Unset = Annotated[
+    list[str] | None,
+    typer.Option("--unset", metavar="KEY", help="Take a change of this setting back; may be repeated."),
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Cancel without asking.")]
@@ -110,7 +114,8 @@ def cancel(
 
 def set_(
     campaign: One,
-    changes: Changes,
+    changes: Changes = None,
+    unset: Unset = None,
     reason: Reason = "",
     by: By = None,
     ledger: flags.Ledger = None,
@@ -119,24 +124,29 @@ def set_(
     """Change the pace, slots, hours, caps or budget of a campaign while it runs.
 
     It holds within a second, and for later runs of the campaign too, before file,
-    environment and flags. Lists are separated by commas; none unsets a setting.
+    environment and flags. Lists are separated by commas; none is no value at all.
+    --unset takes a change back: the setting is again what file, environment and
+    flags say. What would stop all calls is refused.
 
     Examples
 
       dialer set spring pace.cps=10 pace.slots=80
       dialer set spring budget.per_day_usd=200 --reason "agreed with ana"
       dialer set spring "rules.caps=3 per 7d, 1 per 4h"
+      dialer set spring --unset pace.cps
     """
     from dialer.commands import control
     from dialer.settings.live import parse_change
 
-    parsed = [parse_change(each) for each in changes]
-    names = [name for name, _ in parsed]
+    parsed, unset = [parse_change(each) for each in changes or ()], unset or []
+    names = [*(name for name, _ in parsed), *unset]
+    if not names:
+        raise BadInput("say what to change: KEY=VALUE, such as pace.cps=10, or --unset KEY")
     if doubled := {name for name in names if names.count(name) > 1}:
         raise BadInput(f"{sorted(doubled)[0]} is given twice: say which")
     loaded = _loaded(ledger, config)
     try:
-        before = control.change(loaded, campaign, dict(parsed), operator(by), reason)
+        before = control.change(loaded, campaign, dict(parsed), operator(by), reason, unset=unset)
     except BadInput as error:
         hint = "" if config else ". If the campaign runs with --config, give it here too"
         raise BadInput(f"{error}{hint}") from None
@@ -146,6 +156,9 @@ def set_(
             f"{campaign}: {name} = {formatting.value(value)}"
             + (f", was {formatting.value(was)}" if was is not None else "")
         )
+    for name in unset:
+        was = formatting.value(before.control.changes.get(name))
+        formatting.echo(f"{campaign}: {name} is as configured again, was {was}")
 
 
 def _loaded(ledger: str | None, config: flags.Config) -> "Loaded":

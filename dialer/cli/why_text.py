@@ -200,6 +200,8 @@ def _act(entry: Acted) -> Iterator[str]:
     what, detail = entry.command, entry.detail
     if what == "set":
         what = "set " + ", ".join(f"{key} = {formatting.value(to)}" for key, to in json.loads(detail).items())
+    if what == "unset":
+        what = f"set --unset {detail}"
     whom = f" ({entry.campaign})" if entry.campaign is not None else ""
     yield f"  OPERATOR  {entry.by.who}: {what}{whom}{reason}"
     if what == "dnc remove":

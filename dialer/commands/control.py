@@ -4,7 +4,7 @@ A running campaign takes it up within a second: each claim looks at the ledger, 
 itself, twice a second.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -61,14 +61,24 @@ def cancel(loaded: Loaded, campaign: str, who: str, reason: str) -> int:
     return on_campaign(loaded, campaign, lambda ledger, it: campaign_control.cancel(ledger, it, by))
 
 
-def change(loaded: Loaded, campaign: str, changes: Mapping[str, Any], who: str, reason: str) -> Stands:
-    """Let these settings hold from now on, for this campaign only.
+def change(
+    loaded: Loaded,
+    campaign: str,
+    changes: Mapping[str, Any],
+    who: str,
+    reason: str,
+    *,
+    unset: Collection[str] = (),
+) -> Stands:
+    """Let these settings hold from now on, for this campaign only, and those of `unset` as configured.
 
     Raises `BadInput`, also if they do not fit the other settings, and `LedgerError`.
     """
     by, settings = _by(who, reason), loaded.settings
     return _act(
-        loaded, campaign, lambda ledger, it: campaign_control.change(ledger, settings, it, changes, by)
+        loaded,
+        campaign,
+        lambda ledger, it: campaign_control.change(ledger, settings, it, changes, by, unset=unset),
     )
 
 

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
@@ -109,7 +109,7 @@ class Metrics(Collector):
     slots: int
     """Calls at once that are configured."""
     budget_usd: float | None = None
-    """What the campaign may cost."""
+    """What the campaign may cost, as configured."""
     tally: Tally = field(default_factory=Tally)
     samples: Mapping[str, Sample] = field(default_factory=dict)
     """By campaign."""
@@ -124,6 +124,7 @@ class Metrics(Collector):
     _answered_at: dict[str, float] = field(default_factory=dict)
     _closed: Counter[tuple[str, str]] = field(default_factory=Counter)
     _held: Counter[str] = field(default_factory=lambda: Counter({RATE_LIMITED: 0, UNREACHABLE: 0}))
+    _changes: Mapping[str, Any] = field(default_factory=dict)
     _lines: set[str] = field(default_factory=set)
     _freed: deque[float] = field(default_factory=lambda: deque(maxlen=FREED_MAX))
     _slots_why: str = "configured"
@@ -146,7 +147,7 @@ class Metrics(Collector):
             case SlotsChanged(why=why):
                 self._slots_why = why
             case CampaignChanged(changes=changes):
-                self.budget_usd = changes.get("budget.per_campaign_usd", self.budget_usd)
+                self._changes = changes
             case AttemptUncertain() | AttemptParked() | AttemptTakenOver() | IntakeProgressed():
                 pass
             case CampaignFailing(part=part, why=why):
@@ -217,7 +218,7 @@ class Metrics(Collector):
         known[names.WEBHOOKS] = {(result,): count for result, count in self.webhooks.items()}
         known[names.API_REQUESTS] = {(*of,): count for of, count in self._asked.items()}
         known[names.API_ANSWERED] = {(endpoint,): at for endpoint, at in self._answered_at.items()}
-        known[names.BUDGET] = _by_label(self.budget_usd)
+        known[names.BUDGET] = _by_label(self._changes.get("budget.per_campaign_usd", self.budget_usd))
         known[names.BUILD] = {(__version__,): 1}
         return known
 

@@ -182,6 +182,12 @@ def test_a_stop_and_a_changed_budget_show() -> None:
     assert values(families, "dialer_budget_limit_dollars") == {(): 99.5}
 
 
+def test_a_budget_that_was_changed_back_is_the_configured_one() -> None:
+    metrics = measured(CampaignChanged({"budget.per_campaign_usd": 99.5}), CampaignChanged({}))
+    metrics.budget_usd = 250.0
+    assert values(scraped(metrics), "dialer_budget_limit_dollars") == {(): 250.0}
+
+
 def cumulated(observed: Iterable[float]) -> dict[str, float]:
     buckets = Buckets(QUICK_S)
     for seconds in observed:

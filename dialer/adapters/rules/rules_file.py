@@ -66,6 +66,8 @@ def load_rules(path: Path, years: Iterable[int]) -> Rules:
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False)
         raise BadInput("\n".join(f"{path}: {_in_words(detail)}" for detail in details)) from None
+    except ValueError:  # of the path: a NUL byte, half a character
+        raise BadInput(f"{str(path)!r}: is not the name of a file") from None
     wanted = frozenset(years)
     closed = [region for region, rule in file.regions.items() if rule.holidays == "closed"]
     parts = [part for part in ZONES if part[:2] in closed]

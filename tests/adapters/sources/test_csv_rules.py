@@ -4,7 +4,8 @@ from pathlib import Path
 
 from csv_kit import job, read_text, refusal, rejected
 
-from dialer.app.engine_config import csv_options, hours_in_force, screen_of
+from dialer.app.calling_hours import hours_in_force
+from dialer.app.engine_config import csv_options, screen_of
 from dialer.domain.calls import CallJob, RejectedRow
 from dialer.settings import Rules, Settings
 from dialer.settings.contact import Variables

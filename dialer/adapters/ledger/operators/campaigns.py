@@ -130,13 +130,25 @@ def cancel_some(conn: sa.Connection, campaign_id: CampaignId, now: float) -> int
     return len(jobs)
 
 
-def change(conn: sa.Connection, campaign_id: CampaignId, changes: Mapping[str, Any], by: Operation) -> None:
-    """Settings that hold from now on for this campaign, instead of the configured ones."""
+def change(
+    conn: sa.Connection,
+    campaign_id: CampaignId,
+    changes: Mapping[str, Any],
+    by: Operation,
+    *,
+    unset: Collection[str] = (),
+) -> None:
+    """Settings that hold from now on for this campaign, instead of the configured ones, but for `unset`."""
     _refuse_cancelled(conn, campaign_id)
     known = control(conn, campaign_id)
-    text = json.dumps({**known.changes, **changes}, sort_keys=True)
+    kept = {name: value for name, value in known.changes.items() if name not in unset}
+    text = json.dumps({**kept, **changes}, sort_keys=True)
     _set(conn, campaign_id, changes=text, version=known.version + 1)
-    _record(conn, "set", by, campaign_id=campaign_id, detail=json.dumps(dict(changes), sort_keys=True))
+    if unset:
+        _record(conn, "unset", by, campaign_id=campaign_id, detail=", ".join(unset))
+    if changes or not unset:
+        detail = json.dumps(dict(changes), sort_keys=True)
+        _record(conn, "set", by, campaign_id=campaign_id, detail=detail)
 
 
 def suppress(conn: sa.Connection, said: Suppressed, by: Operation) -> bool:

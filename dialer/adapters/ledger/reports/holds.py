@@ -76,6 +76,7 @@ def _holds(
     last_held: bytes | None,
     spent: BudgetFacts | None,
 ) -> Holds:
+    changed = [done[command] for command in ("set", "unset") if command in done]
     return Holds(
         simulated=row.simulated,
         paused=row.paused,
@@ -85,7 +86,7 @@ def _holds(
         held_since=_held_since(row.held, last_held),
         held_until=row.held_until,
         changes=json.loads(row.changes),
-        changed_by=done.get("set"),
+        changed_by=max(changed, key=lambda by: by.at, default=None),
         breaker=CampaignBreaker() if row.breaker is None else CampaignBreaker.from_text(row.breaker),
         lines=lines,
         canary_passed=row.canary_passed,
