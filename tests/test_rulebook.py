@@ -102,7 +102,9 @@ def test_a_change_that_cannot_be_applied_holds_the_campaign_until_it_is_changed_
     rules = rulebook(settings_with(tmp_path))
     held = rules.changed(control(1, **changes)).screen
     assert held.hold is not None
-    assert held.hold.why.startswith("what was changed with `dialer set` cannot be applied, change it back: ")
+    assert held.hold.why.startswith(
+        "a setting changed with `dialer set` is invalid; calls are on hold until you fix it: "
+    )
     assert held.version == 1
     assert rules.changed(control(2)).screen.hold is None
 

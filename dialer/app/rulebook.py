@@ -78,7 +78,7 @@ class Rulebook:
             self._misfit = None
         except BadInput as error:
             self._misfit = Hold(
-                f"what was changed with `dialer set` cannot be applied, change it back: {error}"
+                f"a setting changed with `dialer set` is invalid; calls are on hold until you fix it: {error}"
             )
         self.config = self._make()
         return self.config
@@ -101,7 +101,10 @@ class Rulebook:
             self._apply(self._changes)
             self._misfit = None
         except BadInput as error:
-            self._misfit = Hold(f"what was changed with `dialer set` does not fit the new settings: {error}")
+            self._misfit = Hold(
+                "a setting changed with `dialer set` does not fit the new settings; "
+                f"calls are on hold until you fix it: {error}"
+            )
         self.config = self._make()
         return self.config
 

@@ -50,7 +50,7 @@ def check(
 
     It shows how many may be called now, how many at a later time and where,
     how many never and why, and what is wrong with the list. Exit code 2 if
-    not one row can be called.
+    no row can be called.
 
     Examples
 
@@ -80,7 +80,7 @@ def _print(report: "CheckReport", json: bool) -> None:
     else:
         formatting.print_aligned(report_lines(report))
     if not report.people:
-        raise BadInput(f"{report.leads}: not one row can be called")
+        raise BadInput(f"{report.leads}: no row can be called")
 
 
 def report_lines(report: "CheckReport") -> Lines:

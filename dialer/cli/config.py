@@ -47,8 +47,8 @@ def config(
 ) -> None:
     """Show the settings in force and where each came from.
 
-    Flags go before the environment, that before the secrets directory, that
-    before the TOML file, that before the defaults. The key is never shown.
+    Precedence, highest first: flags, environment, secrets directory, TOML
+    file, defaults. The key is never shown.
 
     Examples
 

@@ -24,7 +24,7 @@ def doctor(
     secrets_dir: flags.SecretsDir = None,
     json: flags.Json = False,
 ) -> None:
-    """Look whether calls could be made: settings, key, ledger, disk, clock, addresses.
+    """Check that calls can be made: settings, key, ledger, disk, clock, addresses.
 
     Nothing is changed and nobody is called. Each check has a line, with what to
     do where something is wrong. Exit code 1 if calls could not be made.

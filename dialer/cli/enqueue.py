@@ -48,7 +48,7 @@ def enqueue(
 
     Rows are read and refused as run does; a refused one goes to the rejects
     file. A job is known by its job_id or its number, so the same list
-    enqueued twice is the same jobs once. Exit code 2 if not one row could be
+    enqueued twice is the same jobs once. Exit code 2 if no row could be
     published.
 
     Examples

@@ -16,7 +16,7 @@ MEANINGS: Final = {
     FAILED: "failure: the message says what and the way out",
     BAD_INPUT: "bad input or settings, or a wrong command line",
     ACCOUNT_REFUSED: "stopped, because the API refuses the account",
-    NOT_BALANCED: "the balance does not close (verify)",
+    NOT_BALANCED: "the books do not add up (verify)",
     INTERRUPTED: "interrupted; the same command goes on where it stopped",
     READER_GONE: "whoever read the output went away, as `head` does",
 }

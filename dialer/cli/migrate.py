@@ -59,7 +59,7 @@ def _print(url: str, done: "Migration", check: bool) -> None:
     would = "would be" if check else "is"
     name = without_password(url)
     if not done.is_needed:
-        formatting.echo(f"ledger {name} is of this program's version, {SCHEMA_VERSION}")
+        formatting.echo(f"ledger {name} is up to date (version {SCHEMA_VERSION})")
         return
     if done.before is None:
         formatting.echo(f"ledger {name} {would} made, of version {SCHEMA_VERSION}")

@@ -131,4 +131,4 @@ def _show(unknown: Sequence[Attempt], *, as_json: bool) -> None:
         return
     for row in rows:
         formatting.echo(f"{row['attempt_id']}  {row['to_number'] or '-'}  claimed {row['claimed_at']}")
-    formatting.echo(f"{len(rows)} unknown" if rows else "none is unknown")
+    formatting.echo(f"{len(rows)} unknown" if rows else "No unknown attempts.")

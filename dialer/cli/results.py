@@ -158,7 +158,7 @@ def _verdict_lines(verdict: "Verdict") -> Lines:
         yield "problem", problem, "red"
     if not verdict.problems:
         so_far = ", as far as its lists were read" if balance.in_part else ""
-        yield "balance", f"closes{so_far}", "green"
+        yield "books", f"every row is accounted for{so_far}", "green"
 
 
 def _verdict_as_dict(verdict: "Verdict") -> dict[str, Any]:

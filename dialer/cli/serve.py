@@ -44,7 +44,7 @@ def serve(
     log_format: flags.LogFormat = None,
     log_level: flags.LogLevel = None,
 ) -> None:
-    """Work for months: call whatever the ledger has to do, take jobs in, until stopped.
+    """Run as a service: process all campaigns and accept new jobs until stopped.
 
     Any number of workers may share one ledger in PostgreSQL: together they keep the
     account's pace and slots, and take over what one of them leaves open. It places

@@ -121,7 +121,7 @@ def _lines(status: "CampaignStatus") -> Lines:
         changes = ", ".join(f"{name} = {formatting.value(to)}" for name, to in holds.changes.items())
         yield "changed", f"{changes} ({_by(holds.changed_by)})", ""
     if status.left_s is not None:
-        yield "left", f"about {formatting.span(status.left_s)}, as fast as in the last ten minutes", ""
+        yield "left", f"about {formatting.span(status.left_s)} left at the current pace", ""
     if status.waiting:
         from dialer.cli.waiting_text import waiting_text
 

@@ -130,7 +130,7 @@ def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str
     else:
         yield from _unread(summary)
     if still_open and not is_stopped:
-        again = "a simulation begins anew each time, unless it is given a --ledger to keep"
+        again = "each simulation starts fresh; pass --ledger FILE to keep one"
         go_on = again if begins_anew else "run the same command again to go on"
         yield f"{formatting.count(still_open)} still open: {go_on}"
     if unknown := jobs.get(JobState.UNKNOWN, 0):
@@ -140,4 +140,4 @@ def next_steps(summary: "Summary", *, begins_anew: bool = False) -> Iterator[str
         )
     if summary.intake.rejected:
         mended = "" if begins_anew else ": only they are added"
-        yield f"mend the rejected rows and run the same command again{mended}"
+        yield f"fix the rejected rows and run the same command again{mended}"

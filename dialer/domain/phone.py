@@ -156,7 +156,7 @@ def read_any(text: str, region: str | None, area_codes: Collection[str] = ()) ->
     except phonenumbers.NumberParseException as error:
         if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
             return NotANumber(NumberFault.NOT_A_VALID_NUMBER, "has a country code that does not exist")
-        return NotANumber(NumberFault.NOT_A_NUMBER, "is no phone number")
+        return NotANumber(NumberFault.NOT_A_NUMBER, "is not a phone number")
     return _judge(number, text, region, note, area_codes)
 
 
@@ -212,8 +212,7 @@ def _what_it_says_itself(text: str) -> NotANumber | None:
     if _SCIENTIFIC.fullmatch(text) or _SPOILED.fullmatch(text):
         return NotANumber(
             NumberFault.SPOILED_BY_SPREADSHEET,
-            "was spoiled by a spreadsheet and its digits are lost: format the column as text, "
-            "bring in the numbers again and save again",
+            "was rounded by the spreadsheet: format the column as Text, paste the numbers again, save",
         )
     if text[0] in "=@":
         return NotANumber(NumberFault.FORMULA, "is a formula: replace it by its value")
@@ -227,10 +226,10 @@ def _what_it_says_itself(text: str) -> NotANumber | None:
             "has an extension, which cannot be dialled: give a direct number, or leave the extension out",
         )
     if not _SPELLING.fullmatch(text):
-        return NotANumber(NumberFault.NOT_A_NUMBER, "is no phone number")
+        return NotANumber(NumberFault.NOT_A_NUMBER, "is not a phone number")
     digits = _digits(text)
     if not digits:
-        return NotANumber(NumberFault.NOT_A_NUMBER, "is no phone number: it has no digits")
+        return NotANumber(NumberFault.NOT_A_NUMBER, "is not a phone number: it has no digits")
     if len(digits) <= SHORT_DIGITS_MAX:
         return NotANumber(NumberFault.EMERGENCY_OR_SHORT, "is an emergency or short number, never called")
     return None

@@ -82,9 +82,9 @@ def add_up(before: IntakeCounts, added: Sequence[Added], rejected: int) -> Intak
 
 def duplicate(job: CallJob, added: Added) -> RejectedRow:
     """The refusal of a row whose job id or number stands in the campaign already."""
-    first = "from an earlier reading" if added.line is None else f"in line {added.line}"
+    first = "a row of an earlier reading" if added.line is None else f"row {added.line}"
     if added.by_key:
-        code, what = "duplicate_job_id", f"job id {job.job_id}"
+        code, what = "duplicate_job_id", f"duplicate job id {job.job_id} of"
     else:
-        code, what = "duplicate_number", "this number"
-    return RejectedRow(job.line or 0, code, f"{what} stands {first} already: dialled once", job.row)
+        code, what = "duplicate_number", "duplicate of"
+    return RejectedRow(job.line or 0, code, f"{what} {first}: called once", job.row)

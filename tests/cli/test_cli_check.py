@@ -100,7 +100,7 @@ def test_nobody_who_can_be_called_is_a_failure(tmp_path: Path) -> None:
     leads(tmp_path, TOLL_FREE)
     ended = dialer("check", "leads.csv", *MONDAY, cwd=tmp_path)
     assert ended.code == 2
-    assert "not one row can be called" in ended.err
+    assert "no row can be called" in ended.err
 
 
 @pytest.mark.parametrize(

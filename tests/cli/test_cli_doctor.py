@@ -55,7 +55,7 @@ def test_all_is_well_and_nothing_is_changed(served: Served, tmp_path: Path) -> N
     assert (code, {mark for mark, _ in checks.values()}) == (exits.DONE, {"good", "skipped"}), checks
     assert checks["room"][1] == "the account allows 7 calls at once; 0 are going on now; pace.slots = 7"
     assert checks["clock"][1] == "this machine's clock agrees with the API's"
-    assert checks["ledger"][1] == "./dialer.db: there is none yet; whoever dials first makes one"
+    assert checks["ledger"][1] == "./dialer.db: not created yet; the first run creates it"
     assert checks["webhooks"] == ("good", "127.0.0.1:0 is free")
     assert checks["metrics"][0] == "skipped"
     assert list(tmp_path.iterdir()) == []
@@ -168,8 +168,8 @@ def test_a_server(served: Served, tmp_path: Path) -> None:
     with a_schema() as url:
         code, checks = found(served, tmp_path, "--ledger", url)
         assert (code, checks["ledger"][0], checks["commit"][0]) == (exits.DONE, "good", "good")
-        assert "there is none yet" in checks["ledger"][1]
-        assert ", of which the way is " in checks["commit"][1]
+        assert "not created yet" in checks["ledger"][1]
+        assert " (network " in checks["commit"][1]
         assert checks["ledger's clock"][1] == "this machine's clock agrees with the PostgreSQL server's"
         assert sql(url, "SELECT 1 FROM pg_tables WHERE schemaname = current_schema()") == []
         sql(url, "CREATE TABLE customer (id integer)")

@@ -50,7 +50,7 @@ def test_a_file_is_brought_up_and_it_says_how(older: Path, tmp_path: Path) -> No
     again = migrated(tmp_path, "--check")
     assert (again.code, again.out) == (
         exits.DONE,
-        f"ledger ./dialer.db is of this program's version, {SCHEMA_VERSION}\n",
+        f"ledger ./dialer.db is up to date (version {SCHEMA_VERSION})\n",
     )
     assert dialer("verify", cwd=tmp_path).code == exits.DONE
 

@@ -38,7 +38,7 @@ def run(tmp_path: Path, served: Served, *arguments: str, **env: str) -> Ended:
         (b"+12125550100,Ann\n", ["leads.csv: the first line holds a phone number", "put a line"]),
         (b"mobile,phone\n1,2\n", ["leads.csv: the columns 'mobile' and 'phone'", "rename the right one"]),
         (b"PK\x03\x04" + bytes(100), ["leads.csv: this is an Excel workbook", "save it as CSV (UTF-8)"]),
-        (bytes(range(32)) * 10, ["leads.csv: this is no text file", "save it as CSV (UTF-8)"]),
+        (bytes(range(32)) * 10, ["leads.csv: not a text file", "save it as CSV (UTF-8)"]),
     ],
 )
 def test_leads_that_are_none(retell: Served, tmp_path: Path, content: bytes, says: list[str]) -> None:

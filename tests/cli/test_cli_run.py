@@ -44,7 +44,7 @@ def test_a_campaign_to_its_end_and_what_can_be_asked_then(tmp_path: Path) -> Non
     assert json.loads(status.out)[0]["jobs"]["done"] == 30
     verified = dialer("verify", *KEPT, cwd=tmp_path)
     assert verified.code == exits.DONE
-    assert "closes" in verified.out
+    assert "every row is accounted for" in verified.out
     written = dialer("results", "leads", "--ledger", "dialer.db", cwd=tmp_path)
     assert written.out == (tmp_path / "results" / "leads.jsonl").read_text()
     dialer("results", "leads", "--ledger", "dialer.db", "--output", "again.jsonl", cwd=tmp_path)
@@ -175,7 +175,7 @@ def test_lines_of_progress_where_there_is_no_terminal(tmp_path: Path) -> None:
     ended = dialer("run", "leads.csv", "--simulate", "--speed", "max", cwd=tmp_path)
     assert ended.code == exits.DONE
     assert "11:00   3 of 18 final" in ended.out
-    assert "next call due at 1" in ended.out
+    assert "waiting: to be called again: " in ended.out
     assert "\x1b" not in ended.said
     for line in ended.err.splitlines():
         json.loads(line)
@@ -199,7 +199,7 @@ def test_what_is_said_of_a_simulation_that_was_interrupted(tmp_path: Path) -> No
     assert process.returncode == exits.INTERRUPTED, err
     summary = json.loads(out)
     assert summary["interrupted"] is True
-    assert "a simulation begins anew each time" in summary["next"][0]
+    assert "each simulation starts fresh" in summary["next"][0]
     assert "Traceback" not in err
     assert (
         dialer("verify", "--ledger", "simulated/dialer.db", "--results", "simulated", cwd=tmp_path).code == 0
@@ -233,7 +233,7 @@ def test_check_of_leads_of_whom_nobody_can_be_called(tmp_path: Path) -> None:
     (tmp_path / "leads.csv").write_text("phone_number\n123\nnone\n")
     ended = dialer("check", "leads.csv", "--json", cwd=tmp_path)
     assert ended.code == exits.BAD_INPUT
-    assert ended.err == "error: leads.csv: not one row can be called\n"
+    assert ended.err == "error: leads.csv: no row can be called\n"
     assert json.loads(ended.out)["rejected"] == 2
 
 

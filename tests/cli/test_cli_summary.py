@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dialer.app.run import Summary
+from dialer.app.simulation import Simulation
 from dialer.cli import exits, summary
 from dialer.domain.lifecycle import JobState
 from dialer.ports.engine import CampaignCounts, IntakeCounts
@@ -73,7 +74,7 @@ def test_a_campaign_that_is_done() -> None:
 
 
 def test_simulated_calls_are_called_so() -> None:
-    assert ("calls", "2,390 simulated in 2 h 05 min", "") in list(summary.lines(DONE, simulated=True))
+    assert ("calls", "2,390 simulated in 2 h 05 min", "") in list(summary.lines(DONE, Simulation()))
 
 
 def test_the_time_of_a_run_stands_beside_the_calls_of_that_run() -> None:
@@ -89,15 +90,13 @@ def test_what_is_left_is_said_with_what_to_do() -> None:
     assert steps[0] == "42 still open: run the same command again to go on"
     assert steps[1].startswith("1 unknown: a call may have been made")
     assert "`dialer resolve`" in steps[1]
-    assert steps[2].startswith("mend the rejected rows")
+    assert steps[2].startswith("fix the rejected rows")
     assert ("rejected", "results/spring.rejects.csv", "") in list(summary.lines(LEFT))
 
 
 def test_a_simulation_that_begins_anew_is_not_said_to_go_on() -> None:
     steps = list(summary.next_steps(INTERRUPTED, begins_anew=True))
-    assert (
-        steps[0] == "42 still open: a simulation begins anew each time, unless it is given a --ledger to keep"
-    )
+    assert steps[0] == "42 still open: each simulation starts fresh; pass --ledger FILE to keep one"
     assert "only they are added" not in steps[2]
 
 

@@ -36,7 +36,7 @@ def verified(finished: Path, tmp_path: Path, *statements: str) -> Ended:
 def test_the_record_of_a_campaign_is_whole(finished: Path, tmp_path: Path) -> None:
     ended = verified(finished, tmp_path)
     assert ended.code == exits.DONE, ended.said
-    assert "closes" in ended.out
+    assert "every row is accounted for" in ended.out
     assert "note" not in ended.out
 
 
@@ -76,4 +76,4 @@ def test_what_was_tampered_with_is_found(
     assert ended.code == exits.NOT_BALANCED, ended.said
     assert says in ended.out
     assert "Traceback" not in ended.said
-    assert "closes" not in ended.out
+    assert "accounted for" not in ended.out

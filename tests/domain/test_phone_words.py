@@ -12,9 +12,9 @@ UNKNOWN_TO = f"(phonenumbers {phonenumbers.__version__})"
     ("text", "region", "reason"),
     [
         ("", "US", "is empty"),
-        ("n/a", "US", "is no phone number"),
-        ("(-) /", "US", "is no phone number: it has no digits"),
-        ("2125550100 4155550101", "US", "is no phone number"),
+        ("n/a", "US", "is not a phone number"),
+        ("(-) /", "US", "is not a phone number: it has no digits"),
+        ("2125550100 4155550101", "US", "is not a phone number"),
         ("9" * 1000, "US", "is too long for a phone number"),
         ("+999123456789", None, "has a country code that does not exist"),
         (
@@ -38,8 +38,7 @@ UNKNOWN_TO = f"(phonenumbers {phonenumbers.__version__})"
         (
             "1.41578E+10",
             "US",
-            "was spoiled by a spreadsheet and its digits are lost: format the column as text, bring in the "
-            "numbers again and save again",
+            "was rounded by the spreadsheet: format the column as Text, paste the numbers again, save",
         ),
         ("=HYPERLINK(A1)", "US", "is a formula: replace it by its value"),
         (

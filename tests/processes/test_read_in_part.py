@@ -55,7 +55,7 @@ def test_a_run_that_is_stopped_while_it_reads_says_how_many_rows_are_left(tmp_pa
     unread = f"l.csv: {left:,} rows not read yet: run the same command again"
     assert unread in verdict["notes"]
     assert verdict["in_part"] == [{"source": "l.csv", "rows": ROWS - left, "unread": left}]
-    assert "closes, as far as its lists were read" in said_by(tmp_path, *verify)
+    assert "every row is accounted for, as far as its lists were read" in said_by(tmp_path, *verify)
     status = ("status", "--ledger", "e.db")
     (stands,) = dialer(tmp_path, *status)
     assert stands["read_in_part"] == [{"source": "l.csv", "rows": ROWS - left, "rows_not_read": left}]

@@ -134,9 +134,7 @@ def _check_is_text(path: Path, sample: bytes, encoding: str | None) -> None:
     if is_wide or sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return
     if _control_bytes(sample) > CONTROL_SHARE_MAX * len(sample):
-        raise BadInput(
-            f"{path}: this is no text file: save it as CSV (UTF-8), or give --encoding if it is UTF-16"
-        )
+        raise BadInput(f"{path}: not a text file: save it as CSV (UTF-8), or give --encoding if it is UTF-16")
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def _there(url: str, found: Found) -> Finding:
         said = f"{url} cannot be written: {found.cannot_write}"
         return Finding("ledger", Mark.BAD, said, "make it writable for this user, or name another")
     if found.version is None:
-        return Finding("ledger", Mark.GOOD, f"{url}: there is none yet; whoever dials first makes one")
+        return Finding("ledger", Mark.GOOD, f"{url}: not created yet; the first run creates it")
     said = f"{url}: of version {found.version}"
     if found.version < SCHEMA_VERSION:
         return Finding("ledger", Mark.DOUBTFUL, f"{said}, this program's is {SCHEMA_VERSION}", MIGRATE)
@@ -48,7 +48,7 @@ def _speed(found: Found, *, on_server: bool) -> Sequence[Finding]:
         return []
     if found.commit_s is None:
         return [Finding("commit", Mark.SKIPPED, "this user may not do what would be timed")]
-    there = "" if found.round_trip_s is None else f", of which the way is {_ms(found.round_trip_s)}"
+    there = "" if found.round_trip_s is None else f" (network {_ms(found.round_trip_s)})"
     said = f"{_ms(found.commit_s)}{there}"
     if found.commit_s <= COMMIT_S_GOOD:
         return [Finding("commit", Mark.GOOD, said)]

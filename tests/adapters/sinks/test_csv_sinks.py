@@ -63,7 +63,7 @@ def test_results_are_flat_with_a_column_for_each_variable() -> None:
 
 
 def row(line: int, *cells: str) -> RejectedRow:
-    return RejectedRow(line, "not_a_number", "column 'phone' is no phone number", cells)
+    return RejectedRow(line, "not_a_number", "column 'phone' is not a phone number", cells)
 
 
 def content(path: Path) -> list[list[str]]:
@@ -80,8 +80,8 @@ def test_rejects_keep_each_row_as_it_was(tmp_path: Path) -> None:
         assert len(content(path)) == 3
     assert content(path) == [
         ["line", "code", "reason", "row"],
-        ["3", "not_a_number", "column 'phone' is no phone number", "=1+1", 'a "b",\r\nc', "\udcff", "\0"],
-        ["4", "not_a_number", "column 'phone' is no phone number"],
+        ["3", "not_a_number", "column 'phone' is not a phone number", "=1+1", 'a "b",\r\nc', "\udcff", "\0"],
+        ["4", "not_a_number", "column 'phone' is not a phone number"],
     ]
     assert b",\xff," in path.read_bytes()
 

@@ -176,7 +176,7 @@ def test_each_code_is_documented() -> None:
 
 def test_reasons_name_the_column_by_its_own_spelling(tmp_path: Path) -> None:
     rows = read_text(tmp_path, "Handy Nr,Mobil,Time Zone\n,n/a,\n,+12125550100,Nowhere\n")
-    assert refusal(rows[0]).reason.startswith("column 'Mobil' is no phone number")
+    assert refusal(rows[0]).reason.startswith("column 'Mobil' is not a phone number")
     assert refusal(rows[1]).reason.startswith("column 'Time Zone' is no IANA zone")
 
 

@@ -179,8 +179,8 @@ def test_a_line_longer_than_memory_is_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"\0" * 1000, "no text file"),
-        (bytes(range(256)) * 10, "no text file"),
+        (b"\0" * 1000, "not a text file"),
+        (bytes(range(256)) * 10, "not a text file"),
         (b"PK\x03\x04 and so on", "Excel workbook"),
         (b"\n\n \n", "blank"),
         (b"\xff\xfe", "blank"),

@@ -95,17 +95,17 @@ def test_a_list_of_comments_holds_nobody(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "what"),
     [
-        (f"{A}\nAnn\n{B}\n", 2, "the line is no phone number"),
+        (f"{A}\nAnn\n{B}\n", 2, "the line is not a phone number"),
         (f"# x\n\n{A}\n+1212555010\n", 4, "is in no numbering plan"),
-        (f"{A}\n1.21256E+10\n", 2, "spoiled by a spreadsheet"),
-        ("Name;City\nAnn;Berlin\n", 1, "the line is no phone number"),
+        (f"{A}\n1.21256E+10\n", 2, "rounded by the spreadsheet"),
+        ("Name;City\nAnn;Berlin\n", 1, "the line is not a phone number"),
         (f"Ann,{A}\n", 1, "the line"),
         (f"{A},Ann\n", 1, "the line"),
         (f"name,phone\nAnn,{A}\nBob,\n", 3, "the row has no number"),
         (f"name,phone\nAnn,{A}\nBob\n", 3, "the row has no number"),
         (f"name,phone\nSmith, Ann,{A}\n", 2, "the row has 3 cells and the header 2"),
-        (f"name,phone,mobile\nAnn,{A},none\n", 2, "column 'mobile' is no phone number"),
-        (f"name,phone\nAnn,{A}\n\nBob,x\n", 4, "column 'phone' is no phone number"),
+        (f"name,phone,mobile\nAnn,{A},none\n", 2, "column 'mobile' is not a phone number"),
+        (f"name,phone\nAnn,{A}\n\nBob,x\n", 4, "column 'phone' is not a phone number"),
         (f'name,phone\n"Ann,{A}\nBob,{B}\n', 2, "a quote"),
         (f'name,phone\n"Ann,{A}\nBob",{B}\n', 2, "quoted cell runs over lines"),
         (f"name,phone\nAnn,{A}\n{'x' * ROW_CHARS_MAX},{B}\n", 3, "longer than"),
@@ -132,7 +132,7 @@ def test_one_bad_line_refuses_the_file_and_is_named(path: Path, content: str, li
     [
         (b"", "say so in a # comment"),
         (b"PK\x03\x04" + bytes(99), "Excel"),
-        (bytes(range(32)) * 9, "no text file"),
+        (bytes(range(32)) * 9, "not a text file"),
     ],
 )
 def test_what_is_no_list_at_all(path: Path, content: bytes, what: str) -> None:
