@@ -17,7 +17,10 @@ from dialer.settings import Settings
 
 
 async def pause(ledger: SqlLedger, campaign_id: CampaignId, by: Operation) -> None:
-    """Start no further call until `resume`. Raises `BadInput` if it was cancelled."""
+    """Start no further call until `resume`; a second pause keeps the first reason.
+
+    Raises `BadInput` if it was cancelled.
+    """
     await ledger.operate(lambda conn: campaigns.pause(conn, campaign_id, by))
 
 

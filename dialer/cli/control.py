@@ -37,7 +37,8 @@ def pause(
     """Start no further call until resume. Calls under way go on to their end.
 
     It takes hold within a second, also where the campaign runs in another
-    process, and stays until it is taken back, whatever is started again.
+    process, and stays until it is taken back, whatever is started again. What is
+    paused already keeps its first reason.
 
     Examples
 
@@ -47,8 +48,9 @@ def pause(
     from dialer.commands import control
 
     before = control.pause(_loaded(ledger, config), campaign, operator(by), reason)
-    was = " It was before, too." if before.control.paused else ""
-    formatting.echo(f"{campaign} is paused: no further call is started.{_under_way(before)}{was}")
+    formatting.echo(f"{campaign} is paused: no further call is started.{_under_way(before)}")
+    if before.control.paused is not None:
+        formatting.echo(f"It was already paused, {formatting.by_whom(before.paused_by)}.")
     formatting.echo(f"`dialer resume {campaign}` goes on with {_people(before)}.")
 
 
@@ -73,14 +75,14 @@ def resume(
     before = control.resume(_loaded(ledger, config), campaign, operator(by), reason)
     paused, stopped = before.control.paused, before.control.stopped
     if paused is None and stopped is not None:
-        formatting.echo(f"{campaign} goes on with {_people(before)}. It was stopped: {stopped.why}.")
+        formatting.echo(f"Resumed: {_people(before)} still to call. It had been stopped: {stopped.why}.")
     elif paused is None and before.control.run_by is not None:
         formatting.echo(f"{campaign} is left to the service, unless `dialer run` is at work on it.")
     elif paused is None:
         held = f", but it is held: {before.control.held}" if before.control.held else ""
         formatting.echo(f"{campaign} was not paused{held}. Nothing is changed.")
     else:
-        formatting.echo(f"{campaign} goes on with {_people(before)}. It was {paused}.")
+        formatting.echo(f"Resumed: {_people(before)} still to call. It had been {paused}.")
 
 
 def cancel(
@@ -194,4 +196,4 @@ def _jobs(count: int) -> str:
 
 
 def _people(before: "Stands") -> str:
-    return _jobs(before.waiting)
+    return "1 person" if before.waiting == 1 else f"{formatting.count(before.waiting)} people"

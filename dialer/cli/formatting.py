@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 
 from dialer.domain.lifecycle import JobState
+from dialer.domain.results import rfc3339
 from dialer.domain.texts import escaped_json, printable
+
+if TYPE_CHECKING:
+    from dialer.ports.engine import Operation
 
 Name = TypeVar("Name", bound=str)
 
@@ -128,3 +132,15 @@ def as_json(shown: Any) -> bytes:
     import orjson
 
     return escaped_json(orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
+
+
+def by_whom(act: "Operation | None") -> str:
+    """Who did something by hand, since when it holds, and why."""
+    if act is None:
+        return "nobody knows by whom"
+    return f"by {act.who}, since {utc(act.at)}" + (f": {act.reason}" if act.reason else "")
+
+
+def utc(at: float) -> str:
+    """A time to the second, in UTC."""
+    return f"{(rfc3339(at) or '')[:19].replace('T', ' ')} UTC"

@@ -8,7 +8,6 @@ import typer
 
 from dialer.cli import flags, formatting
 from dialer.domain.lifecycle import JobState
-from dialer.domain.results import rfc3339
 
 if TYPE_CHECKING:
     from dialer.adapters.ledger.reports.holds import Holds
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from dialer.app.campaign_status import CampaignStatus
     from dialer.domain.resting import Rest
     from dialer.domain.service_parts import WorkerFailure
-    from dialer.ports.engine import Operation
     from dialer.ports.sharing import CampaignFault
 
 Lines = Iterator[tuple[str, str, str]]
@@ -86,9 +84,13 @@ def _print_workers(found: "Sequence[WorkerState]", *, as_json: bool) -> None:
 def _worker(worker: "WorkerState") -> Lines:
     where = f" on {worker.host}" if worker.host else ""
     version = f", version {worker.version}" if worker.version else ""
-    since = f", since {_time(worker.since)}" if worker.since else ""
+    since = f", since {formatting.utc(worker.since)}" if worker.since else ""
     yield "worker", f"{worker.name}{where}{version}{since}", "bold"
-    sign = "its last sign of life is not known" if worker.seen_at is None else f"seen {_time(worker.seen_at)}"
+    sign = (
+        "its last sign of life is not known"
+        if worker.seen_at is None
+        else f"seen {formatting.utc(worker.seen_at)}"
+    )
     if worker.is_alive:
         yield "alive", sign, ""
     else:
@@ -119,7 +121,7 @@ def _lines(status: "CampaignStatus") -> Lines:
     yield from _canary(status)
     if holds.changes:
         changes = ", ".join(f"{name} = {formatting.value(to)}" for name, to in holds.changes.items())
-        yield "changed", f"{changes} ({_by(holds.changed_by)})", ""
+        yield "changed", f"{changes} ({formatting.by_whom(holds.changed_by)})", ""
     if status.left_s is not None:
         yield "left", f"about {formatting.span(status.left_s)} left at the current pace", ""
     if status.waiting:
@@ -127,7 +129,7 @@ def _lines(status: "CampaignStatus") -> Lines:
 
         yield "waiting", waiting_text(status.waiting, status.now, ZoneInfo(status.zone)), ""
     elif counts.next_due_at is not None:
-        yield "next due", _time(counts.next_due_at), ""
+        yield "next due", formatting.utc(counts.next_due_at), ""
     if counts.jobs.get(JobState.UNKNOWN, 0):
         yield (
             "unknown",
@@ -142,20 +144,20 @@ def _failing(failing: "Sequence[WorkerFailure]") -> Lines:
         yield "failing", "for all campaigns", "bold"
     for each in failing:
         part = each.failure
-        yield each.worker, f"{part.why}; since {_time(part.since)}; {part.remedy}", "red"
+        yield each.worker, f"{part.why}; since {formatting.utc(part.since)}; {part.remedy}", "red"
 
 
 def _holds(holds: "Holds") -> Lines:
     """Why nobody, or not everybody, may be called."""
     if holds.cancelled_by is not None:
-        yield "cancelled", _by(holds.cancelled_by), "red"
+        yield "cancelled", formatting.by_whom(holds.cancelled_by), "red"
     elif holds.paused is not None:
-        yield "paused", _by(holds.paused_by), "yellow"
+        yield "paused", formatting.by_whom(holds.paused_by), "yellow"
     elif holds.breaker.stop is not None:
         yield "stopped", f"{holds.breaker.stop.why}; {holds.breaker.stop.way_out}", "red"
     elif holds.held is not None:
-        since = "" if holds.held_since is None else f"; since {_time(holds.held_since)}"
-        until = "" if holds.held_until is None else f", until {_time(holds.held_until)}"
+        since = "" if holds.held_since is None else f"; since {formatting.utc(holds.held_since)}"
+        until = "" if holds.held_until is None else f", until {formatting.utc(holds.held_until)}"
         yield "held", f"{holds.held}{since}{until}", "yellow"
     if holds.breaker.provider.until is not None:
         yield "breaker", f"all lines: {_rest(holds.breaker.provider)}", "yellow"
@@ -171,14 +173,14 @@ def _faults(faults: "Sequence[CampaignFault]") -> Lines:
 
     for each in faults:
         what = "failing" if each.part == "campaign" else each.part.replace("_", " ")
-        times = f"since {_time(each.since)}, tried again at {_time(each.next_try_at)}"
+        times = f"since {formatting.utc(each.since)}, tried again at {formatting.utc(each.next_try_at)}"
         yield what, f"{each.why}; {times} by {each.worker}; {remedy(each.part)}", "red"
 
 
 def _rest(rest: "Rest") -> str:
     if rest.trial is not None:
         return f"{rest.why}; its trial call is under way"
-    return f"{rest.why}; rests until {_time(rest.until or 0.0)}, then one trial call decides"
+    return f"{rest.why}; rests until {formatting.utc(rest.until or 0.0)}, then one trial call decides"
 
 
 def _money(status: "CampaignStatus") -> Lines:
@@ -207,13 +209,3 @@ def _usd(cents: float) -> str:
 
 def _of(ceiling_usd: float | None) -> str:
     return "" if ceiling_usd is None else f" of ${ceiling_usd:,.2f}"
-
-
-def _by(act: "Operation | None") -> str:
-    if act is None:
-        return "nobody knows by whom"
-    return f"by {act.who}, since {_time(act.at)}" + (f": {act.reason}" if act.reason else "")
-
-
-def _time(at: float) -> str:
-    return f"{(rfc3339(at) or '')[:19].replace('T', ' ')} UTC"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from dialer.adapters.ledger.reports.holds import holds_of
 from dialer.adapters.ledger.store import SqlLedger
 from dialer.adapters.system.clock import SystemClock
 from dialer.app import campaign_control
@@ -33,6 +34,8 @@ class Stands:
     """Open jobs that nobody is calling now."""
     live: int
     """Calls under way."""
+    paused_by: Operation | None
+    """Who has paused it, when and why."""
 
 
 def look(loaded: Loaded, campaign: str) -> Stands:
@@ -107,8 +110,12 @@ def _act(loaded: Loaded, campaign: str, act: Callable[[SqlLedger, CampaignId], A
 
 
 async def _stands(ledger: SqlLedger, campaign_id: CampaignId) -> Stands:
-    counts = await ledger.counts(campaign_id)
-    return Stands(await ledger.control(campaign_id), counts.jobs[JobState.OPEN], counts.live)
+    counts, control = await ledger.counts(campaign_id), await ledger.control(campaign_id)
+    paused_by = None
+    if control.paused is not None:
+        holds = await ledger.ask(lambda conn: holds_of(conn, [campaign_id]))
+        paused_by = holds[campaign_id].paused_by
+    return Stands(control, counts.jobs[JobState.OPEN], counts.live, paused_by)
 
 
 def _by(who: str, reason: str) -> Operation:

@@ -74,7 +74,9 @@ def test_a_line_that_rests_money_and_canary(place: Path) -> None:
 def test_a_pause_and_a_change_say_by_whom(place: Path) -> None:
     said = dialer("pause", "leads", "--by", "ana", "--reason", "wrong name", *LEDGER, cwd=place)
     assert said.out.startswith("leads is paused: no further call is started. No call is under way.\n")
-    assert "It was before, too." in dialer("pause", "leads", "--by", "ana", *LEDGER, cwd=place).out
+    again = dialer("pause", "leads", "--by", "ben", "--reason", "fire", *LEDGER, cwd=place)
+    assert "\nIt was already paused, by ana, since 20" in again.out
+    assert " UTC: wrong name.\n" in again.out
     said = dialer("set", "leads", "budget.per_day_usd=7", "rules.gap=30m", "--by", "ben", *LEDGER, cwd=place)
     assert said.out == "leads: budget.per_day_usd = 7\nleads: rules.gap = 30m\n"
     again = dialer("set", "leads", "budget.per_day_usd=8", "--by", "ben", *LEDGER, cwd=place)
@@ -87,7 +89,9 @@ def test_a_pause_and_a_change_say_by_whom(place: Path) -> None:
         {"budget.per_day_usd": 8, "rules.gap": "30m"},
     )
     assert shown["budget"]["per_day_usd"] == 8
-    assert "leads goes on" in dialer("resume", "leads", *LEDGER, cwd=place).out
+    resumed = dialer("resume", "leads", *LEDGER, cwd=place).out
+    assert resumed.startswith("Resumed: ")
+    assert resumed.endswith(" still to call. It had been paused by ana: wrong name.\n")
     assert "was not paused" in dialer("resume", "leads", *LEDGER, cwd=place).out
     assert status(place)[1]["paused"] is None
 

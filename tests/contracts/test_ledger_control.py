@@ -62,6 +62,7 @@ def test_a_paused_campaign_claims_nothing_until_it_is_resumed(store: Store) -> N
         live = await desk.claim()
         before = await due(desk)
         await desk.operate(act(campaigns.pause, desk.campaign_id, ANN))
+        await desk.operate(act(campaigns.pause, desk.campaign_id, Operation("bob", NOW + 1, "fire")))
         assert await desk.ask() == NothingDue(NOW + HELD_LOOK_S, held="paused by ann: lunch")
         assert await due(desk) == before
         assert (await other.claim()).job.job.key == "job-9", "only this one is paused"

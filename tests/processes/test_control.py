@@ -46,7 +46,7 @@ def test_paused_nobody_is_called_until_it_goes_on(tmp_path: Path) -> None:
         assert "by ana, since 20" in place.ask("status").out
         made = account.calls()
         assert made < len(PEOPLE)
-        assert "leads goes on" in place.ask("resume", "leads", "--by", "ben").out
+        assert "still to call" in place.ask("resume", "leads", "--by", "ben").out
         wait_for(lambda: account.calls() > made, "somebody is called again")
         assert acts(place) == [("pause", "ana", "", "wrong name"), ("resume", "ben", "", "")]
         done = running.ended()

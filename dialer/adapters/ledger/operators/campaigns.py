@@ -93,8 +93,10 @@ def _control(row: Any) -> Control:
 
 
 def pause(conn: sa.Connection, campaign_id: CampaignId, by: Operation) -> None:
-    """Claim nothing until `resume`; calls under way go on."""
+    """Claim nothing until `resume`; calls under way go on. What is paused stays as it is, with its reason."""
     _refuse_cancelled(conn, campaign_id)
+    if control(conn, campaign_id).paused is not None:
+        return
     _set(conn, campaign_id, paused=f"paused by {by.who}" + (f": {by.reason}" if by.reason else ""))
     _record(conn, "pause", by, campaign_id=campaign_id)
 
