@@ -72,6 +72,8 @@ class Running:
     """What the ledger held when this run began."""
     waiting: Callable[[], Awaitable[Sequence[Waiting]]]
     """Asks the ledger who is not due now, and for what they wait."""
+    changes: Mapping[str, Any]
+    """What operators had changed when this run began, by dotted names."""
 
 
 View = Callable[[Running], Coroutine[Any, Any, None]]
@@ -196,9 +198,11 @@ async def _run(
         if view is not None:
             slots = campaign.slots
             used = lambda: (slots.in_use, slots.limit)  # noqa: E731
-            background.start_soon(
-                view, Running(request.campaign, parts.clock, used, parts.before, parts.waiting)
+            control = await parts.ledger.control(parts.campaign_id)
+            running = Running(
+                request.campaign, parts.clock, used, parts.before, parts.waiting, control.changes
             )
+            background.start_soon(view, running)
         with rare_collections():
             await run.work(parts.campaign_id, intake)
         summary = await _summary(settings, parts, campaign, intake, anyio.current_time() - began)

@@ -19,6 +19,7 @@ from dialer.engine.events import Event, Observe
 from dialer.ports.engine import Clock
 from dialer.settings import Settings
 from dialer.settings.contact import hours_notice
+from dialer.settings.live import overridden
 from dialer.telemetry import logs
 from dialer.telemetry.tally import PACE_WINDOW_S, Tally
 
@@ -120,6 +121,7 @@ class Watch:
         self._clock.source = running.clock
         if notice := hours_notice(self._settings.rules):
             self.log.warning("rules.hours_off", why=notice)
+        self._announce(running)
         snapshot = lambda: snapshot_of(  # noqa: E731
             self.tally, running.before, running.clock.now(), running.slots()
         )
@@ -139,6 +141,18 @@ class Watch:
                     await self._show(self._progress, running)
         finally:
             self._counted()
+
+    def _announce(self, running: Running) -> None:
+        """Settings that hold although this run's file, environment or flags say otherwise."""
+        for name, own in overridden(self._settings, running.changes).items():
+            back = f"dialer set {running.campaign} --unset {name}"
+            self.log.warning(
+                "settings.overridden",
+                setting=name,
+                holds=running.changes[name],
+                configured=own,
+                why=f"changed with `dialer set`; `{back}` takes it back",
+            )
 
     async def _count(self) -> None:
         counters_s = self._settings.logs.counters_s

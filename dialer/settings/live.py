@@ -119,6 +119,17 @@ def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         raise BadInput("\n".join(dict.fromkeys(_misfit(each, given) for each in details))) from None
 
 
+def overridden(settings: Settings, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is configured, by the names of the changes that are not the same."""
+    own: dict[str, Any] = {}
+    for name in changes:
+        if name in live_names():
+            section, _, key = name.rpartition(".")
+            value = getattr(getattr(settings, section), key)
+            own[name] = list(value) if isinstance(value, tuple) else value
+    return {name: value for name, value in own.items() if value != changes[name]}
+
+
 def _misfit(detail: Any, given: Mapping[str, Given]) -> str:
     name = ".".join(str(part) for part in detail["loc"][:2])
     if name in given:

@@ -96,6 +96,16 @@ def test_a_pause_and_a_change_say_by_whom(place: Path) -> None:
     assert status(place)[1]["paused"] is None
 
 
+def test_a_run_begins_with_what_holds_against_its_flags(place: Path) -> None:
+    said = dialer("set", "leads", "pace.cps=150", "budget.per_day_usd=5", *LEDGER, cwd=place)
+    assert said.code == exits.DONE
+    again = ("run", "leads.csv", "--simulate", "--speed", "max", "--start", "2026-11-25T12:00", *LEDGER)
+    ended = dialer(*again, "--cps", "100", "--log-format", "json", cwd=place)
+    told = [json.loads(line) for line in ended.err.splitlines() if "settings.overridden" in line]
+    assert [(each["setting"], each["holds"], each["configured"]) for each in told] == [("pace.cps", 150, 100)]
+    assert told[0]["why"] == "changed with `dialer set`; `dialer set leads --unset pace.cps` takes it back"
+
+
 def test_a_cancelled_campaign_says_so(place: Path) -> None:
     said = dialer("cancel", "leads", "--yes", "--by", "ana", "--reason", "old list", *LEDGER, cwd=place)
     assert "leads is cancelled: " in said.out
