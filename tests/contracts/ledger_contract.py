@@ -33,6 +33,7 @@ from dialer.domain.calls import (
     OpenJob,
 )
 from dialer.domain.decisions import Decision, Ruling, decode
+from dialer.domain.errors import Blame
 from dialer.domain.lifecycle import FINAL_JOBS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.results import attempt_line, job_line
@@ -253,7 +254,8 @@ class Desk:
         if job_state in FINAL_JOBS:
             lines.append(job_line(attempt.job, job_state, outcome, attempt.number, None, self.now, None))
         history = (*attempt.job.history, outcome) if state is AttemptState.ENDED else attempt.job.history
-        return Finish(attempt, state, outcome, self.now, job_state, due_at, history, lines, news)
+        blame = Blame.PERSON if state is AttemptState.REFUSED else None
+        return Finish(attempt, state, outcome, self.now, job_state, due_at, history, lines, news, blame=blame)
 
     async def finish(self, attempt: Attempt, *how: Any, **more: Any) -> None:
         await self.ledger.finish(self.finishing(attempt, *how, **more))

@@ -32,6 +32,7 @@ from dialer.app.ledger import open_ledger
 from dialer.domain.calls import Submitted
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import JobState
+from dialer.domain.rights import Grant
 from dialer.ports.engine import AddedAs
 from dialer.settings import Settings, load
 from dialer.telemetry.logs import configure
@@ -176,13 +177,13 @@ def test_a_long_question_holds_up_no_order_and_no_job(tmp_path: Path) -> None:
         in_force = settings()
         async with open_dialling(url) as dials, opening(url)() as questions, opening(url)() as orders:
             desk = LedgerDesk(questions, orders, lambda: in_force, read_job, submit_to(dials))
-            await desk.submit([{"campaign": "spring", "to_number": number(1)}])
+            await desk.submit([{"campaign": "spring", "to_number": number(1)}], Grant())
             spring = (await dials.campaigns())["spring"]
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(questions.ask, long)
                 await anyio.to_thread.run_sync(asked.wait)
                 with anyio.fail_after(ANSWER_S_MAX / 2):
-                    await desk.submit([{"campaign": "spring", "to_number": number(2)}])
+                    await desk.submit([{"campaign": "spring", "to_number": number(2)}], Grant())
                     tasks.start_soon(desk.pause, "spring", "ana", "")
                     while (await dials.control(spring)).paused is None:
                         await anyio.lowlevel.checkpoint()
@@ -204,7 +205,7 @@ def test_what_is_given_to_several_workers_at_once_is_one_job() -> None:
 
         async def give(ledger: SharedLedger) -> None:
             desk = LedgerDesk(ledger, ledger, lambda: in_force, read_job, submit_to(ledger))
-            hows.extend(each.how for each in await desk.submit(jobs))
+            hows.extend(each.how for each in await desk.submit(jobs, Grant()))
 
         async with open_dialling(schema) as one, open_dialling(schema) as other:
             async with anyio.create_task_group() as tasks:
