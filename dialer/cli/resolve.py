@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dialer.settings import Loaded
 
 AttemptArgument = Annotated[
-    str | None, typer.Argument(metavar="ATTEMPT", help="The attempt's id; none: list the unknown ones.")
+    str | None, typer.Argument(metavar="ATTEMPT", help="The attempt's id, or how it begins; none: list.")
 ]
 Called = Annotated[
     str | None,
@@ -37,7 +37,7 @@ AllBefore = Annotated[
 
 Force = Annotated[
     bool,
-    typer.Option("--force", metavar="", help="Believe --not-called without asking the API; it is recorded."),
+    typer.Option("--force", metavar="", help="Believe it without asking the API; it is recorded."),
 ]
 
 
@@ -55,14 +55,15 @@ def resolve(
     """Say of an unknown attempt whether it made a call, after looking in the Retell dashboard.
 
     An attempt is unknown when its request left, no clear answer came, and the call could not be found. It is
-    never repeated by itself. Who decided, and when, is written to the results. Before it is believed that no
-    call was made the API is asked for it; a call that is found is followed by the next run.
+    never repeated by itself. Who decided, and when, is written to the results. The API is asked before it is
+    believed: a call that it knows is followed by the next run although no call is said to have been made, and
+    one that it does not know, or that is another attempt's, is not taken.
 
     Examples
 
       dialer resolve
       dialer resolve 3f0c...e1 --called call_0123456789abcdef
-      dialer resolve 3f0c...e1 --not-called --by ana
+      dialer resolve 3f0c --not-called --by ana
       dialer resolve --all-not-called-before 2026-11-20T18:00
     """
     from dialer.commands import resolve as resolving
@@ -83,7 +84,8 @@ def resolve(
     elif attempt is not None:
         if bool(called) == not_called:
             raise BadInput("say either --called CALL_ID or --not-called")
-        _resolve_one(loaded, AttemptId(attempt), CallId(called) if called else None, who, force=force)
+        attempt_id = resolving.unknown_named(loaded, attempt)
+        _resolve_one(loaded, attempt_id, CallId(called) if called else None, who, force=force)
 
 
 def _resolve_one(
@@ -92,7 +94,7 @@ def _resolve_one(
     from dialer.commands import resolve as resolving
 
     if called is not None:
-        resolving.resolve_called(loaded, attempt_id, called, who)
+        resolving.resolve_called(loaded, attempt_id, called, who, force=force)
         formatting.echo(f"resolved: call {called} was made; the next run follows it to its end")
     else:
         found = resolving.resolve_not_called(loaded, [attempt_id], who, force=force)

@@ -1,4 +1,4 @@
-"""`dialer resolve --not-called` asks the API once before it believes the operator."""
+"""`dialer resolve` asks the API once before it believes the operator."""
 
 import threading
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from dialer.adapters.ledger.store import open_sqlite
-from dialer.commands.resolve import list_unknown, resolve_not_called
-from dialer.domain.calls import Attempt, AttemptId, CallJob
+from dialer.commands.resolve import list_unknown, named, resolve_called, resolve_not_called
+from dialer.domain.calls import Attempt, AttemptId, CallId, CallJob
 from dialer.domain.errors import BadInput
 from dialer.domain.lifecycle import OPEN_ATTEMPTS, AttemptState, JobState
 from dialer.domain.outcomes import Outcome
@@ -38,6 +38,16 @@ def api_that_lists(calls: dict[str, str]) -> Iterator[str]:
             ]
             body = orjson.dumps({"items": items, "has_more": False})
             self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            call_id = self.path.rpartition("/")[2]
+            of = {call: attempt for attempt, call in calls.items()}.get(call_id)
+            found = {"call_id": call_id, "call_status": "ended", "metadata": {"attempt_id": of}}
+            body = orjson.dumps(found if of else {"message": "no such call"})
+            self.send_response(200 if of else 422)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -124,3 +134,41 @@ def test_an_api_that_cannot_be_asked_changes_nothing_but_by_force_which_is_on_re
     assert len(list_unknown(loaded)) == 1
     resolve_not_called(loaded, [unknown.id], "ana", force=True)
     assert anyio.run(stands, path)[1][-1] == "resolved by ana, without a look (--force): no call was made"
+
+
+def test_a_call_is_taken_only_if_the_api_knows_it_as_the_attempts_own(tmp_path: Path) -> None:
+    path = tmp_path / "dialer.db"
+    anyio.run(park, path)
+    calls = {"another": "call_2"}
+    with api_that_lists(calls) as url:
+        loaded = settings(path, url)
+        (unknown,) = list_unknown(loaded)
+        for wrong, says in (("call_1", "knows no call call_1"), ("call_2", "is attempt another's")):
+            with pytest.raises(BadInput, match=rf"{says}.*Nothing was changed.*--force"):
+                resolve_called(loaded, unknown.id, CallId(wrong), "ana", force=False)
+        assert len(list_unknown(loaded)) == 1
+        calls[unknown.id] = "call_1"
+        resolve_called(loaded, unknown.id, CallId("call_1"), "ana", force=False)
+    assert anyio.run(stands, path)[0] == [(AttemptState.PLACED, "call_1")]
+
+
+def test_a_call_that_nobody_can_look_up_is_taken_by_force_alone(tmp_path: Path) -> None:
+    path = tmp_path / "dialer.db"
+    anyio.run(park, path)
+    loaded = settings(path, "http://127.0.0.1:1")
+    (unknown,) = list_unknown(loaded)
+    with pytest.raises(BadInput, match=r"could not be asked.*--force"):
+        resolve_called(loaded, unknown.id, CallId("call_1"), "ana", force=False)
+    assert len(list_unknown(loaded)) == 1
+    resolve_called(loaded, unknown.id, CallId("call_1"), "ana", force=True)
+    assert anyio.run(stands, path)[0] == [(AttemptState.PLACED, "call_1")]
+
+
+def test_an_id_may_be_given_by_how_it_begins() -> None:
+    ids = [AttemptId("3f0c11"), AttemptId("3f0c12"), AttemptId("3f0c1"), AttemptId("9abcde")]
+    for text, means in (("9abcde", "9abcde"), ("9abc", "9abcde"), ("3f0c1", "3f0c1")):
+        assert named(ids, text) == means
+    for text in ("", "9ab", "nobody"):
+        assert named(ids, text) == text, "too short, or none: nothing is guessed"
+    with pytest.raises(BadInput, match="3 unknown attempts begin with 3f0c: write more of the id"):
+        named(ids, "3f0c")
