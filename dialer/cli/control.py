@@ -128,7 +128,7 @@ def set_(
     It holds within a second, and for later runs of the campaign too, before file,
     environment and flags. Lists are separated by commas; none is no value at all.
     --unset takes a change back: the setting is again what file, environment and
-    flags say. What would stop all calls is refused.
+    flags say. A change that cannot be applied is refused.
 
     Examples
 
