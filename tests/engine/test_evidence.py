@@ -49,6 +49,19 @@ async def test_an_answer_that_comes_after_the_webhook_does_not_beat_it(status: i
 
 
 @in_virtual_time
+async def test_a_call_that_is_heard_of_during_the_last_repeat_is_not_unknown() -> None:
+    """Nothing is listed, the last repeat is answered by nobody; meanwhile `call_started` came."""
+    account = replace(STEADY, listing_lag_s=900.0)
+    async with world(account, relayed=True, webhooks=True) as w:
+        relay_of(w).on("create", Twist(passes=False, drops=True), Twist(drops=True, after_s=15.0))
+        p = await w.run([job()], looks_max=1, settle_s=5.0)
+        assert len(relay_of(w).creates()) == 2
+        assert p.of(AttemptParked) == []
+        (closed,) = p.of(AttemptClosed)
+        assert (closed.state, closed.outcome) == (AttemptState.ENDED, Outcome.REACHED)
+
+
+@in_virtual_time
 async def test_a_call_that_is_heard_of_between_two_tries_is_not_made_again() -> None:
     """429 at once; the webhook comes while the line waits."""
     async with world(relayed=True, webhooks=True) as w:

@@ -301,7 +301,8 @@ class Placer:
             try:
                 news = await self._search(followed)
             except CallError as error:
-                return Parked(f"nobody could look for its call for {BLIND_S_MAX / 60:g} minutes: {error}")
+                why = f"nobody could look for its call for {BLIND_S_MAX / 60:g} minutes: {error}"
+                break
             if news is not None:
                 return Placed(news, adopted=True)
             looks += 1
@@ -312,6 +313,8 @@ class Placer:
                 why = answer.why
                 repeats = not isinstance(answer, Refused)
                 looks -= isinstance(answer, PutBack)  # it was not carried out: deferring is not failing
+        if followed.evidence.news is not None:  # a webhook came while the last request was under way
+            return Placed(followed.evidence.news, adopted=True)
         return Parked(why)
 
     async def _search(self, followed: Followed) -> CallUpdate | None:
