@@ -14,6 +14,7 @@ from dialer.domain.lifecycle import AttemptState, JobState
 from dialer.domain.outcomes import Outcome
 from dialer.domain.standing import Standing
 from dialer.engine.events import (
+    ApiAnswered,
     AttemptClaimed,
     AttemptClosed,
     CallPlaced,
@@ -81,6 +82,7 @@ def full() -> Metrics:
     """Every metric has something to say."""
     metrics = measured(claimed(1, at=NOW), closed(1), SlotsChanged(1, "the account is full"))
     metrics.observe(RequestHeld("HTTP 429: slow down", 1.0))
+    metrics.observe(ApiAnswered("list-calls", 200, NOW))
     metrics.budget_usd = 250.0
     counts = CampaignCounts(dict.fromkeys(JobState, 1), {}, 0, 0, 1, 1, NOW - 90)
     stands = Standing(True, False, 1234.0, 50.0, {"stop": False}, {(LINE, "flagged"): True})
