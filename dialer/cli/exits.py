@@ -18,7 +18,7 @@ MEANINGS: Final = {
     ACCOUNT_REFUSED: "stopped, because the API refuses the account",
     NOT_BALANCED: "the books do not add up (verify)",
     INTERRUPTED: "interrupted; the same command goes on where it stopped",
-    READER_GONE: "whoever read the output went away, as `head` does",
+    READER_GONE: "the output pipe was closed, as `head` does",
 }
 
 EPILOG: Final = "Exit codes\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())
