@@ -6,15 +6,16 @@
 
 While it is doubted or refused nothing is claimed. It is asked again by itself, less and less often. A refused
 request for a call (402) says nothing that get-concurrency could take back: there one claim at a time goes out
-as a probe, and its answer decides.
+as a probe, and its answer decides; or a new call of another worker does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from math import inf
 
 import anyio
 
+from dialer.domain.calls import CallId
 from dialer.domain.errors import AccountBlocked, CallError
 from dialer.engine.clock import loop_time
 from dialer.ports.engine import CallApi
@@ -25,7 +26,7 @@ ASK_AGAIN_S_MAX = 60.0
 BELIEVED_AFTER = 4
 """Refusals in a row that are believed."""
 PROBE_S = 5.0
-"""A probe whose answer has not come by then (there may have been nobody to call) is followed by another."""
+"""A probe whose answer has not come by then is followed by another."""
 
 
 class Asked(StrEnum):
@@ -51,6 +52,9 @@ class AccountGate:
         self._holds = self._is_of_create = self._is_probing = False
         self._refusals = 0
         self._probed_at = -inf
+        self._ask_again_s = ASK_AGAIN_S
+        self._calls: frozenset[CallId] | None = None
+        """Of all workers, when they were first seen after the refusal was believed."""
         self._doubted = anyio.Event()
         self._woken = anyio.Event()
         self._decided = anyio.Event()
@@ -76,6 +80,10 @@ class AccountGate:
             return None
         return self.held
 
+    def probe_unused(self) -> None:
+        """The claim that was let go found nobody to call: another campaign may have somebody, now."""
+        self._probed_at = -inf
+
     def refused(self, error: AccountBlocked, asked: Asked) -> None:
         """A request was refused for the account's sake."""
         if self._error is None:
@@ -92,6 +100,16 @@ class AccountGate:
         if self._is_probing:
             self._clear()
 
+    def calls_are(self, live: Collection[CallId]) -> None:
+        """Calls of all workers now: a new one says that requests are taken, if we have none to send, too."""
+        if not (self._is_of_create and self.is_believed):
+            return
+        if self._calls is None:
+            self._calls = frozenset(live)
+        elif not self._calls.issuperset(live):
+            self._clear()
+            self.wake()
+
     def wake(self) -> None:
         """Somebody says that it may be mended: ask now."""
         self._woken.set()
@@ -100,13 +118,13 @@ class AccountGate:
         """Ask again whenever there is a doubt, for as long as the process lasts."""
         while True:
             await self._doubted.wait()
-            wait_s = ASK_AGAIN_S
             while self._error is not None:
-                with anyio.move_on_after(wait_s):
+                with anyio.move_on_after(self._ask_again_s):
                     await self._woken.wait()
                 self._woken = anyio.Event()
-                await self._ask()
-                wait_s = min(2 * wait_s, ASK_AGAIN_S_MAX)
+                if self._error is not None:
+                    self._ask_again_s = min(2 * self._ask_again_s, ASK_AGAIN_S_MAX)
+                    await self._ask()
             self._doubted = anyio.Event()
 
     async def _ask(self) -> None:
@@ -135,7 +153,8 @@ class AccountGate:
 
     def _clear(self) -> None:
         was_believed = self.is_believed
-        self._error, self._refusals = None, 0
+        self._error, self._refusals, self._calls = None, 0, None
+        self._ask_again_s = ASK_AGAIN_S
         self._holds = self._is_of_create = False
         self._decide()
         if was_believed:

@@ -186,7 +186,7 @@ class Campaign:
             limit=config.limit,
             limits=self._capacity.limits,
             waits=self._served,
-            may_claim=self._capacity.gate.may_claim,
+            gate=self._capacity.gate,
             call_max_s=config.tracking.call_max_s,
         )
 

@@ -10,6 +10,7 @@ from dialer.domain.calls import Attempt, AttemptId, CallJob, CampaignId
 from dialer.domain.errors import LedgerLost
 from dialer.domain.gates import Stop
 from dialer.domain.screening import CampaignPolicy
+from dialer.engine.account_gate import AccountGate
 from dialer.engine.capacity.pacing import Pace
 from dialer.engine.capacity.slots import ResizableSemaphore, Slot, Slots
 from dialer.ports.engine import ClaimRequest, Clock, Ledger, NothingDue
@@ -91,7 +92,7 @@ class Dispatcher:
         limit: int | None,
         limits: Callable[[], Limits | None],
         waits: bool,
-        may_claim: Callable[[], str | None],
+        gate: AccountGate,
         call_max_s: float,
     ) -> None:
         """`start` begins an attempt's life with its slot and a function that gives its permit back.
@@ -100,7 +101,7 @@ class Dispatcher:
         says that nobody may be called any more. `on_answer`: what each claim got; None: a job.
         `limit`: claims at most. `limits`: as `Capacity.limits`. `waits`: where the process goes on with other
         campaigns no rule stops it for good, and a lost ledger is waited for.
-        `may_claim`: why nothing may be claimed, for the account's sake; None: something may.
+        `gate`: whether the API takes the account.
         `call_max_s`: as `tracking.TrackingConfig`.
         """
         self._ledger = ledger
@@ -120,7 +121,7 @@ class Dispatcher:
         self._left = limit
         self._limits = limits
         self._waits = waits
-        self._may_claim = may_claim
+        self._gate = gate
         self._call_max_s = call_max_s
         self._tasks: anyio.abc.TaskGroup | None = None
         self._stopped = False
@@ -214,14 +215,14 @@ class Dispatcher:
         return claimed
 
     async def _claim(self, campaign_id: CampaignId) -> Attempt | NothingDue | None:
-        held = self._may_claim()
+        held = self._gate.may_claim()
         if held is not None:
             return NothingDue(self._clock.now() + REFUSED_LOOK_S, held=held)
         if self._left is not None:
             if self._left <= 0:
                 return None  # another lane took the last one
             self._left -= 1
-        now = self._clock.now()
+        is_probe, now = self._gate.held is not None, self._clock.now()
         request = ClaimRequest(
             campaign_id,
             self._new_id(now),
@@ -234,6 +235,9 @@ class Dispatcher:
         # what was claimed must be started, also when we are stopped meanwhile
         with anyio.CancelScope(shield=True):
             claimed = await self._ledger.claim(request)
-        if self._left is not None and isinstance(claimed, NothingDue):
-            self._left += 1
+        if isinstance(claimed, NothingDue):
+            if is_probe:
+                self._gate.probe_unused()
+            if self._left is not None:
+                self._left += 1
         return claimed

@@ -89,6 +89,31 @@ async def test_an_account_that_has_not_paid_is_tried_with_one_call_at_a_time() -
     assert w.report.calls == 30
 
 
+@in_virtual_time
+async def test_campaigns_with_nobody_to_call_do_not_keep_a_refusal_from_being_told() -> None:
+    async with at_work() as (w, worker):
+        w.sim.set_account(paid=False)
+        for at in range(40):
+            await w.submit(f"waits-{at}", answering(1, not_before=w.clock.now() + 55))
+            await anyio.sleep(0.05)
+        await anyio.sleep(20)
+        assert told(worker) == [(ServicePart.ACCOUNT, True)]
+
+
+@in_virtual_time
+async def test_a_worker_with_nobody_to_call_learns_from_anothers_calls_that_the_account_is_taken() -> None:
+    async with at_work(refresh_s=2.0) as (w, worker):
+        w.sim.set_account(paid=False)
+        await anyio.sleep(620)
+        assert told(worker) == [(ServicePart.ACCOUNT, True)]
+        w.sim.set_account(paid=True)
+        async with w.working(cps=20.0, slots=10, refresh_s=2.0) as other:
+            await anyio.sleep(10)
+            assert told(other) == []
+            assert told(worker)[1:] == [(ServicePart.ACCOUNT, False)]
+            await w.until_done("spring", many=30)
+
+
 @pytest.mark.parametrize("twist", [says(401), says(402), says(403), AWAY, HTML])
 @pytest.mark.parametrize("part", ["create", "list-calls", "get-concurrency"])
 @in_virtual_time

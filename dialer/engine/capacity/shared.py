@@ -13,7 +13,7 @@ from math import inf
 
 import anyio
 
-from dialer.domain.calls import Attempt, CampaignId
+from dialer.domain.calls import Attempt, CallId, CampaignId
 from dialer.domain.errors import AccountBlocked, CallError, CallNotStarted, Limit
 from dialer.domain.service_parts import PartFailure, ServicePart
 from dialer.engine.account_gate import AccountGate, Asked
@@ -282,7 +282,7 @@ class Crew:
     async def look(self) -> None:
         """See `Capacity`."""
         try:
-            capacity, ours = await look_at(self._api, self._ledger.answered_calls)
+            capacity, ours = await look_at(self._api, self._answered_calls)
         except AccountBlocked as error:
             self.gate.refused(error, Asked.CONCURRENCY)
         except CallError as error:
@@ -292,6 +292,11 @@ class Crew:
             self._ceiling.account_says(capacity, ours)
             tell_room(self.failures, self._ceiling)
             self._tell_slots("the account's limit")
+
+    async def _answered_calls(self) -> Sequence[CallId]:
+        live = await self._ledger.answered_calls()
+        self.gate.calls_are(live)
+        return live
 
     async def _shrink_slots(self) -> None:
         while True:
