@@ -192,8 +192,9 @@ class ProgressView:
         """Label, text and style of each thing that is not as it should be."""
         looked_for = len(self._tally.uncertain_ids)
         if looked_for or at.unknown:
-            parts = [f"{formatting.count(looked_for)} being looked for"] if looked_for else []
-            parts += [f"{formatting.count(at.unknown)} unknown"] if at.unknown else []
+            parts = [f"{formatting.count(at.unknown)} unknown"] if at.unknown else []
+            if looked_for:
+                parts += [f"{formatting.count(looked_for)} being looked for: {self._tally.uncertain_why}"]
             yield "uncertain", ", ".join(parts), "yellow"
         for failing in self._tally.failing.values():
             yield "failing", f"{failing.why}; {failing.remedy}".strip("; "), "yellow"

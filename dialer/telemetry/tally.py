@@ -83,6 +83,8 @@ class Tally:
     """Attempts under way. As many as there are slots at most."""
     uncertain_ids: set[AttemptId] = field(default_factory=set)
     """Attempts being looked for now."""
+    uncertain_why: str = ""
+    """Of the last one."""
     unknown_ids: set[AttemptId] = field(default_factory=set)
     """Attempts that are unknown now."""
     claim_times: deque[float] = field(default_factory=lambda: deque(maxlen=CLAIMS_KEPT_MAX))
@@ -101,8 +103,9 @@ class Tally:
                 self._closed(event)
             case IntakeProgressed(counts=counts, complete=complete):
                 self.intake, self.intake_complete = counts, complete
-            case AttemptUncertain(attempt=attempt):
+            case AttemptUncertain(attempt=attempt, why=why):
                 self.uncertain += 1
+                self.uncertain_why = why
                 self.uncertain_ids.add(attempt.id)
             case AttemptParked(attempt=attempt):
                 self.parked += 1

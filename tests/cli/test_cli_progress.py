@@ -177,7 +177,7 @@ def test_what_is_not_certain_is_said() -> None:
         AttemptUncertain(attempt("a1", 0.0), "timeout"), AttemptUncertain(attempt("a2", 0.0), "timeout")
     )
     scene.tell(AttemptParked(attempt("a2", 0.0), "not listed"))
-    assert "1 being looked for, 1 unknown" in scene.drawn()
+    assert "1 unknown, 1 being looked for: timeout" in scene.drawn()
 
 
 def test_while_it_stops() -> None:

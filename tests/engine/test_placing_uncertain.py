@@ -183,14 +183,24 @@ async def test_only_repeats_that_may_have_been_carried_out_are_counted(answer: T
 @in_virtual_time
 async def test_an_account_that_is_refused_meanwhile_leaves_it_open() -> None:
     async with world(relayed=True) as w:
-        relay_of(w).on("create", NOT_MADE, says(402))
+        relay_of(w).on("create", NOT_MADE)
+        relay_of(w).always("create", says(402))
         p = await w.run([job()], settle_s=5)
         assert p.campaign.stopping is not None
         assert p.campaign.stopping.account
         (open_,) = await p.ledger.open_attempts(p.campaign_id, frozenset({AttemptState.UNCERTAIN}))
         assert open_.state is AttemptState.UNCERTAIN
+        relay_of(w).always("create", Twist())
         again = await w.run([job()], settle_s=5)
         everyone_once(w, again, 1)
+
+
+@in_virtual_time
+async def test_one_refusal_of_a_repeat_is_asked_again_where_nobody_else_is_to_be_called() -> None:
+    async with world(relayed=True) as w:
+        relay_of(w).on("create", NOT_MADE, says(402))
+        p = await w.run([job()], settle_s=5)
+        everyone_once(w, p, 1)
 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0])

@@ -51,6 +51,10 @@ MESSAGE_CHARS_MAX = 300
 CHECK_KEY = "check RETELL_API_KEY: it is missing, wrong, or may not do this"
 ADD_PAYMENT = "add a payment method or credit in the Retell dashboard, then resume the campaign"
 CHECK_ADDRESS = "check the API's base_url: its server sends us to another address"
+ON_THE_WAY = (
+    "a proxy, firewall or captive portal answers instead of Retell, and the key is not to blame: "
+    "let requests through to the API's base_url; the calls go on by themselves then"
+)
 
 MAY_HAVE_MADE_IT = frozenset({408, 409, 425, 499})
 """4xx that do not say that the request was not carried out: it timed out, or collides with itself."""
@@ -94,7 +98,7 @@ def from_status(
     is_page = is_page or "html" in headers.get("Content-Type", "").lower()
     if status == 407 or (400 <= status < 500 and status != 429 and is_page):
         form = "an HTML page" if is_page else "not the API's answer"
-        said = f"{text}: {form}: a proxy or firewall on the way said so, and nobody is blamed for it"
+        said = f"{text}: {form}: {ON_THE_WAY}"
         if creates:
             return CallUncertain(said, on_the_way=True)
         return CallNotStarted(said, limit=Limit.CONNECTION)

@@ -357,7 +357,7 @@ class Placer:
                 raise _Stays(Placed(followed.evidence.news, adopted=True))
             if not self._may_repeat(age):
                 raise _Stays(Parked("the idempotency key is too old to repeat the request"))
-            if (held := self._gate_of_account.held) is not None:
+            if not is_probe and (held := self._gate_of_account.held) is not None:
                 raise _Stays(PutBack(held))
             objection = self._objection(attempt, self._screen(True), suppressed)
             if isinstance(objection, Wait) and objection.rule == HOLD:
@@ -366,6 +366,10 @@ class Placer:
                 raise _Stays(Parked("it may not be called any more, so it is only looked for"))
 
         await self._gate(attempt)
+        if (held := self._gate_of_account.may_claim()) is not None:
+            return PutBack(held)
+        # there may be nobody else to call, and so no other request that asks whether the account is taken
+        is_probe = self._gate_of_account.held is not None
         again = attempt
         try:
             object_()
@@ -382,7 +386,9 @@ class Placer:
                     call_max_s=self._tracker.call_max_s,
                 )
             )
-            return Placed(await self._create(_placeless(attempt), object_, ask), adopted=False)
+            news = await self._create(_placeless(attempt), object_, ask)
+            self._gate_of_account.accepted()
+            return Placed(news, adopted=False)
         except _Stays as why:
             return why.instead
         except CallNotStarted as error:
@@ -393,6 +399,7 @@ class Placer:
             self._gate_of_account.refused(error, Asked.CREATE)
             return PutBack(str(error))
         except CallRefused as error:
+            self._gate_of_account.accepted()
             return Refused(str(error), error.blame)
         except CallUncertain as error:
             self._observe(AttemptUncertain(again, str(error)))

@@ -151,6 +151,8 @@ def test_a_proxys_page_is_nobodys_refusal(status: str, creates: bool) -> None:
     error = _error_of(page, creates=creates)
     assert type(error) is (CallUncertain if creates else CallNotStarted)
     assert "HTML page" in str(error)
+    assert "answers instead of Retell" in str(error)
+    assert "let requests through" in str(error)
 
 
 @pytest.mark.parametrize(
