@@ -51,6 +51,10 @@ class Evidence:
         self.news = news
         self.shows_ring = self.shows_ring or shows_ring(news)
 
+    def doubt(self) -> None:
+        """Nobody could say that there was no ring: somebody may have been rung."""
+        self.shows_ring = True
+
     def no_call(self) -> NoCall | None:
         """The proof; None: a call was shown."""
         return NoCall(_SEAL) if self.news is None else None

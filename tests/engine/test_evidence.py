@@ -106,6 +106,35 @@ async def test_a_call_with_a_start_a_length_or_a_cost_rang_somebody(
 
 
 @in_virtual_time
+async def test_nobody_was_rung_is_not_believed_while_get_call_does_not_answer() -> None:
+    """The listing's reason stands alone, since what an earlier process heard is not in memory any more."""
+    async with world(relayed=True) as w:
+
+        def end() -> None:
+            (call,) = w.sim.calls
+            news = {
+                "call_id": call.call_id,
+                "call_status": "error",
+                "disconnection_reason": "concurrency_limit_reached",
+            }
+            body = json.dumps({"items": [news], "has_more": False}).encode()
+            relay_of(w).always("list-calls", Twist(passes=False, status=200, body=body))
+            down = Twist(passes=False, status=500, body=b"{}")
+            whole = {**news, "call_status": "ended", "disconnection_reason": "user_hangup"}
+            shown = json.dumps({**whole, "start_timestamp": 1_800_000_000_000}).encode()
+            relay_of(w).on("get-call", down, down, down)
+            relay_of(w).always("get-call", Twist(passes=False, status=200, body=shown))
+
+        relay_of(w).on("create", Twist(then=end))
+        async with w.running([job()], slots=1) as p:
+            await anyio.sleep(600)
+            p.campaign.stop("enough seen")
+        assert len(relay_of(w).creates()) == 1
+        (closed,) = p.of(AttemptClosed)
+        assert (closed.state, closed.outcome) == (AttemptState.ENDED, Outcome.REACHED)
+
+
+@in_virtual_time
 async def test_the_api_is_asked_once_more_before_nobody_was_rung() -> None:
     """The listing says no more than the reason; get-call has the start."""
     async with world(relayed=True) as w:

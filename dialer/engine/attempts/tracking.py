@@ -259,13 +259,18 @@ class Tracker:
         return followed.news
 
     async def ask_until_over(self, followed: Followed, call_id: CallId) -> None:
-        """Ask for a call by its id that is said to be over, and again as long as that says it is going on.
+        """Ask for a call by its id that is said to be over, until get-call agrees or does not know the call.
 
-        That nobody answers is no news. Bounded by the longest possible call.
+        An answer that does not come is asked for again: what was heard before a restart is not in memory any
+        more. Bounded by the longest possible call; then, in doubt, the person was rung.
         """
         until, goes_on = loop_time() + self._config.call_max_s, False
         while loop_time() < until:
-            said = await self.ask(followed, call_id)
+            try:
+                said = await self._get_one(followed, call_id)
+            except CallError:
+                await anyio.sleep(self._config.poll_s)
+                continue
             if followed.has_anothers_call:
                 return
             if said is not None:
@@ -275,13 +280,18 @@ class Tracker:
             if not goes_on:
                 return
             await anyio.sleep(self._config.poll_s)
+        followed.evidence.doubt()
 
     async def ask(self, followed: Followed, call_id: CallId) -> CallUpdate | None:
-        """Ask once, and take in what is said of this call."""
+        """Ask once, and take in what is said of this call; that nobody answers is no news."""
         try:
-            news = await self._api.get(call_id)
+            return await self._get_one(followed, call_id)
         except CallError:
             return None
+
+    async def _get_one(self, followed: Followed, call_id: CallId) -> CallUpdate | None:
+        """As `ask`. Raises `CallError`."""
+        news = await self._api.get(call_id)
         if news is None or news.call_id != call_id:
             return None
         if news.attempt_id not in (None, followed.attempt_id):
