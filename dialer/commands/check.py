@@ -24,6 +24,7 @@ from dialer.domain.headers import Looks
 from dialer.domain.screening import UNHEARD_OF, CampaignPolicy, NumberFacts
 from dialer.engine.events import IntakeProgressed, Observe
 from dialer.engine.intake import add_up, duplicate
+from dialer.engine.twice_listed import TwiceListed
 from dialer.ports.engine import Added, AddedAs, IntakeCounts
 from dialer.settings import Loaded
 from dialer.settings.contact import hours_notice
@@ -136,8 +137,9 @@ class _Reading:
         """Read the list to its end. `throwaway` finds what stands in it twice; `ledger` knows the numbers."""
         campaign_id = await throwaway.open_campaign("check", now, simulated=False)
         intake_id = await throwaway.begin_intake(campaign_id, self._source.name, now)
+        twice = TwiceListed()
         async for batch in self._source.batches(CHECK_ROWS_MAX):
-            jobs = [each for each in batch if isinstance(each, CallJob)]
+            jobs = twice.agreed([each for each in batch if isinstance(each, CallJob)])
             refused = [each for each in batch if isinstance(each, RejectedRow)]
             before = self.counts
 

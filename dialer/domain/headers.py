@@ -47,6 +47,8 @@ _SIGNS: Mapping[Looks, frozenset[str]] = {
         *("not call", "no call", "no calls", "never call", "opt out", "opted out", "optout", "unsubscribe"),
         *("unsubscribed", "suppress", "suppressed", "suppression", "blacklist", "blacklisted", "blocklist"),
         *("robinson", "do not dial", "no contact", "nicht anrufen", "no llamar"),
+        *("sperrvermerk", "kontaktsperre", "anrufsperre", "werbesperre", "gesperrt", "werbewiderspruch"),
+        *("widerspruch", "keine anrufe", "verboten", "blocked", "lista robinson", "bloctel"),
     ),
     Looks.CONSENT: _folded(
         *("consent", "consented", "opt in", "opted in", "optin", "tcpa", "permission", "gdpr", "ewc", "pewc"),
@@ -82,6 +84,14 @@ def yes_or_no(cell: str) -> bool | None:
     """What a cell of a yes-or-no column says; None: neither."""
     text = cell.strip().casefold()
     return True if text in _YES else False if text in _NO else None
+
+
+def says_do_not_call(cells: Mapping[str, str]) -> str | None:
+    """The column of a row that says that the person must not be called; None: none does."""
+    for name in do_not_call_names(frozenset(cells)):
+        if yes_or_no(cells[name]) is not False:
+            return name
+    return None
 
 
 @lru_cache(REMEMBERED_NAMES_MAX)

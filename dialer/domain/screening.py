@@ -28,7 +28,7 @@ from dialer.domain.canary import CanaryFacts, CanaryRule
 from dialer.domain.caps import CapsRule
 from dialer.domain.days import Day, day_of
 from dialer.domain.gates import GO, Go, Hold, Stop, Trial
-from dialer.domain.headers import POSTAL_NAMES, STATE_NAMES, do_not_call_names, fold, yes_or_no
+from dialer.domain.headers import POSTAL_NAMES, STATE_NAMES, fold, says_do_not_call
 from dialer.domain.hours import HoursRule
 from dialer.domain.lifecycle import JobState
 from dialer.domain.lines import (
@@ -265,10 +265,9 @@ class CampaignPolicy:
             if file.numbers.covers(to_number):
                 why = f"on the do-not-call list {file.name}"
                 return Drop(JobState.SKIPPED, why, "do_not_call", {"source": file.name})
-        for name in do_not_call_names(frozenset(job.content.variables)):
-            if yes_or_no(job.content.variables[name]) is not False:
-                why = f"its own row says so, in the column {name!r}"
-                return Drop(JobState.SKIPPED, why, "do_not_call", {"source": f"column {name}"})
+        if (name := says_do_not_call(job.content.variables)) is not None:
+            why = f"its own row says so, in the column {name!r}"
+            return Drop(JobState.SKIPPED, why, "do_not_call", {"source": f"column {name}"})
         if self.hours.is_on:
             objection = self._keep_hours(job, now, seen)
             if objection is not None:

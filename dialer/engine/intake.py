@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from dialer.domain.calls import CallJob, CampaignId, RejectedRow
 from dialer.engine.events import IntakeProgressed, Observe
+from dialer.engine.twice_listed import TwiceListed
 from dialer.ports.engine import Added, AddedAs, Clock, IntakeCounts, JobSource, Ledger
 
 Refuse = Callable[[RejectedRow], None]
@@ -29,6 +30,7 @@ class Intake:
         self._rows_max = rows_max
         self._refuse = refuse
         self._observe = observe
+        self._twice = TwiceListed()
         self.counts = IntakeCounts()
         self.complete = False
 
@@ -39,7 +41,7 @@ class Intake:
         """
         intake_id = await self._ledger.begin_intake(campaign_id, self._source.name, self._clock.now())
         async for batch in self._source.batches(self._rows_max):
-            jobs = [each for each in batch if isinstance(each, CallJob)]
+            jobs = self._twice.agreed([each for each in batch if isinstance(each, CallJob)])
             rejected = [each for each in batch if isinstance(each, RejectedRow)]
             before = self.counts
 
