@@ -15,6 +15,7 @@ from dialer.adapters.sinks.log_rewriting import rewriting
 from dialer.app.campaign_status import CampaignStatus, statuses_of
 from dialer.app.event_loop import run_on_loop
 from dialer.app.ledger import open_ledger
+from dialer.app.results_log import check_log
 from dialer.app.worker_status import workers_of
 from dialer.domain.balance import Balance
 from dialer.domain.calls import CampaignId
@@ -115,7 +116,8 @@ def write_results(loaded: Loaded, name: str, form: Literal["jsonl", "csv"], out:
 def rewrite_log(loaded: Loaded, name: str) -> tuple[Path, int]:
     """Write a campaign's results log anew from the ledger; where it is, and the number of lines.
 
-    Raises `BadInput` if a process writes it or there is none to be written, `DialerError`, `LedgerError`.
+    Raises `BadInput` if a process writes it, it is another ledger's, or there is none to be written,
+    `DialerError`, `LedgerError`.
     """
     folder = loaded.settings.results.folder
     if folder is None:
@@ -126,6 +128,7 @@ def rewrite_log(loaded: Loaded, name: str) -> tuple[Path, int]:
 
     async def write(ledger: SqlLedger, name: str, campaign_id: CampaignId) -> int:
         written = 0
+        await check_log(ledger, campaign_id, path)
         with rewriting(path) as take:
             async for page in _pages(ledger, campaign_id):
                 take(page)

@@ -79,3 +79,16 @@ def test_outside_calling_hours_it_is_said_whom_nobody_calls_and_until_when(tmp_p
         "02:00   0 of 3 final   0 of 20 slots   0.0 a second   waiting: outside calling hours: "
         "1 from 08:00 London, 2 from 08:00 New York (in 60 min). Ctrl-C is safe."
     ) in ended.out
+
+
+def test_a_results_log_of_another_ledger_is_not_written_over(tmp_path: Path) -> None:
+    a_real_list(tmp_path, 4)
+    for ledger, results in (("a.db", "results"), ("b.db", "elsewhere")):
+        seed = ("--seed", "1" if ledger == "a.db" else "2")
+        kept = ("--ledger", ledger, "--results", results)
+        assert dialer("run", "leads.csv", *FAST, *seed, *kept, cwd=tmp_path).code == exits.DONE
+    before = (tmp_path / "results" / "leads.jsonl").read_bytes()
+    ended = dialer("results", "leads", "--rewrite", "--ledger", "b.db", "--results", "results", cwd=tmp_path)
+    assert ended.code == exits.BAD_INPUT
+    assert "belongs to another ledger" in ended.err
+    assert (tmp_path / "results" / "leads.jsonl").read_bytes() == before
