@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import anyio
 
+from dialer.adapters.ledger.drivers.server import is_server
 from dialer.adapters.ledger.operators import campaigns
 from dialer.adapters.ledger.operators.do_not_call import (
     live_calls,
@@ -21,7 +22,7 @@ from dialer.adapters.sources.suppression_file import SuppressionFile
 from dialer.adapters.system.clock import SystemClock
 from dialer.app.event_loop import run_on_loop
 from dialer.app.ledger import open_ledger
-from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.errors import BadInput, LedgerError, NoLedger
 from dialer.domain.phone import NotANumber
 from dialer.domain.suppression import Suppressed, parse_suppressed_number
 from dialer.ports.engine import Operation
@@ -195,20 +196,28 @@ def find_in_files(settings: Settings, number: str) -> list[Suppressed]:
 def make_ledger(settings: Settings) -> bool:
     """Whether there was none: who must not be called is known before the first run.
 
-    Only a process that holds the dispatcher's lock makes one.
+    Only a process that holds the dispatcher's lock makes one; others may be dialling from one that is there.
     """
     path = Path(settings.ledger.url)
-    if path.exists() and path.stat().st_size:
+    on_server = is_server(settings.ledger.url)
+    if not on_server and path.exists() and path.stat().st_size:
         return False
 
-    async def make() -> None:
-        async with open_ledger(settings, dispatches=True):
+    async def open_it(*, dispatches: bool) -> None:
+        async with open_ledger(settings, dispatches=dispatches):
             return
 
+    if on_server:
+        try:
+            run_on_loop(partial(open_it, dispatches=False))
+        except NoLedger:
+            pass
+        else:
+            return False
     try:
-        run_on_loop(make)
+        run_on_loop(partial(open_it, dispatches=True))
     except LedgerError:
-        if not path.exists():
+        if on_server or not path.exists():
             raise
         return False  # a run began at this moment and makes it
     return True

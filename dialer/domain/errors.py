@@ -111,6 +111,10 @@ class LedgerError(DialerError):
     """The ledger cannot be opened, read or written."""
 
 
+class NoLedger(LedgerError):
+    """There is none where one was named."""
+
+
 class BadMessage(Exception):
     """A job that was given cannot be taken as it is, now or later; whoever gave it is told.
 

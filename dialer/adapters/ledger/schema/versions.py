@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION, campaign, metadata
-from dialer.domain.errors import LedgerError
+from dialer.domain.errors import LedgerError, NoLedger
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -46,7 +46,7 @@ def prepare(
         return
     if version is None:
         if not makes:
-            raise LedgerError(no_ledger(ledger))
+            raise NoLedger(no_ledger(ledger))
         with conn.begin():
             if _is_still(None, conn, ledger, first):
                 make(conn)
