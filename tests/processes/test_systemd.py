@@ -120,9 +120,7 @@ def test_a_worker_is_measured_beside_its_campaigns(tmp_path: Path, notifications
 @pytest.mark.parametrize(
     ("wrong", "code", "said"),
     [
-        ({"DIALER_RETELL__BASE_URL": "http://127.0.0.1:{port}"}, 1, "gave no good answer"),
         ({"DIALER_LEDGER__URL": "postgresql://nobody@127.0.0.1:{port}/nowhere"}, 1, "does not answer"),
-        ({"RETELL_API_KEY": "another-key"}, 2, "refuses the account"),
         ({"DIALER_PACE__CPS": "-1"}, 2, "DIALER_PACE__CPS"),
     ],
 )
