@@ -24,6 +24,7 @@ from dialer.app.api_backend import LedgerDesk
 from dialer.commands import ledger_copy
 from dialer.commands.ledger_copy import copy_campaigns
 from dialer.domain.errors import BadInput, LedgerError, MovedAway
+from dialer.domain.rights import Grant
 from dialer.engine.submissions import Submissions
 from dialer.settings import Settings
 from dialer.web.front_desk import NotAsItStands
@@ -102,13 +103,13 @@ def test_over_http_nobody_hears_where_it_went(file: Store, moving: tuple[Path, s
             submit = Submissions(ledger, ledger, SystemClock(), "http").submit
             desk = LedgerDesk(ledger, ledger, Settings, read, submit)
             given = [{"campaign": name, "to_number": "+12125550100"} for name in ("spring", "new")]
-            said.extend(await desk.submit(given))
+            said.extend(await desk.submit(given, Grant()))
             for order in (desk.pause, desk.resume, desk.cancel):
                 with pytest.raises(NotAsItStands) as refusal:
                     await order("spring", "ann", "")
                 said.append(refusal.value)
             with pytest.raises(NotAsItStands) as refusal:
-                await desk.change("spring", {"pace.cps": 1.0}, "ann", "")
+                await desk.change("spring", {"pace.cps": 1.0}, "ann", "", Grant())
             said.extend([refusal.value, await desk.campaign("spring", shows_numbers=True)])
 
     anyio.run(ask)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from ledger_contract import NOW, Desk, Store, a_job, number, together
 
-from dialer.domain.calls import Attempt
+from dialer.domain.calls import CALL_MAX_S, Attempt
 from dialer.domain.decisions import Ruling
 from dialer.domain.lifecycle import AttemptState
 from dialer.domain.lines import POOL_ASK_AGAIN_S, Line, WarmUp
@@ -201,10 +201,10 @@ def test_a_lines_slots_are_free_when_its_calls_are_over(store: Store, state: Att
         first, _ = await desk.claim(screen), await other.claim(screen)
         await desk.to_state(state, first)
         assert await desk.ask(screen) == NothingDue(NOW + POOL_ASK_AGAIN_S, busy=True)
-        desk.now = NOW + 7499
+        await desk.elapse(CALL_MAX_S - 1)
         assert isinstance(await desk.ask(screen), NothingDue)
         if state is AttemptState.UNKNOWN:
-            desk.now = NOW + 7501
+            await desk.elapse(2)
         elif state is AttemptState.PLACED:
             await desk.end(first)
         else:

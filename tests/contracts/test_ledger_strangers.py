@@ -11,7 +11,9 @@ from dialer.domain.lifecycle import AttemptState
 
 async def found(desk: Desk, call_id: str) -> Attempt | None:
     """What the ledger has of that call."""
-    attempt: Attempt | None = await desk.operate(partial(account_limits.placed_call, call_id=CallId(call_id)))
+    attempt: Attempt | None = await desk.operate(
+        partial(account_limits.placed_call, call_id=CallId(call_id), at=desk.now)
+    )
     return attempt
 
 
