@@ -1,6 +1,6 @@
 """A calm campaign, and engines that lack one rule each: what the checkers are tried on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,9 +96,9 @@ def forgets_what_was_under_way(campaign: Campaign) -> None:
     lives = campaign._lives
     real = lives.resume
 
-    async def resume(attempt: Attempt) -> Attempt | None:
+    async def resume(attempt: Attempt, free_slot: Callable[[], None]) -> Attempt | None:
         if attempt.state is not AttemptState.CLAIMED:
-            return await real(attempt)
+            return await real(attempt, free_slot)
         now = lives._clock.now()
         await lives._ledger.finish(
             Finish(

@@ -166,13 +166,34 @@ class Evidence:
 
     @cached_property
     def misled(self) -> set[str]:
-        """Attempts that were closed as without a ring before anything showed one: nobody could know."""
+        """Attempts that were closed as without a ring before anything showed one: nobody could know.
+
+        But for those of which the process that closed them had heard nothing at all.
+        """
         return {
             who
             for who, states in self.states_of.items()
             for at, state in states
-            if state in WITHOUT_A_RING and not self.rang_at.get(who, inf) + HEARD_S < at
+            if state in WITHOUT_A_RING
+            and not self.rang_at.get(who, inf) + HEARD_S < at
+            and any(self._began(at) <= heard <= at for heard in self._heard_of.get(who, ()))
         }
+
+    def _began(self, at: float) -> float:
+        """When the process began that was there at a time."""
+        return max(life.began for life in self.heard.lives if life.began <= at)
+
+    @cached_property
+    def _heard_of(self) -> dict[str, list[float]]:
+        """When a process was told anything of each attempt, by the API's answers or by webhooks."""
+        whose = {call.call_id: call.attempt_id for call in self.calls}
+        found: dict[str, list[float]] = {}
+        for at, request, _ in self.heard.requests:
+            for named in request.partition(" ")[2].split(","):
+                found.setdefault(whose.get(named) or named, []).append(at)
+        for at, who in self.heard.webhooks:
+            found.setdefault(who, []).append(at)
+        return found
 
     @cached_property
     def arrivals_of(self) -> dict[str, list[Arrival]]:

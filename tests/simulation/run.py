@@ -14,6 +14,7 @@ import anyio
 import sqlalchemy as sa
 
 from dialer.adapters.ledger.drivers.database import bare_engine, sqlite_engine
+from dialer.adapters.ledger.drivers.ledger_time import TIME, keep_time
 from dialer.adapters.ledger.schema.versions import prepare
 from dialer.adapters.retell.client import open_api
 from dialer.domain.lifecycle import JobState
@@ -70,19 +71,22 @@ def _in_memory() -> sa.Engine:
 class _Store:
     """The ledger's database, which outlives every process."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, clock: _SteppingClock) -> None:
         self._path = path
+        self._clock = clock
         self._kept = _in_memory() if path is None else None
         if self._kept is not None:
             with self._kept.connect() as conn:
                 prepare(conn, "in memory", makes=True, alone=nullcontext)
 
     @contextmanager
-    def connect(self) -> Iterator[sa.Connection]:
-        """A process's connection."""
+    def connect(self, *, dials: bool = False) -> Iterator[sa.Connection]:
+        """A process's connection. Its time is the run's, never the machine's."""
         engine = self._kept or sqlite_engine(self._path, dispatches=True)
         try:
             with engine.connect() as conn:
+                if dials or TIME not in conn.info:  # in memory it is the connection of the life that dials
+                    keep_time(conn, self._clock)
                 yield conn
         finally:
             if engine is not self._kept:
@@ -101,7 +105,7 @@ async def _run(plan: Plan, parts: Parts, folder: Path) -> Evidence:
     heard.arrivals = loop.arrivals
     simulator = Simulator(plan.account, plan.faults, seed=plan.seed, now=lambda: EPOCH_S + loop.time())
     with ExitStack() as stack:
-        store = _Store(folder / "dialer.db" if plan.in_file else None)
+        store = _Store(folder / "dialer.db" if plan.in_file else None, clock)
         stack.callback(store.close)
         async with simulator:
             world = World(plan, parts, simulator, clock, folder / "results.jsonl", heard)
@@ -202,7 +206,7 @@ async def _live(world: World, life: Life, rows: Rows, store: _Store, nth: int) -
     lived = Lived(anyio.current_time(), life.slots)
     world.heard.lives.append(lived)
     try:
-        with store.connect() as conn:
+        with store.connect(dials=True) as conn:
             lived.crashed = not await live(world, life, rows, conn, Random(f"dialer/{world.plan.seed}/{nth}"))
     finally:
         lived.ended = anyio.current_time()

@@ -106,7 +106,7 @@ async def _run(plan: ServicePlan) -> ServiceEvidence:
     sim = Simulator(plan.account, plan.faults, seed=plan.seed, now=SteppingClock(EPOCH_S, loop).now)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(sim)
-        ledger = await stack.enter_async_context(open_shared_sqlite(None, on_thread=False))
+        ledger = await stack.enter_async_context(open_shared_sqlite(None, on_thread=False, clock=clock))
         world = _World(plan, seen, sim, ledger, clock)
         if plan.hears_webhooks:
             keys = Signatures([plan.account.api_key], SteppingClock(EPOCH_S, loop).now)
