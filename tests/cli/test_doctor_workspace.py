@@ -20,12 +20,16 @@ ACCOUNT = Account(
 )
 
 
-def look(account: Account, **given: Any) -> Sequence[Finding]:
+def look(account: Account, looks: int = 1, **given: Any) -> Sequence[Finding]:
+    """What the last of so many looks in a row found."""
+
     async def main() -> Sequence[Finding]:
         loop = asyncio.get_running_loop()
         async with Simulator(account, now=lambda: 1_790_000_000.0 + loop.time()) as sim:
             asked = {"retell": {"base_url": sim.url}, "from_numbers": [OURS], **given}
             settings = load(None, asked, {"RETELL_API_KEY": account.api_key}, None).settings
+            for _ in range(looks - 1):
+                await workspace(settings)
             return await workspace(settings)
 
     return run_virtual(main)
@@ -66,3 +70,9 @@ def test_what_the_key_may_not_read_is_passed_over(account: Account) -> None:
     ((mark, said),) = marks(look(account), "owned")
     assert mark is Mark.SKIPPED
     assert "HTTP 403" in said
+
+
+def test_a_listing_whose_limit_others_use_up_is_a_doubt() -> None:
+    ((mark, said),) = marks(look(replace(ACCOUNT, list_per_10s=1), looks=2), "list-calls")
+    assert mark is Mark.DOUBTFUL
+    assert "HTTP 429" in said

@@ -14,7 +14,7 @@ from dialer.adapters.system.clock import SystemClock
 from dialer.app.engine_config import retell_config
 from dialer.commands.doctor.findings import Finding, Mark
 from dialer.domain.calls import AttemptId, JobKind
-from dialer.domain.errors import BadInput, CallError
+from dialer.domain.errors import BadInput, CallError, CallNotStarted, Limit
 from dialer.settings import Settings
 
 ANSWER_S_MAX = 5.0
@@ -53,6 +53,9 @@ async def _lists(api: RetellApi) -> Finding:
     try:
         await api.find([AttemptId("doctor")])
     except CallError as error:
+        if isinstance(error, CallNotStarted) and error.limit is Limit.RATE:
+            remedy = "the account's limit for it is used up now, perhaps by other workers; ask again later"
+            return Finding("list-calls", Mark.DOUBTFUL, f"could not be tried: {error}", remedy)
         remedy = "without it nobody hears how calls end but by webhook: check the API's status page"
         return Finding("list-calls", Mark.BAD, f"gives no good answer: {error}", remedy, passes=True)
     return Finding("list-calls", Mark.GOOD, "it answers: ends of calls can be heard")

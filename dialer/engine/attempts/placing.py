@@ -47,6 +47,8 @@ DOUBLINGS_MAX = 64
 """Of the first wait; after so many any wait has reached its bound."""
 FRESH_S = 1.0
 """So long after its claim a request goes by what the claim knew of the number; then by the next answer."""
+PAST_LAG_S = 1.0
+"""So long after the bound on the lag is looked; a call that is listed just at the bound is then there."""
 BLIND_S_MAX = 900.0
 """An attempt becomes unknown if nobody could look for its call for so long."""
 LEAVE_S_MAX = 2.0
@@ -323,7 +325,7 @@ class Placer:
         now, lag_s = loop_time(), self._config.listing_lag_max_s
         news = await self._look(followed, now + self._config.settle_s)
         if news is None and not self._config.api_honours_key and lag_s is not None:
-            news = await self._look(followed, now + lag_s)
+            news = await self._look(followed, now + lag_s + PAST_LAG_S)
         return news
 
     async def _look(self, followed: Followed, not_before: float) -> CallUpdate | None:

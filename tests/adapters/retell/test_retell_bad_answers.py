@@ -164,5 +164,5 @@ def test_no_answer_breaks_the_client() -> None:
                 return type(error).__name__
 
     seen = Counter(run_virtual(ask, damaged()) for _ in range(300))
-    assert seen["CallNews"] > 30
+    assert seen["CallUpdate"] > 30
     assert seen["CallUncertain"] > 30
