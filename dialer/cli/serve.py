@@ -26,7 +26,7 @@ Worker = Annotated[
 ]
 
 
-WAITED_FOR = ("queue", "publish", "key", "room")
+WAITED_FOR = ("queue", "publish", "key", "account", "list-calls", "room")
 """Checks of what a service can begin without."""
 
 

@@ -130,6 +130,8 @@ def test_a_listing_that_is_gone_for_ever(tmp_path: Path) -> None:
     with LiveAccount() as account:
         account.always("list-calls", Twist(passes=False, status=404, body=b'{"message":"Not Found"}'))
         with serving(tmp_path, account) as (service, place, port):
+            service.until("service.started")
+            assert [each["check"] for each in service.logged("service.examined")] == ["list-calls"]
             [said] = service.until("service.failing")
             why = "cannot hear how calls end: HTTP 404: Not Found from list-calls since"
             assert said["why"].startswith(why)

@@ -56,7 +56,7 @@ async def _lists(api: RetellApi) -> Finding:
         if isinstance(error, CallNotStarted) and error.limit is Limit.RATE:
             remedy = "the account's limit for it is used up now, perhaps by other workers; ask again later"
             return Finding("list-calls", Mark.DOUBTFUL, f"could not be tried: {error}", remedy)
-        remedy = "without it nobody hears how calls end but by webhook: check the API's status page"
+        remedy = "calls are followed by webhooks and one by one until it answers: check the API's status page"
         return Finding("list-calls", Mark.BAD, f"gives no good answer: {error}", remedy, passes=True)
     return Finding("list-calls", Mark.GOOD, "it answers: ends of calls can be heard")
 
