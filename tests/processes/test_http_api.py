@@ -109,7 +109,7 @@ def test_orders_hold_and_a_token_is_taken_back_without_a_restart(tmp_path: Path)
             status, said = ana.ask("POST", "/v1/campaigns/leads/pause", {"reason": "wrong name"})
             assert (status, said["campaign"]["paused"]["by"]) == (200, "ana")
             service.until("campaign.held")
-            configured(place, "ben", ben.token, ana.port, "[call.agent_override]\nnonsense = 1\n")
+            configured(place, "ben", ben.token, ana.port, "[call]\nagent_override.agent = 1\n")
             service.signal(signal.SIGHUP)
             service.until("service.reload_refused")
             assert ana.ask("POST", "/v1/jobs", jobs(PEOPLE))[0] == 200

@@ -173,7 +173,7 @@ def test_a_run_goes_on_when_the_service_is_killed(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_run_has_its_share_of_the_slots_beside_a_busy_service(tmp_path: Path) -> None:
-    people = numbers(150)
+    people = numbers(90)
     with shared(tmp_path) as (account, place, url):
         place.leads(people[:SLOTS])
         with serve(place, "a") as service:

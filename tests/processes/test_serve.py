@@ -96,20 +96,24 @@ def log_lines(place: Place) -> list[dict[str, Any]]:
 def test_one_of_two_is_stopped_and_the_other_finishes_its_calls(tmp_path: Path) -> None:
     with served(tmp_path) as (account, place, url):
         settings(place)
-        with serve(place, "a") as first, serve(place, "b") as second:
-            for each in (first, second):
+        with serve(place, "a") as a, serve(place, "b") as b:
+            for each in (a, b):
                 each.until("service.started")
-            fill(url, PEOPLE)
-            first.until("call.placed", 3)
             living = workers(place)
             assert [each["alive"] for each in living] == [True, True]
+            fill(url, PEOPLE)
+            # how many calls each of them gets is not said
+            wait_for(lambda: any(len(each.logged("call.placed")) >= 3 for each in (a, b)), "one calls")
+            (first, name), (second, other) = sorted(
+                [(a, "a"), (b, "b")], key=lambda each: len(each[0].logged("call.placed")), reverse=True
+            )
             first.signal(signal.SIGTERM)
             done = first.ended(STOPPED_S_MAX)
             assert (done.code, "Traceback" in done.err) == (0, False), done.said
             placed, closed = ({line["attempt_id"] for line in first.logged(event)} for event in MOVES)
             assert placed - closed, "calls were under way; those of the other one may be among the closed"
             shown = {each["worker"].partition("-")[0]: each for each in workers(place)}
-            assert {name: each["alive"] for name, each in shown.items()} == {"a": False, "b": True}
+            assert {each: worker["alive"] for each, worker in shown.items()} == {name: False, other: True}
             wait_for(lambda: all_done(url), "all are done")
             # the other one writes the log as well, from where the first one left it
             wait_for(lambda: len(log_lines(place)) >= 2 * len(PEOPLE), "the log is whole")
