@@ -16,7 +16,7 @@ help: ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 run: .venv/installed ## dial the example leads on the built-in simulator
-	$(BIN)/dialer run config/leads.example.csv --campaign example --simulate --cps 5 $(RUN_ARGS)
+	$(BIN)/dialer run config/leads.example.csv --campaign example --simulate --people digits --cps 5 $(RUN_ARGS)
 	$(BIN)/dialer verify example --ledger simulated/dialer.db --results simulated
 
 test: .venv/developed ## run the tests, those that start programs beside all others
