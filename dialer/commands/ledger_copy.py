@@ -20,7 +20,7 @@ from dialer.adapters.ledger.schema.tables import SCHEMA_VERSION
 from dialer.adapters.ledger.schema.versions import newer, no_ledger, version_of
 from dialer.app.event_loop import run_on_loop
 from dialer.domain.calls import CampaignId
-from dialer.domain.errors import BadInput, LedgerError
+from dialer.domain.errors import BadInput, LedgerError, NoLedger
 from dialer.domain.texts import campaign_fault, printable
 from dialer.ports.engine import Operation
 from dialer.telemetry.logs import mask_numbers
@@ -40,7 +40,7 @@ def copy_campaigns(path: Path, url: str, names: Sequence[str], by: Operation) ->
     Raises `BadInput` and `LedgerError`; then nothing has changed, unless it says so.
     """
     if not path.exists():
-        raise LedgerError(no_ledger(path))
+        raise NoLedger(no_ledger(path))
     with dispatcher_lock(path):
         engine = sqlite_engine(path, dispatches=True)
         try:

@@ -12,7 +12,7 @@ from dialer.adapters.ledger.drivers.server import CHANGES_SCHEMA, is_server, rea
 from dialer.adapters.ledger.schema.upgrade import Migration, migrate
 from dialer.adapters.ledger.schema.versions import no_ledger
 from dialer.app.event_loop import run_on_loop
-from dialer.domain.errors import LedgerError
+from dialer.domain.errors import LedgerError, NoLedger
 from dialer.settings import Loaded
 
 STATEMENT_S_MAX = 3600.0
@@ -37,7 +37,7 @@ def migrate_ledger(loaded: Loaded, *, check: bool) -> Migration:
 
 def _in_file(path: Path, check: bool) -> Migration:
     if not path.exists():
-        raise LedgerError(no_ledger(path))
+        raise NoLedger(no_ledger(path))
     engine = bare_engine(path)
     try:
         with nullcontext() if check else dispatcher_lock(path), engine.connect() as conn:

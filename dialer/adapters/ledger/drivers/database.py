@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from dialer.adapters.ledger.schema.versions import READS_ONLY, no_ledger, prepare
 from dialer.adapters.system.private_files import FILE_MODE, close_to_others, make_private
-from dialer.domain.errors import LedgerError
+from dialer.domain.errors import LedgerError, NoLedger
 
 BUSY_TIMEOUT_S = 30.0
 """How long a write waits for another process's short transaction on the same SQLite file."""
@@ -27,7 +27,7 @@ def sqlite_engine(path: Path | None, *, dispatches: bool) -> sa.Engine:
     Raises `LedgerError` if the file cannot be opened or is not a ledger.
     """
     if path is not None and not dispatches and not path.exists():
-        raise LedgerError(no_ledger(path))
+        raise NoLedger(no_ledger(path))
     if path is not None:
         _check_place(path)
         if dispatches:
